@@ -1,0 +1,129 @@
+//! Stored values as other types, a slice at a time, straight from the file's bytes: no alignment is needed and the
+//! result is written once.
+
+use half::f16;
+
+use super::{ColumnData, RowSet};
+use crate::npz::Scalar;
+
+/// Appends `bytes`, values of type `$scalar`, to `$out` as `$to`.
+macro_rules! extend {
+    ($out:expr, $bytes:expr, $scalar:expr, $big_endian:expr, $to:ty) => {
+        match ($scalar, $big_endian) {
+            (Scalar::Bool, _) => $out.extend($bytes.iter().map(|b| <$to>::from(u8::from(*b != 0)))),
+            (Scalar::Int8, _) => $out.extend($bytes.iter().map(|b| b.cast_signed() as $to)),
+            (Scalar::UInt8, _) => $out.extend($bytes.iter().map(|b| <$to>::from(*b))),
+            (Scalar::Int16, false) => extend!(@ $out, $bytes, i16, 2, from_le_bytes, $to),
+            (Scalar::Int16, true) => extend!(@ $out, $bytes, i16, 2, from_be_bytes, $to),
+            (Scalar::UInt16, false) => extend!(@ $out, $bytes, u16, 2, from_le_bytes, $to),
+            (Scalar::UInt16, true) => extend!(@ $out, $bytes, u16, 2, from_be_bytes, $to),
+            (Scalar::Int32, false) => extend!(@ $out, $bytes, i32, 4, from_le_bytes, $to),
+            (Scalar::Int32, true) => extend!(@ $out, $bytes, i32, 4, from_be_bytes, $to),
+            (Scalar::UInt32, false) => extend!(@ $out, $bytes, u32, 4, from_le_bytes, $to),
+            (Scalar::UInt32, true) => extend!(@ $out, $bytes, u32, 4, from_be_bytes, $to),
+            (Scalar::Int64, false) => extend!(@ $out, $bytes, i64, 8, from_le_bytes, $to),
+            (Scalar::Int64, true) => extend!(@ $out, $bytes, i64, 8, from_be_bytes, $to),
+            (Scalar::UInt64, false) => extend!(@ $out, $bytes, u64, 8, from_le_bytes, $to),
+            (Scalar::UInt64, true) => extend!(@ $out, $bytes, u64, 8, from_be_bytes, $to),
+            (Scalar::Float16, false) => {
+                $out.extend($bytes.as_chunks::<2>().0.iter().map(|b| f16::from_le_bytes(*b).to_f64() as $to))
+            }
+            (Scalar::Float16, true) => {
+                $out.extend($bytes.as_chunks::<2>().0.iter().map(|b| f16::from_be_bytes(*b).to_f64() as $to))
+            }
+            (Scalar::Float32 | Scalar::Complex64, false) => extend!(@ $out, $bytes, f32, 4, from_le_bytes, $to),
+            (Scalar::Float32 | Scalar::Complex64, true) => extend!(@ $out, $bytes, f32, 4, from_be_bytes, $to),
+            (Scalar::Float64 | Scalar::Complex128, false) => extend!(@ $out, $bytes, f64, 8, from_le_bytes, $to),
+            (Scalar::Float64 | Scalar::Complex128, true) => extend!(@ $out, $bytes, f64, 8, from_be_bytes, $to),
+        }
+    };
+    (@ $out:expr, $bytes:expr, $from:ty, $size:literal, $read:ident, $to:ty) => {
+        $out.extend($bytes.as_chunks::<$size>().0.iter().map(|bytes| <$from>::$read(*bytes) as $to))
+    };
+}
+
+/// Appends values to `out` as f4, rounding to nearest; complex ones as pairs.
+pub fn extend_f32(out: &mut Vec<f32>, bytes: &[u8], scalar: Scalar, big_endian: bool) {
+    extend!(out, bytes, scalar, big_endian, f32);
+}
+
+/// Appends values to `out` as f8; 64-bit integers beyond 2^53 are rounded.
+pub fn extend_f64(out: &mut Vec<f64>, bytes: &[u8], scalar: Scalar, big_endian: bool) {
+    extend!(out, bytes, scalar, big_endian, f64);
+}
+
+/// Appends values to `out` as i8; fractions are cut off.
+pub fn extend_i64(out: &mut Vec<i64>, bytes: &[u8], scalar: Scalar, big_endian: bool) {
+    extend!(out, bytes, scalar, big_endian, i64);
+}
+
+impl ColumnData<'_> {
+    /// Appends one row to `out` as f4, in C order.
+    pub fn extend_row_f32(&self, row: usize, out: &mut Vec<f32>) {
+        let (scalar, big_endian) = (self.column.scalar, self.column.big_endian);
+        match self.row_bytes(row) {
+            Some(bytes) => extend_f32(out, bytes, scalar, big_endian),
+            None => extend_f32(out, self.gathered_row(row, &mut Vec::new()), scalar, big_endian),
+        }
+    }
+
+    /// These rows as f8, row after row; complex values as pairs.
+    pub fn rows_f64(&self, rows: &RowSet<'_>) -> Vec<f64> {
+        self.cast_rows(rows, extend_f64)
+    }
+
+    /// These rows as i8, row after row.
+    pub fn rows_i64(&self, rows: &RowSet<'_>) -> Vec<i64> {
+        self.cast_rows(rows, extend_i64)
+    }
+
+    fn cast_rows<T>(&self, rows: &RowSet<'_>, extend: impl Fn(&mut Vec<T>, &[u8], Scalar, bool)) -> Vec<T> {
+        let column = self.column;
+        let parts = column.scalar.num_bytes() / column.scalar.part().num_bytes();
+        let mut out = Vec::with_capacity(rows.len() * column.row_len() * parts);
+        let mut scratch = Vec::new();
+        for row in rows.iter() {
+            extend(&mut out, self.gathered_row(row, &mut scratch), column.scalar, column.big_endian);
+        }
+        out
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn casts_every_type_in_both_byte_orders() {
+        let cases: [(Scalar, Vec<u8>, Vec<u8>); 11] = [
+            (Scalar::Int16, (-3i16).to_le_bytes().into(), (-3i16).to_be_bytes().into()),
+            (Scalar::UInt16, 65533u16.to_le_bytes().into(), 65533u16.to_be_bytes().into()),
+            (Scalar::Int32, (-3i32).to_le_bytes().into(), (-3i32).to_be_bytes().into()),
+            (Scalar::UInt32, 3u32.to_le_bytes().into(), 3u32.to_be_bytes().into()),
+            (Scalar::Int64, (-3i64).to_le_bytes().into(), (-3i64).to_be_bytes().into()),
+            (Scalar::UInt64, 3u64.to_le_bytes().into(), 3u64.to_be_bytes().into()),
+            (Scalar::Float16, f16::from_f32(-3.0).to_le_bytes().into(), f16::from_f32(-3.0).to_be_bytes().into()),
+            (Scalar::Float32, (-3f32).to_le_bytes().into(), (-3f32).to_be_bytes().into()),
+            (Scalar::Float64, (-3f64).to_le_bytes().into(), (-3f64).to_be_bytes().into()),
+            (Scalar::Int8, vec![0xfd], vec![0xfd]),
+            (Scalar::UInt8, vec![3], vec![3]),
+        ];
+        for (scalar, little, big) in cases {
+            let mut out = Vec::new();
+            extend_f64(&mut out, &little, scalar, false);
+            extend_f64(&mut out, &big, scalar, true);
+            let expected = match scalar {
+                Scalar::UInt16 => 65533.0,
+                Scalar::UInt32 | Scalar::UInt64 | Scalar::UInt8 => 3.0,
+                _ => -3.0,
+            };
+            assert_eq!(out, [expected, expected], "{scalar:?}");
+            let mut whole = Vec::new();
+            extend_i64(&mut whole, &big, scalar, true);
+            assert_eq!(whole, [expected as i64], "{scalar:?}");
+        }
+        let mut out = Vec::new();
+        extend_f32(&mut out, &[0, 1, 7], Scalar::Bool, false);
+        assert_eq!(out, [0.0, 1.0, 1.0]);
+    }
+}

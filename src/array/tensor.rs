@@ -1,0 +1,47 @@
+//! Tensors: `FixedSizeList` columns with the metadata of Arrow's canonical extension `arrow.fixed_shape_tensor`.
+//!
+//! The metadata is written by hand: arrow-rs writes nulls for absent parts, at which PyArrow refuses the whole file. No
+//! `permutation` is ever written: PyArrow computes wrong strides for some.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use arrow::datatypes::{DataType, Field};
+
+/// The metadata key of an extension type's name.
+pub const NAME_KEY: &str = "ARROW:extension:name";
+/// The metadata key of an extension type's parameters.
+pub const METADATA_KEY: &str = "ARROW:extension:metadata";
+/// The canonical extension's name.
+pub const NAME: &str = "arrow.fixed_shape_tensor";
+
+/// A tensor column: `shape` in C order, slowest axis first.
+///
+/// ```
+/// use arrow::datatypes::DataType;
+/// let field = ptychoarrow::array::tensor::field("diffraction", DataType::Float32, &[64, 64]);
+/// assert_eq!(field.metadata()["ARROW:extension:metadata"], r#"{"shape":[64,64]}"#);
+/// assert_eq!(ptychoarrow::array::tensor::shape(&field), Some(vec![64, 64]));
+/// ```
+///
+/// # Panics
+/// If the shape has 2^31 or more values; columns check this when they are opened.
+pub fn field(name: &str, item: DataType, shape: &[usize]) -> Field {
+    let size = i32::try_from(shape.iter().product::<usize>()).expect("a row has fewer than 2^31 values");
+    let item = Arc::new(Field::new("item", item, false));
+    let lengths: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    let metadata = format!("{{\"shape\":[{}]}}", lengths.join(","));
+    let metadata = HashMap::from([(NAME_KEY.to_string(), NAME.to_string()), (METADATA_KEY.to_string(), metadata)]);
+    Field::new(name, DataType::FixedSizeList(item, size), false).with_metadata(metadata)
+}
+
+/// The shape of a tensor column; `None` if it is none.
+pub fn shape(field: &Field) -> Option<Vec<usize>> {
+    let metadata = field.metadata();
+    if metadata.get(NAME_KEY).map(String::as_str) != Some(NAME) {
+        return None;
+    }
+    let parameters: serde_json::Value = serde_json::from_str(metadata.get(METADATA_KEY)?).ok()?;
+    let lengths = parameters.get("shape")?.as_array()?;
+    lengths.iter().map(|len| len.as_u64().map(|len| len as usize)).collect()
+}

@@ -1,0 +1,268 @@
+//! `ptychoarrow inspect`: what a file holds, without reading its patterns.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::RecordBatch;
+use bytesize::ByteSize;
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::input::{InputArgs, shown};
+use super::print::{number, table};
+use super::{PrintFormat, output};
+use crate::array::{Access, Column, RowAxis, RowSet};
+use crate::error::Result;
+use crate::group::neighbors::{Spacing, spacing};
+use crate::npz::{ArrayInfo, NpzFile};
+use crate::scan::layout::Role;
+use crate::scan::{Scan, arrays, shape_text};
+use crate::table::{ReadOptions, TableReader};
+
+#[derive(Debug, Args)]
+pub struct InspectArgs {
+    /// NPZ files.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// How to print it.
+    #[arg(long, value_enum, default_value = "table")]
+    format: PrintFormat,
+    /// Also read every number, for smallest, largest and mean.
+    #[arg(long)]
+    stats: bool,
+    #[command(flatten)]
+    input: InputArgs,
+}
+
+/// What was found out about a file.
+struct Report {
+    npz: Arc<NpzFile>,
+    /// The scan, or why there is none.
+    scan: std::result::Result<ScanReport, String>,
+    stats: Vec<(String, Stats)>,
+}
+
+struct ScanReport {
+    scan: Scan,
+    x: (f64, f64),
+    y: (f64, f64),
+    not_finite: usize,
+    spacing: Option<Spacing>,
+}
+
+/// Of the finite numbers of an array.
+struct Stats {
+    min: f64,
+    max: f64,
+    mean: f64,
+    not_finite: u64,
+}
+
+pub fn run(args: &InspectArgs) -> Result<()> {
+    for (number, file) in args.files.iter().enumerate() {
+        let report = Report::of(file, args)?;
+        match args.format {
+            PrintFormat::Json => output::result(&format!("{:#}", report.json()?))?,
+            PrintFormat::Table => {
+                let gap = if number == 0 { "" } else { "\n" };
+                output::result(&format!("{gap}{}", report.text()?))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+impl Report {
+    fn of(file: &Path, args: &InspectArgs) -> Result<Self> {
+        let options = args.input.options();
+        let npz = Arc::new(NpzFile::open_with(file, &options.open)?);
+        let scan = Scan::try_new(Arc::clone(&npz), &options.layout).and_then(ScanReport::of);
+        let scan = scan.map_err(|error| error.report());
+        let stats = if args.stats { stats(&npz)? } else { Vec::new() };
+        Ok(Self { npz, scan, stats })
+    }
+
+    fn arrays(&self) -> Result<RecordBatch> {
+        let reader = TableReader::try_new(Arc::new(arrays(&self.npz)?), &ReadOptions::default())?;
+        let schema = arrow::array::RecordBatchReader::schema(&reader);
+        let batches = reader.collect::<std::result::Result<Vec<_>, _>>()?;
+        Ok(arrow::compute::concat_batches(&schema, &batches)?)
+    }
+
+    fn text(&self) -> Result<String> {
+        let size = ByteSize::b(self.npz.identity().size);
+        let count = self.npz.members().len();
+        let mut text = format!("{}: {size}, {count} arrays\n", shown(self.npz.path()));
+        text += &table(&[self.arrays()?])?;
+        for (name, stats) in &self.stats {
+            let Stats { min, max, mean, not_finite } = stats;
+            let bad = if *not_finite == 0 { String::new() } else { format!(", {not_finite} not finite") };
+            text += &format!("\n{name}: {} to {}, mean {}{bad}", number(*min), number(*max), number(*mean));
+        }
+        text += "\n";
+        match &self.scan {
+            Ok(scan) => text += &scan.text(),
+            Err(problem) => text += &format!("\nno scan: {problem}"),
+        }
+        Ok(text)
+    }
+
+    fn json(&self) -> Result<Value> {
+        let members = self.npz.members().iter().map(|member| {
+            let array = match &member.array {
+                Ok(info) => array_json(info),
+                Err(reason) => json!({"name": member.name, "access": "refused", "reason": reason}),
+            };
+            let stats = self.stats.iter().find(|(name, _)| *name == member.name);
+            match (array, stats) {
+                (Value::Object(mut array), Some((_, stats))) => {
+                    array.insert("stats".to_string(), stats.json());
+                    Value::Object(array)
+                }
+                (array, _) => array,
+            }
+        });
+        let mut report = Map::new();
+        report.insert("file".to_string(), json!(shown(self.npz.path())));
+        report.insert("size".to_string(), json!(self.npz.identity().size));
+        report.insert("arrays".to_string(), members.collect());
+        match &self.scan {
+            Ok(scan) => report.insert("scan".to_string(), scan.json()),
+            Err(problem) => report.insert("problem".to_string(), json!(problem)),
+        };
+        Ok(Value::Object(report))
+    }
+}
+
+fn array_json(info: &ArrayInfo) -> Value {
+    let access = Access::of(info);
+    json!({
+        "name": info.name,
+        "dtype": info.dtype.descr,
+        "shape": info.shape,
+        "fortran_order": info.fortran_order,
+        "method": info.method.to_string(),
+        "byte_offset": info.byte_offset,
+        "num_bytes": info.num_bytes,
+        "access": access.word(),
+        "reason": access.reason(),
+    })
+}
+
+impl Stats {
+    fn json(&self) -> Value {
+        json!({"min": self.min, "max": self.max, "mean": self.mean, "not_finite": self.not_finite})
+    }
+}
+
+impl ScanReport {
+    fn of(scan: Scan) -> Result<Self> {
+        let positions = scan.positions()?;
+        let finite = |values: &[f64]| values.iter().copied().filter(|value| value.is_finite()).collect::<Vec<_>>();
+        let extent = |values: &[f64]| {
+            let values = finite(values);
+            (
+                values.iter().copied().fold(f64::INFINITY, f64::min),
+                values.iter().copied().fold(-f64::INFINITY, f64::max),
+            )
+        };
+        let is_bad = |point: &usize| !positions.at(*point).iter().all(|value| value.is_finite());
+        let not_finite = (0..positions.len()).filter(is_bad).count();
+        let (x, y) = (extent(&positions.x), extent(&positions.y));
+        let spacing = spacing(positions)?;
+        Ok(Self { scan, x, y, not_finite, spacing })
+    }
+
+    fn text(&self) -> String {
+        let unit = self.scan.unit().word();
+        let mut lines = vec![("layout", format!("{}: {}", self.scan.layout().name, self.scan.layout().reason))];
+        lines.push(("positions", self.positions_text(unit)));
+        lines.push(("extent", self.extent_text(unit)));
+        if let Some(step) = self.spacing {
+            let of = [step.min, step.median, step.max].map(number).join(" / ");
+            lines.push(("step", format!("{of} {unit} to the nearest neighbour (min / median / max)")));
+        }
+        lines.push(("patterns", self.patterns_text()));
+        for role in [Role::Probe, Role::Object] {
+            if let Some(info) = self.scan.layout().member(role).and_then(|member| self.scan.npz().info(member)) {
+                lines.push((role.name(), format!("`{}` {} {}", info.name, info.dtype, shape_text(&info.shape))));
+            }
+        }
+        lines.iter().map(|(label, text)| format!("\n{label:<10} {text}")).collect()
+    }
+
+    fn positions_text(&self, unit: &str) -> String {
+        let duplicates = self.spacing.map_or(0, |spacing| spacing.duplicates);
+        let starts = if self.scan.has_starts() { "with start positions" } else { "no start positions" };
+        let bad = if self.not_finite > 0 { format!(", {} NOT FINITE", self.not_finite) } else { String::new() };
+        format!("{} in {unit}, {duplicates} duplicates, {starts}{bad}", self.scan.num_positions())
+    }
+
+    fn extent_text(&self, unit: &str) -> String {
+        let span = |(min, max): (f64, f64)| number(max - min);
+        let range = |(min, max): (f64, f64)| format!("{} to {}", number(min), number(max));
+        if self.scan.num_positions() == self.not_finite {
+            return "none".to_string();
+        }
+        format!("x {}, y {} ({} x {} {unit})", range(self.x), range(self.y), span(self.x), span(self.y))
+    }
+
+    fn patterns_text(&self) -> String {
+        let Some(patterns) = self.scan.diffraction() else { return "none".to_string() };
+        let shape = patterns.row_shape().iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
+        let measurement = self.scan.measurement().word();
+        let settle = if measurement == "unknown" { " (settle it with --measurement)" } else { "" };
+        format!("{} of {shape}, measurement {measurement}{settle}, {}", patterns.num_rows(), patterns.access())
+    }
+
+    fn json(&self) -> Value {
+        let layout = self.scan.layout();
+        let roles: Map<String, Value> =
+            layout.roles.iter().map(|(role, member)| (role.name().to_string(), json!(member))).collect();
+        let step = self.spacing.map(|step| json!({"min": step.min, "median": step.median, "max": step.max}));
+        json!({
+            "layout": layout.name,
+            "reason": layout.reason,
+            "roles": roles,
+            "positions": self.scan.num_positions(),
+            "unit": self.scan.unit().word(),
+            "extent": {"x": [self.x.0, self.x.1], "y": [self.y.0, self.y.1]},
+            "step": step,
+            "duplicates": self.spacing.map_or(0, |step| step.duplicates),
+            "not_finite": self.not_finite,
+            "start_positions": self.scan.has_starts(),
+            "pattern_shape": self.scan.diffraction().map(Column::row_shape),
+            "measurement": self.scan.measurement().word(),
+        })
+    }
+}
+
+/// Reads every array of real numbers, a few rows at a time.
+fn stats(npz: &Arc<NpzFile>) -> Result<Vec<(String, Stats)>> {
+    const VALUES: usize = 1 << 20;
+    let mut all = Vec::new();
+    for info in npz.arrays().filter(|info| !info.dtype.scalar.is_complex() && info.num_bytes > 0) {
+        let axis = if info.shape.is_empty() { RowAxis::Whole } else { RowAxis::Along(0) };
+        let column = Column::open(npz, &info.name, &info.name, axis, false)?;
+        let data = column.data()?;
+        let step = (VALUES / column.row_len().max(1)).max(1);
+        let mut stats = Stats { min: f64::INFINITY, max: -f64::INFINITY, mean: 0.0, not_finite: 0 };
+        let mut count = 0u64;
+        for start in (0..column.num_rows()).step_by(step) {
+            let values = data.rows_f64(&RowSet::Range(start..(start + step).min(column.num_rows())));
+            for value in values {
+                if value.is_finite() {
+                    stats.min = stats.min.min(value);
+                    stats.max = stats.max.max(value);
+                    stats.mean += value;
+                    count += 1;
+                } else {
+                    stats.not_finite += 1;
+                }
+            }
+        }
+        stats.mean /= count as f64;
+        all.push((info.name.clone(), stats));
+    }
+    Ok(all)
+}

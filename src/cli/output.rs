@@ -1,0 +1,116 @@
+//! Arguments about what is written, and the writing itself: size first, progress, then a summary.
+
+use std::io::{IsTerminal, Write as _};
+use std::path::{Path, PathBuf};
+
+use arrow::array::RecordBatchReader;
+use bytesize::ByteSize;
+use clap::{Args, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::error::{Error, Result};
+use crate::export::{self, ExportOptions, IfExists, Written};
+
+/// Where results go.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct OutputArgs {
+    /// The file to write: .arrow, .arrows (stream), .parquet or .csv.
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// What to do if it is there already.
+    #[arg(long, value_enum, default_value = "error")]
+    if_exists: IfExistsArg,
+    /// The same as --if-exists replace.
+    #[arg(long, conflicts_with = "if_exists")]
+    force: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum IfExistsArg {
+    /// Refuse.
+    Error,
+    /// Leave it, and succeed.
+    Skip,
+    /// Replace it once the new file is complete.
+    Replace,
+}
+
+impl OutputArgs {
+    /// What to do if the output is there.
+    pub fn if_exists(&self) -> IfExists {
+        match self.if_exists {
+            _ if self.force => IfExists::Replace,
+            IfExistsArg::Error => IfExists::Error,
+            IfExistsArg::Skip => IfExists::Skip,
+            IfExistsArg::Replace => IfExists::Replace,
+        }
+    }
+
+    /// Checks the output before any work is done; false if it is there and stays.
+    ///
+    /// # Errors
+    /// If it exists, or cannot be written.
+    pub fn check(&self) -> Result<bool> {
+        let Some(path) = &self.output else { return Ok(true) };
+        let proceed = export::check(path, self.if_exists())?;
+        if !proceed {
+            log(&format!("{} is there already, left as it is", path.display()));
+        }
+        Ok(proceed)
+    }
+}
+
+/// Writes a reader to a file, with a progress bar on a terminal. `rows` if their number is known.
+///
+/// # Errors
+/// As [`export::write`].
+pub fn write(
+    reader: impl RecordBatchReader,
+    path: &Path,
+    options: &ExportOptions,
+    rows: Option<u64>,
+) -> Result<Option<Written>> {
+    if let Some(bytes) = options.expected_bytes {
+        log(&format!("{}: {} of data to write", path.display(), ByteSize::b(bytes)));
+    }
+    let bar = progress_bar(rows);
+    let written = export::write(reader, path, options, &mut |rows| bar.set_position(rows));
+    bar.finish_and_clear();
+    written
+}
+
+fn progress_bar(rows: Option<u64>) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = "{bar:40} {human_pos} of {human_len} rows, {elapsed}, {eta} left";
+    match rows {
+        Some(rows) => ProgressBar::new(rows)
+            .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())),
+        None => ProgressBar::new_spinner(),
+    }
+}
+
+/// A line for people, on stderr.
+pub fn log(text: &str) {
+    eprintln!("{text}");
+}
+
+/// A result, on stdout.
+///
+/// # Errors
+/// If stdout cannot be written to; a closed pipe is found out by the caller.
+pub fn result(text: &str) -> Result<()> {
+    result_text(&format!("{text}\n"))
+}
+
+/// As [`result`], without a line break after it.
+///
+/// # Errors
+/// As [`result`].
+pub fn result_text(text: &str) -> Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.map_err(|e| Error::io(Path::new("stdout"), "write", e))
+}

@@ -1,0 +1,256 @@
+//! Groups of neighbouring scan positions.
+//!
+//! [`GroupSpec`] says which groups; [`Groups`] finds them in a scan and hands them out as the tables `groups` (one row a
+//! group) and `group_members` (one row a member).
+//!
+//! # The native algorithm
+//!
+//! Frozen: the same spec, seed and positions give the same groups on every machine and in every version.
+//!
+//! 1. *Candidates.* `among` (all scan points by default) may be members; `seeds_from` (`among` by default) may be seed
+//!    points.
+//! 2. *Seed points.* All S of `seeds_from`; or `n_groups` of them, drawn from stream 0 of [`rng`] without replacement
+//!    and sorted, or with [`Sampling::Sequential`] the first. With group oversampling all S are seed points, and group
+//!    `g` belongs to the (g mod S)-th.
+//! 3. *Pool* of a seed point: its K nearest neighbours among the candidates, itself left out by index, ordered by
+//!    (squared distance, scan point); fewer where there are fewer, or where `max_distance` (inclusive) removes some. If
+//!    there are exactly C candidates, or with [`IncludeSeed::Pool`], the seed point joins at the front.
+//! 4. *Members* of group `g`: the first C of the pool after the first C steps of a Fisher-Yates shuffle with stream
+//!    `1 + g`, in that order. With [`IncludeSeed::First`] slot 0 is the seed point and C - 1 are drawn. With C = 1 the
+//!    group is its seed point.
+//! 5. *Group oversampling.* Round r = g div S of a seed point: draws go on in stream `1 + (g mod S)`, each from the pool
+//!    in its original order, and a draw whose set of members came before is dropped; the group is the draw that is
+//!    left in place r. Round 0 is thus the group without oversampling.
+//! 6. A seed point with fewer than C candidates left by `max_distance` has no group: it is skipped and counted, and its
+//!    `group_id` stays unused, so that the others keep theirs.
+
+mod gather;
+mod members;
+pub mod neighbors;
+pub mod rng;
+mod sample;
+mod spec;
+mod sum;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::SchemaRef;
+
+use crate::array::RowSet;
+use crate::error::Result;
+use crate::scan::layout::Measurement;
+use crate::scan::{Scan, provenance};
+use crate::table::{ReadOptions, Table, TableReader};
+pub use members::GroupMembers;
+pub use sample::GroupIndex;
+use sample::Plan;
+pub use spec::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
+
+/// The metadata key of the spec, as JSON.
+pub const SPEC_KEY: &str = "ptychoarrow.spec";
+
+/// The groups of a scan; cheap to clone. The index table is computed when it is first needed.
+///
+/// ```
+/// use ptychoarrow::{GroupSpec, Groups, ReadOptions, Scan};
+/// let scan = Scan::open("tests/data/siemens_star.npz")?;
+/// let spec = GroupSpec { gridsize: 2, neighbors: Some(6), n_groups: Some(100), seed: 42, ..Default::default() };
+/// let groups = Groups::try_new(&scan, spec)?;
+/// let mut rows = 0;
+/// for batch in groups.read(&ReadOptions::default())? {
+///     rows += batch?.num_rows(); // column `diffraction`: tensors f4 [4, 64, 64]
+/// }
+/// assert_eq!(rows, 100);
+/// # Ok::<_, ptychoarrow::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Groups {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    scan: Scan,
+    spec: GroupSpec,
+    plan: Plan,
+    schema: SchemaRef,
+    columns: Vec<gather::GroupColumn>,
+    index: Once<GroupIndex>,
+    norm_factor: Once<f32>,
+}
+
+impl Groups {
+    /// Checks a spec against a scan. Neither positions nor patterns are read.
+    ///
+    /// # Errors
+    /// If the spec cannot be met, naming the numbers and what would do.
+    pub fn try_new(scan: &Scan, spec: GroupSpec) -> Result<Self> {
+        let plan = Plan::try_new(scan, &spec)?;
+        let columns = gather::columns(scan, &spec);
+        let schema = Arc::new(gather::schema(scan, &plan, &columns));
+        let inner = Inner {
+            scan: scan.clone(),
+            spec,
+            plan,
+            schema,
+            columns,
+            index: Once::default(),
+            norm_factor: Once::default(),
+        };
+        Ok(Self { inner: Arc::new(inner) })
+    }
+
+    /// The scan.
+    pub fn scan(&self) -> &Scan {
+        &self.inner.scan
+    }
+
+    /// The spec as given.
+    pub fn spec(&self) -> &GroupSpec {
+        &self.inner.spec
+    }
+
+    /// Members a group, C.
+    pub fn group_size(&self) -> usize {
+        self.inner.plan.group_size
+    }
+
+    /// Neighbours in a pool, K.
+    pub fn pool_size(&self) -> usize {
+        self.inner.plan.neighbors
+    }
+
+    /// Which scan points form which group; computed once, on the threads of the current rayon pool.
+    ///
+    /// # Errors
+    /// If a position among the candidates is not finite, or if `max_distance` leaves a seed point too few distinct
+    /// groups.
+    pub fn index(&self) -> Result<&GroupIndex> {
+        let Inner { scan, spec, plan, .. } = self.inner.as_ref();
+        self.inner.index.get_or_try_init(|| plan.index(scan, spec))
+    }
+
+    /// Groups `numbers` alone, without computing the members of any other.
+    ///
+    /// # Errors
+    /// As [`Groups::index`]; if a number is beyond the spec's groups.
+    pub fn index_of(&self, numbers: std::ops::Range<usize>) -> Result<GroupIndex> {
+        let Inner { scan, spec, plan, .. } = self.inner.as_ref();
+        plan.index_of(scan, spec, numbers)
+    }
+
+    /// The factor that `diffraction_normalized` is multiplied by.
+    ///
+    /// f = sqrt((N/2)^2 / mean over patterns of sum |amplitude|^2), over the patterns that [`GroupSpec::norm`] names; sums
+    /// in f8, f rounded to f4 once. N^2 is the number of pixels of a pattern.
+    ///
+    /// # Errors
+    /// If the scan has no patterns.
+    pub fn norm_factor(&self) -> Result<f32> {
+        self.inner.norm_factor.get_or_try_init(|| gather::norm_factor(self)).copied()
+    }
+
+    /// What the user should know about these groups, as sentences.
+    pub fn warnings(&self) -> Vec<String> {
+        let skipped = self.inner.index.get().map_or(0, GroupIndex::num_skipped);
+        let skipped = (skipped > 0).then(|| {
+            format!("{skipped} groups were skipped: fewer than C candidates within max_distance of their seed point")
+        });
+        let unknown = self.inner.norm_factor.get().is_some() && self.scan().measurement() == Measurement::Unknown;
+        let unknown = unknown.then(|| {
+            "normalised as amplitudes: the file does not say what its numbers are; settle it with --measurement"
+                .to_string()
+        });
+        skipped.into_iter().chain(unknown).collect()
+    }
+
+    /// The table `group_members`: one row a member.
+    pub fn members(&self) -> GroupMembers {
+        GroupMembers::new(self.clone())
+    }
+
+    /// Reads the table `groups`.
+    ///
+    /// # Errors
+    /// If there is no such column, or as [`Groups::index`].
+    pub fn read(&self, options: &ReadOptions) -> Result<TableReader> {
+        TableReader::try_new(Arc::new(self.clone()), options)
+    }
+}
+
+/// A value computed once, or not at all if that fails; `OnceLock::get_or_try_init` is not stable yet.
+#[derive(Debug)]
+struct Once<T> {
+    cell: OnceLock<T>,
+    /// Held while the value is computed, so that no work is done twice.
+    filling: Mutex<()>,
+}
+
+impl<T> Default for Once<T> {
+    fn default() -> Self {
+        Self { cell: OnceLock::new(), filling: Mutex::new(()) }
+    }
+}
+
+impl<T> Once<T> {
+    fn get(&self) -> Option<&T> {
+        self.cell.get()
+    }
+
+    fn get_or_try_init(&self, compute: impl FnOnce() -> Result<T>) -> Result<&T> {
+        if let Some(value) = self.get() {
+            return Ok(value);
+        }
+        let _guard = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(value) = self.get() {
+            return Ok(value);
+        }
+        let value = compute()?;
+        Ok(self.cell.get_or_init(|| value))
+    }
+}
+
+impl Table for Groups {
+    fn name(&self) -> &str {
+        "groups"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.inner.schema)
+    }
+
+    fn known_rows(&self) -> Option<usize> {
+        match self.inner.index.get() {
+            Some(index) => Some(index.num_groups()),
+            None => self.inner.spec.max_distance.is_none().then_some(self.inner.plan.num_groups),
+        }
+    }
+
+    fn num_rows(&self) -> Result<usize> {
+        self.known_rows().map_or_else(|| self.index().map(GroupIndex::num_groups), Ok)
+    }
+
+    fn is_on_request(&self, column: usize) -> bool {
+        self.inner.columns[column].reads_every_pattern()
+    }
+
+    fn ordering(&self) -> &[&str] {
+        &["group_id"]
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.scan().check_unchanged()
+    }
+
+    fn provenance(&self) -> BTreeMap<String, String> {
+        let mut provenance = provenance::of(self.scan().npz(), self.name());
+        provenance.insert(SPEC_KEY.to_string(), self.inner.spec.to_json());
+        provenance
+    }
+
+    fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        gather::column(self, self.inner.columns[index], rows)
+    }
+}

@@ -1,0 +1,122 @@
+//! The random streams of native grouping, frozen: ChaCha8, and bounded integers of our own.
+//!
+//! - Key: 32 bytes, `seed` (u64, little-endian), then `epoch` (u64, little-endian; 0 for the stream of seed points), then
+//!   zeros. Nonce: the stream number. Words: u32, from word 0.
+//! - Stream 0 draws the seed points; stream `1 + g` draws the members of group `g`. So a group never depends on how many
+//!   others are computed, in what order, or where.
+//! - [`Stream::below`] is Lemire's method on one word: multiply, keep the high half, draw again where the low half is
+//!   below `2^32 mod n`. `n = 1` draws nothing. (Lemire, "Fast random integer generation in an interval", 2019.)
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+/// One stream of random words.
+#[derive(Debug)]
+pub struct Stream(ChaCha8Rng);
+
+impl Stream {
+    /// The stream that draws seed points; the epoch has no part in it.
+    pub fn of_seed_points(seed: u64) -> Self {
+        Self::new(seed, 0, 0)
+    }
+
+    /// The stream that draws the members of group `group`.
+    pub fn of_group(seed: u64, epoch: u64, group: u64) -> Self {
+        Self::new(seed, epoch, group.wrapping_add(1))
+    }
+
+    fn new(seed: u64, epoch: u64, stream: u64) -> Self {
+        let mut key = [0; 32];
+        key[..8].copy_from_slice(&seed.to_le_bytes());
+        key[8..16].copy_from_slice(&epoch.to_le_bytes());
+        let mut rng = ChaCha8Rng::from_seed(key);
+        // Before the first draw: afterwards `set_stream` would go on from the middle of the new stream.
+        rng.set_stream(stream);
+        Self(rng)
+    }
+
+    /// A whole number in `0..n`, each as likely; `n` is at least 1.
+    pub fn below(&mut self, n: u32) -> u32 {
+        if n == 1 {
+            return 0;
+        }
+        let rejected = n.wrapping_neg() % n;
+        loop {
+            let product = u64::from(self.0.next_u32()) * u64::from(n);
+            if product as u32 >= rejected {
+                return (product >> 32) as u32;
+            }
+        }
+    }
+
+    /// Moves `count` random items of `items` to its front, in random order: the first steps of a Fisher-Yates shuffle.
+    pub fn draw<T>(&mut self, items: &mut [T], count: usize) {
+        for at in 0..count {
+            let from = at + self.below((items.len() - at) as u32) as usize;
+            items.swap(at, from);
+        }
+    }
+
+    /// `count` distinct numbers of `0..n`, ascending: Floyd's algorithm, with one bit a number.
+    pub fn sample(&mut self, n: u32, count: u32) -> Vec<u32> {
+        let mut taken = vec![0u64; (n as usize).div_ceil(64)];
+        let mut take = |number: u32| {
+            let (word, bit) = (number as usize / 64, 1 << (number % 64));
+            let free = taken[word] & bit == 0;
+            taken[word] |= bit;
+            free
+        };
+        for last in n - count..n {
+            if !take(self.below(last + 1)) {
+                take(last);
+            }
+        }
+        let mut sample = Vec::with_capacity(count as usize);
+        for (word, mut bits) in taken.into_iter().enumerate() {
+            while bits != 0 {
+                sample.push(word as u32 * 64 + bits.trailing_zeros());
+                bits &= bits - 1;
+            }
+        }
+        sample
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_those_of_chacha8() {
+        // The first words of ChaCha8 under an all-zero key and nonce; known from the eSTREAM test vectors.
+        let mut stream = Stream::of_seed_points(0);
+        assert_eq!(stream.0.next_u32().to_le_bytes(), [0x3e, 0x00, 0xef, 0x2f]);
+        assert_eq!(stream.0.next_u32().to_le_bytes(), [0x89, 0x5f, 0x40, 0xd6]);
+    }
+
+    #[test]
+    fn draws_are_frozen() {
+        let mut stream = Stream::of_group(42, 7, 3);
+        let draws: Vec<u32> = (0..8).map(|_| stream.below(1000)).collect();
+        assert_eq!(draws, [671, 777, 692, 735, 692, 869, 686, 493]);
+        let sample = Stream::of_seed_points(42).sample(100, 10);
+        assert_eq!(sample, [8, 9, 26, 32, 36, 37, 47, 57, 58, 82]);
+        let mut items: Vec<u32> = (0..10).collect();
+        Stream::of_group(42, 0, 0).draw(&mut items, 4);
+        assert_eq!(items[..4], [9, 7, 5, 4]);
+    }
+
+    #[test]
+    fn samples_are_distinct_ascending_and_even() {
+        let mut counts = [0; 20];
+        for seed in 0..2000 {
+            let sample = Stream::of_seed_points(seed).sample(20, 7);
+            assert!(sample.is_sorted_by(|a, b| a < b) && sample.len() == 7);
+            sample.iter().for_each(|number| counts[*number as usize] += 1);
+        }
+        // 700 expected each, standard deviation 21.
+        assert!(counts.iter().all(|count| (600..800).contains(count)), "{counts:?}");
+        assert_eq!(Stream::of_seed_points(1).sample(5, 5), [0, 1, 2, 3, 4]);
+        assert_eq!(Stream::of_seed_points(1).sample(5, 0), [0u32; 0]);
+    }
+}

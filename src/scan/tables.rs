@@ -1,0 +1,251 @@
+//! The small tables beside `scan`: `scans`, `probe`, `object`, `arrays`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt64Array};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+
+use super::Scan;
+use super::layout::Role;
+use super::provenance;
+use crate::array::{Access, Column, RowAxis, RowSet};
+use crate::error::{Error, Result};
+use crate::npz::NpzFile;
+use crate::table::{MemoryTable, Table};
+
+/// The table `arrays`: what an archive holds, one row a member, plain array or not.
+///
+/// Columns: `name`, `dtype` (NumPy's text), `shape`, `method` (stored, deflated), `byte_offset` of the data in the
+/// file (null unless stored), `num_bytes` unpacked, `access` (mapped, copied, inflated, refused), `reason`.
+pub fn arrays(npz: &NpzFile) -> Result<MemoryTable> {
+    let members = npz.members();
+    let infos = || members.iter().map(|member| member.array.as_ref().ok());
+    let access: Vec<Option<Access>> = infos().map(|info| info.map(Access::of)).collect();
+    let words = access.iter().map(|access| access.as_ref().map_or("refused", Access::word));
+    let reasons = access.iter().zip(members).map(|(access, member)| match access {
+        Some(access) => access.reason(),
+        None => member.array.as_ref().err().map(String::as_str),
+    });
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("name", Arc::new(StringArray::from_iter_values(members.iter().map(|member| &member.name)))),
+        ("dtype", Arc::new(StringArray::from_iter(infos().map(|info| info.map(|info| &info.dtype.descr))))),
+        ("shape", Arc::new(StringArray::from_iter(infos().map(|info| info.map(|info| shape_text(&info.shape)))))),
+        ("method", Arc::new(StringArray::from_iter(infos().map(|info| info.map(|info| info.method.to_string()))))),
+        ("byte_offset", Arc::new(UInt64Array::from_iter(infos().map(|info| info.and_then(|info| info.byte_offset))))),
+        ("num_bytes", Arc::new(UInt64Array::from_iter(infos().map(|info| info.map(|info| info.num_bytes))))),
+        ("access", Arc::new(StringArray::from_iter_values(words))),
+        ("reason", Arc::new(StringArray::from_iter(reasons))),
+    ];
+    Ok(MemoryTable::new("arrays", RecordBatch::try_from_iter(columns)?, provenance::of(npz, "arrays")))
+}
+
+/// A shape as Python writes it: `(516, 64, 64)`, `(2,)`, `()`.
+pub fn shape_text(shape: &[usize]) -> String {
+    match shape {
+        [len] => format!("({len},)"),
+        shape => format!("({})", shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+impl Scan {
+    /// The table `scans`: one row for this file.
+    ///
+    /// # Errors
+    /// [`Error::BadMember`] if the probe is none by its shape.
+    pub fn scans(&self) -> Result<ScansTable> {
+        let patterns = self.diffraction();
+        let axis = |index: usize| patterns.and_then(|column| column.row_shape().get(index)).map(|len| *len as i64);
+        let dtype = self.layout().member(Role::Diffraction).and_then(|member| self.npz().info(member));
+        let file = self.npz().path().display().to_string();
+        let columns: Vec<(&str, ArrayRef, bool)> = vec![
+            ("scan_id", Arc::new(Int32Array::from(vec![0])), false),
+            ("file", Arc::new(StringArray::from(vec![file])), false),
+            ("layout", Arc::new(StringArray::from(vec![self.layout().name])), false),
+            ("measurement", Arc::new(StringArray::from(vec![self.measurement().word()])), false),
+            ("unit", Arc::new(StringArray::from(vec![self.unit().word()])), false),
+            ("pixel_size_m", Arc::new(Float64Array::from(vec![self.layout_options().pixel_size_m])), true),
+            ("positions", Arc::new(Int64Array::from(vec![self.num_positions() as i64])), false),
+            ("height", Arc::new(Int64Array::from(vec![axis(0)])), true),
+            ("width", Arc::new(Int64Array::from(vec![axis(1)])), true),
+            ("dtype", Arc::new(StringArray::from(vec![dtype.map(|info| info.dtype.descr.as_str())])), true),
+            ("probe_modes", Arc::new(Int64Array::from(vec![self.probe_modes()?])), true),
+        ];
+        let provenance = provenance::of(self.npz(), "scans");
+        let headers = MemoryTable::new("scans", RecordBatch::try_from_iter_with_nullable(columns)?, provenance);
+        let mut fields = headers.schema().fields().to_vec();
+        fields.insert(fields.len() - 1, Arc::new(Field::new("zero_frequency", DataType::Utf8, true)));
+        Ok(ScansTable { scan: self.clone(), headers, schema: Arc::new(Schema::new(fields)) })
+    }
+
+    fn probe_modes(&self) -> Result<Option<i64>> {
+        let Some(member) = self.layout().member(Role::Probe) else { return Ok(None) };
+        Ok(Some(layers(self.npz(), member)?.num_rows() as i64))
+    }
+
+    /// The table `probe`: `mode`, `power` (sum of |P|^2), `probe` [N, N, 2] (real, imaginary); one row a mode.
+    ///
+    /// # Errors
+    /// [`Error::MissingRole`] if the file has no probe, [`Error::BadMember`] if it is none by its shape.
+    pub fn probe(&self) -> Result<LayerTable> {
+        LayerTable::try_new(self, Role::Probe, "probe", "mode")
+    }
+
+    /// The table `object`: `layer`, `object` [H, W, 2] (real, imaginary); one row a layer.
+    ///
+    /// # Errors
+    /// [`Error::MissingRole`] if the file has no object, [`Error::BadMember`] if it is none by its shape.
+    pub fn object(&self) -> Result<LayerTable> {
+        LayerTable::try_new(self, Role::Object, "object", "layer")
+    }
+}
+
+/// Where the zero frequency lies, from the mean of a few patterns: `centre`, `corner`, or `unclear` if neither holds
+/// twice what the other does. The regions compared are the central quarter and, of the same area, the four corners.
+fn zero_frequency(patterns: &Column) -> Result<&'static str> {
+    const PATTERNS: usize = 8;
+    let [height, width] = patterns.row_shape() else { return Ok("unclear") };
+    let step = (patterns.num_rows() / PATTERNS).max(1);
+    let rows: Vec<usize> = (0..patterns.num_rows()).step_by(step).take(PATTERNS).collect();
+    let (mut centre, mut corner) = (0.0, 0.0);
+    for (at, value) in patterns.data()?.rows_f64(&RowSet::List(&rows)).into_iter().enumerate() {
+        let (row, col) = (at / width % height, at % width);
+        let inner = |at: usize, len: usize| at >= len / 4 && at < len - len / 4;
+        match (inner(row, *height), inner(col, *width)) {
+            (true, true) => centre += value.abs(),
+            (false, false) => corner += value.abs(),
+            _ => {}
+        }
+    }
+    Ok(match () {
+        () if centre > 2.0 * corner => "centre",
+        () if corner > 2.0 * centre => "corner",
+        () => "unclear",
+    })
+}
+
+/// The table `scans`: what the headers tell, and `zero_frequency`, for which a few patterns are read.
+#[derive(Debug)]
+pub struct ScansTable {
+    scan: Scan,
+    headers: MemoryTable,
+    schema: SchemaRef,
+}
+
+impl Table for ScansTable {
+    fn name(&self) -> &str {
+        "scans"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn known_rows(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn num_rows(&self) -> Result<usize> {
+        Ok(1)
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.scan.check_unchanged()
+    }
+
+    fn provenance(&self) -> BTreeMap<String, String> {
+        self.headers.provenance()
+    }
+
+    fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        if let Ok(index) = self.headers.schema().index_of(self.schema.field(index).name()) {
+            return self.headers.column(index, rows);
+        }
+        let found = self.scan.diffraction().map(zero_frequency).transpose()?;
+        Ok(Arc::new(StringArray::from_iter(rows.iter().map(|_| found))))
+    }
+}
+
+/// A complex member as layers: (H, W) is one, (H, W, 1) too, (L, H, W) are L.
+fn layers(npz: &Arc<NpzFile>, member: &str) -> Result<Column> {
+    let info = npz.array_info(member)?;
+    let axis = match info.shape[..] {
+        [_, _] | [_, _, 1] => RowAxis::Whole,
+        [_, _, _] => RowAxis::Along(0),
+        _ => {
+            return Err(Error::BadMember {
+                path: npz.path().to_path_buf(),
+                member: member.to_string(),
+                found: format!("shape {:?}", info.shape),
+                expected: "(H, W), (H, W, 1) or (layers, H, W)".to_string(),
+                hint: "name another member with --role".to_string(),
+            });
+        }
+    };
+    Column::open(npz, member, member, axis, matches!(info.shape[..], [_, _, 1]))
+}
+
+/// `probe` or `object`: a complex field a row.
+#[derive(Debug)]
+pub struct LayerTable {
+    scan: Scan,
+    name: &'static str,
+    layers: Column,
+    schema: SchemaRef,
+}
+
+impl LayerTable {
+    fn try_new(scan: &Scan, role: Role, name: &'static str, number: &str) -> Result<Self> {
+        let member = scan.layout().require(scan.npz(), role)?;
+        let layers = layers(scan.npz(), member)?.renamed(name);
+        let mut fields = vec![Arc::new(Field::new(number, DataType::Int32, false))];
+        if role == Role::Probe {
+            fields.push(Arc::new(Field::new("power", DataType::Float64, false)));
+        }
+        fields.push(Arc::clone(layers.field()));
+        Ok(Self { scan: scan.clone(), name, layers, schema: Arc::new(Schema::new(fields)) })
+    }
+
+    /// Sum of the squares of real and imaginary parts, in f8.
+    fn power(&self, row: usize) -> Result<f64> {
+        let values = self.layers.data()?.rows_f64(&RowSet::Range(row..row + 1));
+        Ok(values.iter().map(|value| value * value).sum())
+    }
+}
+
+impl Table for LayerTable {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn known_rows(&self) -> Option<usize> {
+        Some(self.layers.num_rows())
+    }
+
+    fn num_rows(&self) -> Result<usize> {
+        Ok(self.layers.num_rows())
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.scan.check_unchanged()
+    }
+
+    fn provenance(&self) -> BTreeMap<String, String> {
+        provenance::of(self.scan.npz(), self.name)
+    }
+
+    fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        Ok(match self.schema.field(index).name().as_str() {
+            "mode" | "layer" => Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row as i32))),
+            "power" => {
+                let powers: Vec<f64> = rows.iter().map(|row| self.power(row)).collect::<Result<_>>()?;
+                Arc::new(Float64Array::from(powers))
+            }
+            _ => self.layers.array(rows)?,
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! DataFusion SQL over scans and groups.
+//!
+//! [`register`] puts the tables of a file into anyone's own `SessionContext`: `scan`, `groups`, `group_members`, `scans`,
+//! `probe`, `object`, `arrays`. [`query`] runs one statement with batches sized by bytes.
+
+pub mod exec;
+mod session;
+pub mod table;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::datatypes::Schema;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::{SQLOptions, SessionContext};
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use datafusion::prelude::SessionConfig;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::group::{GroupSpec, Groups};
+use crate::npz::{Identity, NpzFile, OpenOptions};
+use crate::scan::layout::LayoutOptions;
+use crate::scan::{self, Scan};
+use crate::table::{DEFAULT_BATCH_BYTES, Table, row_bytes};
+
+/// Which table of a file.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// One row a position.
+    Scan,
+    /// One row a group.
+    Groups(Arc<GroupSpec>),
+    /// One row a member.
+    GroupMembers(Arc<GroupSpec>),
+    /// One row a file.
+    Scans,
+    /// One row a mode.
+    Probe,
+    /// One row a layer.
+    Object,
+    /// One row a member of the archive.
+    Arrays,
+}
+
+impl Relation {
+    /// The table's name in SQL.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Groups(_) => "groups",
+            Self::GroupMembers(_) => "group_members",
+            Self::Scans => "scans",
+            Self::Probe => "probe",
+            Self::Object => "object",
+            Self::Arrays => "arrays",
+        }
+    }
+
+    /// Every table of a file, groups by this spec.
+    pub fn all(spec: &GroupSpec) -> Vec<Self> {
+        let spec = Arc::new(spec.clone());
+        let groups = [Self::Groups(Arc::clone(&spec)), Self::GroupMembers(spec)];
+        [Self::Scan].into_iter().chain(groups).chain([Self::Scans, Self::Probe, Self::Object, Self::Arrays]).collect()
+    }
+}
+
+/// A table of a file as plain data: what a plan holds, and what another process can open again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Source {
+    /// The file.
+    pub path: PathBuf,
+    /// What the file was when it was planned with.
+    pub identity: Identity,
+    /// What the file does not say about its layout.
+    pub layout: LayoutOptions,
+    /// Bytes of private memory for inflated members.
+    pub inflate_memory: u64,
+    /// Which of its tables.
+    pub relation: Relation,
+}
+
+impl Source {
+    /// Opens the table, if the file is still what it was.
+    ///
+    /// # Errors
+    /// [`Error::FileChanged`] if it is not; whatever opening reports.
+    pub fn open(&self) -> Result<Arc<dyn Table>> {
+        let npz = Arc::new(NpzFile::open_with(&self.path, &OpenOptions { inflate_memory: self.inflate_memory })?);
+        if *npz.identity() != self.identity {
+            let what = "it is not the file that the query was planned with".to_string();
+            return Err(Error::FileChanged { path: self.path.clone(), what });
+        }
+        open_relation(&npz, &self.layout, &self.relation)
+    }
+}
+
+fn open_relation(npz: &Arc<NpzFile>, layout: &LayoutOptions, relation: &Relation) -> Result<Arc<dyn Table>> {
+    let scan = || Scan::try_new(Arc::clone(npz), layout);
+    let groups = |spec: &Arc<GroupSpec>| Groups::try_new(&scan()?, spec.as_ref().clone());
+    Ok(match relation {
+        Relation::Scan => Arc::new(scan()?),
+        Relation::Groups(spec) => Arc::new(groups(spec)?),
+        Relation::GroupMembers(spec) => Arc::new(groups(spec)?.members()),
+        Relation::Scans => Arc::new(scan()?.scans()?),
+        Relation::Probe => Arc::new(scan()?.probe()?),
+        Relation::Object => Arc::new(scan()?.object()?),
+        Relation::Arrays => Arc::new(scan::arrays(npz)?),
+    })
+}
+
+/// What to register of a file.
+#[derive(Debug, Clone, Default)]
+pub struct RegisterOptions {
+    /// How to open the archive.
+    pub open: OpenOptions,
+    /// What the file does not say about its layout.
+    pub layout: LayoutOptions,
+    /// The groups of the tables `groups` and `group_members`.
+    pub spec: GroupSpec,
+}
+
+/// Registers all tables of a file in a schema of the session: `scan`, `groups`, ... in the schema called `public` or any
+/// other, which is made if it is not there. A table that the file cannot serve is registered all the same, and says why
+/// when it is asked for.
+///
+/// # Errors
+/// If the file is no NPZ.
+pub fn register(ctx: &SessionContext, schema: &str, path: &Path, options: &RegisterOptions) -> Result<()> {
+    let npz = Arc::new(NpzFile::open_with(path, &options.open)?);
+    let failed = |e: DataFusionError| Error::external("cannot register tables", e);
+    let catalog = ctx
+        .catalog("datafusion")
+        .ok_or_else(|| Error::external("cannot register tables", "the session has no catalog `datafusion`"))?;
+    let tables = Arc::new(table::LazySchema::new(catalog.schema(schema)));
+    for relation in Relation::all(&options.spec) {
+        let source = Source {
+            path: path.to_path_buf(),
+            identity: npz.identity().clone(),
+            layout: options.layout.clone(),
+            inflate_memory: options.open.inflate_memory,
+            relation,
+        };
+        tables.add(source, Arc::clone(&npz));
+    }
+    catalog.register_schema(schema, tables).map(drop).map_err(failed)
+}
+
+pub use session::{QueryReader, Session};
+
+/// A context for queries over scans: statistics and dynamic filters on, `threads` partitions (all cores by default).
+pub fn context(threads: Option<usize>) -> SessionContext {
+    let mut config = SessionConfig::new().with_information_schema(true).with_collect_statistics(true);
+    if let Some(threads) = threads {
+        config = config.with_target_partitions(threads);
+    }
+    SessionContext::new_with_config(config)
+}
+
+/// Rows of a batch that DataFusion takes by default.
+const BATCH_ROWS: usize = 8192;
+
+/// Plans and starts one statement. Operators collect rows into batches by number; so that batches of patterns stay near
+/// 8 MiB too, that number is chosen from the widest row the statement reads.
+///
+/// # Errors
+/// If the statement cannot be parsed, planned or started, or if it would change anything: only queries are run.
+pub async fn query(ctx: &SessionContext, sql: &str) -> DfResult<SendableRecordBatchStream> {
+    let state = ctx.state();
+    let plan = state.create_logical_plan(sql).await?;
+    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).verify_plan(&plan)?;
+    let plan = state.optimize(&plan)?;
+    let rows = (DEFAULT_BATCH_BYTES / widest_row(&plan)?.max(1)).clamp(1, BATCH_ROWS);
+    // Or the builder would put an empty catalog in the place of ours.
+    let config = state.config().clone().with_batch_size(rows).with_create_default_catalog_and_schema(false);
+    let state = SessionStateBuilder::new_from_existing(state).with_config(config).build();
+    let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+    execute_stream(physical, state.task_ctx())
+}
+
+/// Bytes of the widest row that any node of a plan yields.
+fn widest_row(plan: &LogicalPlan) -> DfResult<usize> {
+    let mut widest = 0;
+    plan.apply_with_subqueries(|node| {
+        let schema: &Schema = node.schema().as_arrow();
+        widest = widest.max(row_bytes(schema));
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(widest)
+}

@@ -1,0 +1,127 @@
+//! SQL for callers that are not async: a context with a runtime of its own.
+
+use std::path::Path;
+
+use arrow::array::{Array, Int64Array, RecordBatch, RecordBatchReader};
+use arrow::datatypes::SchemaRef;
+use arrow::error::ArrowError;
+use datafusion::error::DataFusionError;
+use datafusion::execution::context::SessionContext;
+use datafusion::physical_plan::SendableRecordBatchStream;
+use futures::StreamExt;
+use tokio::runtime::{Builder, Runtime};
+
+use super::{RegisterOptions, context, query, register};
+use crate::error::{Error, Result};
+
+/// A context and the threads it runs on.
+pub struct Session {
+    context: SessionContext,
+    runtime: Runtime,
+}
+
+impl Session {
+    /// A session with so many threads; all cores by default.
+    ///
+    /// # Errors
+    /// If the system gives no threads.
+    pub fn try_new(threads: Option<usize>) -> Result<Self> {
+        let mut builder = Builder::new_multi_thread();
+        if let Some(threads) = threads {
+            builder.worker_threads(threads);
+        }
+        let runtime = builder.build().map_err(|e| Error::external("cannot start threads for SQL", e))?;
+        Ok(Self { context: context(threads), runtime })
+    }
+
+    /// The context, to register more in.
+    pub fn context(&self) -> &SessionContext {
+        &self.context
+    }
+
+    /// Registers all tables of a file; see [`register`].
+    ///
+    /// # Errors
+    /// As [`register`].
+    pub fn register(&self, schema: &str, path: &Path, options: &RegisterOptions) -> Result<()> {
+        register(&self.context, schema, path, options)
+    }
+
+    /// Runs a query; its rows come as they are computed.
+    ///
+    /// # Errors
+    /// [`Error::BadQuery`] if it cannot be planned; the table's own error if that is at fault.
+    pub fn query(&self, sql: &str) -> Result<QueryReader<'_>> {
+        let stream = self.runtime.block_on(query(&self.context, sql)).map_err(of_planning)?;
+        Ok(QueryReader { runtime: &self.runtime, schema: stream.schema(), stream })
+    }
+
+    /// The scan points of table `scan` for which a predicate over its columns holds, ascending.
+    ///
+    /// # Errors
+    /// As [`Session::query`].
+    pub fn scan_points(&self, predicate: &str) -> Result<Vec<u32>> {
+        let sql = format!("SELECT scan_point FROM scan WHERE ({predicate}\n) ORDER BY scan_point");
+        let mut points = Vec::new();
+        for batch in self.query(&sql)? {
+            let batch = batch?;
+            let column = batch.column(0).as_any().downcast_ref::<Int64Array>();
+            points.extend(column.into_iter().flat_map(|column| column.values().iter().map(|point| *point as u32)));
+        }
+        Ok(points)
+    }
+}
+
+/// The rows of a query.
+pub struct QueryReader<'a> {
+    runtime: &'a Runtime,
+    schema: SchemaRef,
+    stream: SendableRecordBatchStream,
+}
+
+impl Iterator for QueryReader<'_> {
+    type Item = std::result::Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.runtime.block_on(self.stream.next());
+        batch.map(|batch| batch.map_err(|error| of_execution(error).into()))
+    }
+}
+
+impl RecordBatchReader for QueryReader<'_> {
+    fn schema(&self) -> SchemaRef {
+        SchemaRef::clone(&self.schema)
+    }
+}
+
+/// Our own error, if that is what DataFusion carries.
+fn ours(error: DataFusionError) -> std::result::Result<Error, DataFusionError> {
+    match error {
+        DataFusionError::External(inner) => match inner.downcast::<Error>() {
+            Ok(ours) => Ok(*ours),
+            Err(other) => Err(DataFusionError::External(other)),
+        },
+        DataFusionError::ArrowError(inner, backtrace) => match *inner {
+            ArrowError::ExternalError(external) => match external.downcast::<Error>() {
+                Ok(ours) => Ok(*ours),
+                Err(other) => Err(DataFusionError::ArrowError(Box::new(ArrowError::ExternalError(other)), backtrace)),
+            },
+            other => Err(DataFusionError::ArrowError(Box::new(other), backtrace)),
+        },
+        DataFusionError::Context(context, inner) => {
+            ours(*inner).map_err(|inner| DataFusionError::Context(context, Box::new(inner)))
+        }
+        DataFusionError::Diagnostic(diagnostic, inner) => {
+            ours(*inner).map_err(|inner| DataFusionError::Diagnostic(diagnostic, Box::new(inner)))
+        }
+        other => Err(other),
+    }
+}
+
+fn of_planning(error: DataFusionError) -> Error {
+    ours(error).unwrap_or_else(|error| Error::BadQuery { problem: error.strip_backtrace() })
+}
+
+fn of_execution(error: DataFusionError) -> Error {
+    ours(error).unwrap_or_else(|error| Error::external("the query failed", error))
+}

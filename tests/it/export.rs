@@ -1,0 +1,182 @@
+//! Files: the same rows, the same bytes, and no half of one.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::ipc::reader::{FileReader, StreamReader};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use ptychoarrow::export::{ExportOptions, IfExists, write};
+use ptychoarrow::table::TableReader;
+use ptychoarrow::{Error, GroupSpec, Groups, ReadOptions, Scan, Table};
+
+use crate::support::{SIEMENS, collect, folder};
+
+fn groups(seed: u64) -> Groups {
+    let spec = GroupSpec { n_groups: Some(40), neighbors: Some(6), seed, ..Default::default() };
+    Groups::try_new(&Scan::open(SIEMENS).unwrap(), spec).unwrap()
+}
+
+fn write_groups(path: &Path, seed: u64, if_exists: IfExists) -> Result<Option<u64>, Error> {
+    let groups = groups(seed);
+    let reader = groups.read(&ReadOptions::default())?;
+    let options =
+        ExportOptions { if_exists, provenance: groups.provenance(), expected_bytes: Some(reader.num_bytes()) };
+    Ok(write(reader, path, &options, &mut |_| ())?.map(|written| written.rows))
+}
+
+fn names(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn arrow_files_and_streams_hold_the_rows() {
+    let folder = folder();
+    let expected = collect(groups(1).read(&ReadOptions::default()).unwrap());
+    let file = folder.path().join("g.arrow");
+    assert_eq!(write_groups(&file, 1, IfExists::Error).unwrap(), Some(40));
+    let reader = FileReader::try_new(std::fs::File::open(&file).unwrap(), None).unwrap();
+    assert_eq!(reader.schema().fields(), expected.schema().fields());
+    let batches = collect(reader);
+    assert_eq!(batches.columns(), expected.columns());
+    let stream = folder.path().join("g.arrows");
+    write_groups(&stream, 1, IfExists::Error).unwrap();
+    let batches = collect(StreamReader::try_new(std::fs::File::open(&stream).unwrap(), None).unwrap());
+    assert_eq!(batches.columns(), expected.columns());
+    assert_eq!(names(folder.path()), ["g.arrow", "g.arrows"]);
+}
+
+#[test]
+fn every_buffer_can_be_mapped() {
+    let folder = folder();
+    let path = folder.path().join("g.arrow");
+    write_groups(&path, 1, IfExists::Error).unwrap();
+    let bytes = std::fs::read(&path).unwrap();
+    // A page-aligned copy stands for a map.
+    let mut aligned = arrow::buffer::MutableBuffer::new(bytes.len());
+    aligned.extend_from_slice(&bytes);
+    let buffer: arrow::buffer::Buffer = aligned.into();
+    let footer_len = i32::from_le_bytes(bytes[bytes.len() - 10..bytes.len() - 6].try_into().unwrap()) as usize;
+    let footer = arrow::ipc::root_as_footer(&bytes[bytes.len() - 10 - footer_len..bytes.len() - 10]).unwrap();
+    let schema = Arc::new(arrow::ipc::convert::fb_to_schema(footer.schema().unwrap()));
+    let decoder = arrow::ipc::reader::FileDecoder::new(schema, footer.version()).with_require_alignment(true);
+    for block in footer.recordBatches().unwrap() {
+        assert_eq!(block.offset() % 64, 0);
+        let len = block.bodyLength() as usize + block.metaDataLength() as usize;
+        let data = buffer.slice_with_length(block.offset() as usize, len);
+        assert!(decoder.read_record_batch(block, &data).unwrap().is_some());
+    }
+}
+
+#[test]
+fn the_same_spec_gives_the_same_bytes() {
+    let folder = folder();
+    for ending in ["arrow", "arrows", "parquet", "csv"] {
+        let path = |name: &str| folder.path().join(format!("{name}.{ending}"));
+        let narrow = |path: &Path, seed: u64| {
+            let groups = groups(seed);
+            let columns = Some(["group_id", "nn_indices", "span"].map(str::to_string).to_vec());
+            let reader = groups.read(&ReadOptions { columns, ..Default::default() }).unwrap();
+            let options = ExportOptions { provenance: groups.provenance(), ..Default::default() };
+            write(reader, path, &options, &mut |_| ()).unwrap();
+            std::fs::read(path).unwrap()
+        };
+        let first = narrow(&path("a"), 7);
+        assert_eq!(first, narrow(&path("b"), 7), "{ending}");
+        assert_ne!(first, narrow(&path("c"), 8), "{ending}");
+    }
+}
+
+#[test]
+fn parquet_holds_narrow_columns_and_patterns() {
+    let folder = folder();
+    let path = folder.path().join("g.parquet");
+    write_groups(&path, 1, IfExists::Error).unwrap();
+    let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
+    let batch = collect(reader.build().unwrap());
+    let expected = collect(groups(1).read(&ReadOptions::default()).unwrap());
+    assert_eq!(batch.num_rows(), 40);
+    for field in expected.schema().fields() {
+        assert_eq!(batch[field.name().as_str()].to_data(), expected[field.name().as_str()].to_data());
+    }
+}
+
+#[test]
+fn csv_holds_lists_as_text_and_refuses_patterns() {
+    let folder = folder();
+    let path = folder.path().join("g.csv");
+    assert!(write_groups(&path, 1, IfExists::Error).unwrap_err().to_string().contains("diffraction"));
+    assert!(names(folder.path()).is_empty(), "nothing is left of a failed export");
+    let columns = Some(vec!["group_id".to_string(), "nn_indices".to_string()]);
+    let reader = groups(1).read(&ReadOptions { columns, ..Default::default() }).unwrap();
+    write(reader, &path, &ExportOptions::default(), &mut |_| ()).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    assert_eq!((lines[0], lines.len()), ("group_id,nn_indices", 41));
+    assert!(lines[1].starts_with("0,\"["), "{}", lines[1]);
+}
+
+#[test]
+fn an_output_that_exists_is_kept_skipped_or_replaced() {
+    let folder = folder();
+    let path = folder.path().join("g.arrow");
+    std::fs::write(&path, b"precious").unwrap();
+    assert!(matches!(write_groups(&path, 1, IfExists::Error).unwrap_err(), Error::OutputExists { .. }));
+    assert_eq!(write_groups(&path, 1, IfExists::Skip).unwrap(), None);
+    assert_eq!(std::fs::read(&path).unwrap(), b"precious");
+    assert_eq!(write_groups(&path, 1, IfExists::Replace).unwrap(), Some(40));
+    assert!(std::fs::metadata(&path).unwrap().len() > 1000);
+    assert_eq!(names(folder.path()), ["g.arrow"]);
+}
+
+#[test]
+fn provenance_names_the_source_and_nothing_of_this_machine() {
+    let folder = folder();
+    let path = folder.path().join("g.arrow");
+    write_groups(&path, 1, IfExists::Error).unwrap();
+    let reader = FileReader::try_new(std::fs::File::open(&path).unwrap(), None).unwrap();
+    let schema = reader.schema();
+    let metadata = schema.metadata();
+    let sources: serde_json::Value = serde_json::from_str(&metadata["ptychoarrow.sources"]).unwrap();
+    assert_eq!(sources[0]["name"], "siemens_star.npz");
+    assert_eq!(sources[0]["size"], 8_509_330);
+    assert_eq!(sources[0]["crc32"].as_object().unwrap().len(), 7);
+    let spec: GroupSpec = serde_json::from_str(&metadata["ptychoarrow.spec"]).unwrap();
+    assert_eq!(&spec, groups(1).spec());
+    assert_eq!(metadata["ptychoarrow.table"], "groups");
+    assert_eq!(metadata["ptychoarrow.version"], env!("CARGO_PKG_VERSION"));
+}
+
+#[test]
+fn a_reader_that_fails_leaves_nothing() {
+    let folder = folder();
+    let source = folder.path().join("scan.npz");
+    std::fs::copy(SIEMENS, &source).unwrap();
+    let scan = Scan::open(&source).unwrap();
+    let options = ReadOptions { batch_bytes: 1 << 20, ..Default::default() };
+    let reader = TableReader::try_new(Arc::new(scan), &options).unwrap();
+    let output = folder.path().join("s.arrow");
+    // The file is written to after the first batches.
+    let mut touched = false;
+    let error = write(reader, &output, &ExportOptions::default(), &mut |_| {
+        if !std::mem::replace(&mut touched, true) {
+            let file = std::fs::OpenOptions::new().append(true).open(&source).unwrap();
+            std::io::Write::write_all(&mut &file, b"more").unwrap();
+        }
+    });
+    assert!(matches!(error.unwrap_err(), Error::FileChanged { .. }));
+    assert_eq!(names(folder.path()), ["scan.npz"]);
+}
+
+#[test]
+fn what_the_disk_cannot_hold_is_refused_at_once() {
+    let folder = folder();
+    let groups = groups(1);
+    let reader = groups.read(&ReadOptions::default()).unwrap();
+    let options = ExportOptions { expected_bytes: Some(u64::MAX / 2), ..Default::default() };
+    let error = write(reader, &folder.path().join("g.arrow"), &options, &mut |_| ()).unwrap_err();
+    assert!(matches!(error, Error::DiskFull { .. }), "{error}");
+    assert!(names(folder.path()).is_empty());
+}

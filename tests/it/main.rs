@@ -1,0 +1,13 @@
+//! All integration tests in one binary: DataFusion is linked once.
+
+#![allow(clippy::unwrap_used)] // a test that cannot go on should say where
+
+mod cli;
+mod export;
+mod group;
+mod layers;
+mod npz;
+mod scan;
+mod sparse;
+mod sql;
+mod support;

@@ -1,0 +1,242 @@
+//! SQL: answers against the library's own, pushdown seen in the metrics, errors, and every file of queries/.
+
+use std::path::Path;
+
+use arrow::array::{AsArray, RecordBatch};
+use arrow::datatypes::{Float32Type, Int64Type};
+use ptychoarrow::sql::{RegisterOptions, Session};
+use ptychoarrow::{Error, GroupSpec, Scan};
+
+use crate::support::{SIEMENS, collect, crate_folder, float64, folder, int64, scan_file};
+
+fn session() -> Session {
+    let spec = GroupSpec { neighbors: Some(6), seed: 42, ..Default::default() };
+    session_of(SIEMENS.as_ref(), spec)
+}
+
+fn session_of(path: &Path, spec: GroupSpec) -> Session {
+    let session = Session::try_new(Some(2)).unwrap();
+    session.register("public", path, &RegisterOptions { spec, ..Default::default() }).unwrap();
+    session
+}
+
+fn rows(session: &Session, sql: &str) -> RecordBatch {
+    collect(session.query(sql).unwrap())
+}
+
+fn text(batch: &RecordBatch) -> String {
+    let columns = batch.columns().iter().map(|column| arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8));
+    let columns: Vec<_> = columns.map(Result::unwrap).collect();
+    let line = |row| columns.iter().map(|c| c.as_string::<i32>().value(row).to_string()).collect::<Vec<_>>().join(" ");
+    (0..batch.num_rows()).map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// The plan with what it read, as text.
+fn explain(session: &Session, sql: &str) -> String {
+    text(&rows(session, &format!("EXPLAIN ANALYZE {sql}")))
+}
+
+/// The number behind `bytes_gathered=` in the line of that table.
+fn gathered(plan: &str, table: &str) -> f64 {
+    let line = plan.lines().find(|line| line.contains(&format!("table={table},"))).unwrap();
+    let value = line.split("bytes_gathered=").nth(1).unwrap().split([',', ']']).next().unwrap();
+    let (number, unit) = value.split_once(' ').unwrap_or((value, ""));
+    let scale = match unit {
+        "K" => 1e3,
+        "M" => 1e6,
+        "G" => 1e9,
+        _ => 1.0,
+    };
+    number.parse::<f64>().unwrap() * scale
+}
+
+#[test]
+fn tables_are_listed_and_counted() {
+    let session = session();
+    let names =
+        rows(&session, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1");
+    assert_eq!(text(&names).replace('\n', " "), "arrays group_members groups probe scan scans");
+    for (table, count) in [("scan", 516), ("groups", 516), ("group_members", 2064), ("arrays", 7), ("probe", 1)] {
+        let sql = format!("SELECT count(*) AS n FROM {table}");
+        assert_eq!(int64(&rows(&session, &sql), "n"), [count], "{table}");
+    }
+    // A count is known from the headers: the plan holds no scan at all.
+    assert!(!explain(&session, "SELECT count(*) FROM groups").contains("NpzScanExec"));
+}
+
+#[test]
+fn answers_are_the_librarys_own() {
+    let session = session();
+    let scan = Scan::open(SIEMENS).unwrap();
+    let positions = scan.positions().unwrap();
+    let batch = rows(&session, "SELECT scan_point, x FROM scan WHERE y < 100 AND scan_point > 20 ORDER BY x DESC");
+    let mut expected: Vec<usize> = (21..516).filter(|point| positions.y[*point] < 100.0).collect();
+    expected.sort_by(|a, b| positions.x[*b].total_cmp(&positions.x[*a]));
+    assert_eq!(float64(&batch, "x"), expected.iter().map(|point| positions.x[*point]).collect::<Vec<_>>());
+    assert_eq!(batch.num_rows(), expected.len());
+    let pattern = rows(&session, "SELECT diffraction FROM scan WHERE scan_point = 77");
+    let direct = scan.require_diffraction().unwrap().array(&ptychoarrow::array::RowSet::Range(77..78)).unwrap();
+    assert_eq!(pattern["diffraction"].to_data(), direct.to_data());
+    let field = pattern.schema().field(0).clone();
+    assert_eq!(field.metadata()["ARROW:extension:metadata"], r#"{"shape":[64,64]}"#, "a tensor stays one");
+}
+
+#[test]
+fn groups_can_be_taken_apart() {
+    let session = session();
+    let unnested = rows(&session, "SELECT seed_point, unnest(nn_indices) AS scan_point FROM groups ORDER BY 1, 2");
+    let members =
+        rows(&session, "SELECT seed_point, scan_point FROM group_members JOIN groups USING (group_id) ORDER BY 1, 2");
+    let unnested: Vec<i64> = arrow::compute::cast(&unnested["scan_point"], &arrow::datatypes::DataType::Int64)
+        .unwrap()
+        .as_primitive::<Int64Type>()
+        .values()
+        .to_vec();
+    assert_eq!(unnested, int64(&members, "scan_point"));
+    let with = rows(&session, "SELECT count(*) AS n FROM groups WHERE array_has(nn_indices, 100)");
+    let by_members = rows(&session, "SELECT count(*) AS n FROM group_members WHERE scan_point = 100");
+    assert_eq!(int64(&with, "n"), int64(&by_members, "n"));
+}
+
+#[test]
+fn a_filter_reads_only_the_patterns_it_leaves() {
+    let session = session();
+    let pattern = 64.0 * 64.0 * 4.0;
+    let plan = explain(&session, "SELECT diffraction FROM scan WHERE scan_point BETWEEN 10 AND 15");
+    assert!(!plan.contains("FilterExec"), "exact: {plan}");
+    assert!((gathered(&plan, "scan") / (6.0 * pattern) - 1.0).abs() < 0.01, "{plan}");
+    // A filter on a function of the patterns cannot be, and is right all the same.
+    let kept = rows(&session, "SELECT scan_point FROM scan WHERE diffraction IS NOT NULL AND scan_point < 5");
+    assert_eq!(int64(&kept, "scan_point"), [0, 1, 2, 3, 4]);
+    // Volatile filters stay above.
+    assert!(explain(&session, "SELECT x FROM scan WHERE x < random()").contains("FilterExec"));
+}
+
+#[test]
+fn a_limit_reads_no_more_than_it_needs() {
+    let plan = explain(&session(), "SELECT diffraction FROM groups LIMIT 3");
+    assert!((gathered(&plan, "groups") / (3.0 * 4.0 * 64.0 * 64.0 * 4.0) - 1.0).abs() < 0.01, "{plan}");
+}
+
+#[test]
+fn a_filter_above_a_limit_stays_above_it() {
+    let batch = rows(&session(), "SELECT scan_point FROM (SELECT * FROM scan LIMIT 10) WHERE scan_point >= 8");
+    assert_eq!(int64(&batch, "scan_point"), [8, 9]);
+}
+
+#[test]
+fn joins_gather_only_the_patterns_that_match_whichever_side_comes_first() {
+    let session = session();
+    for sql in [
+        "SELECT s.diffraction FROM scan s JOIN group_members m USING (scan_point) WHERE m.seed_distance > 38",
+        "SELECT s.diffraction FROM group_members m JOIN scan s USING (scan_point) WHERE m.seed_distance > 38",
+        "SELECT diffraction FROM scan WHERE scan_point IN (SELECT scan_point FROM group_members WHERE seed_distance > 38)",
+    ] {
+        let plan = explain(&session, sql);
+        let most = 20.0 * 64.0 * 64.0 * 4.0;
+        assert!(gathered(&plan, "scan") < most, "{sql}: {plan}");
+        assert!(rows(&session, sql).num_rows() > 0);
+    }
+}
+
+#[test]
+fn scans_in_order_need_no_sort() {
+    let plan = explain(&session(), "SELECT scan_point, x FROM scan ORDER BY scan_point");
+    assert!(!plan.contains("SortExec"), "{plan}");
+}
+
+#[test]
+fn batches_of_patterns_stay_small_under_sorts_and_joins() {
+    let session = session();
+    let sql = "SELECT g.diffraction, s.x FROM groups g JOIN scan s ON g.seed_point = s.scan_point ORDER BY s.x";
+    for batch in session.query(sql).unwrap() {
+        assert!(batch.unwrap().num_rows() <= (8 << 20) / (4 * 64 * 64 * 4));
+    }
+}
+
+#[test]
+fn an_empty_projection_still_counts() {
+    let batch = rows(&session(), "SELECT count(*) AS n FROM scan WHERE x > 100 AND y > 100");
+    let scan = Scan::open(SIEMENS).unwrap();
+    let positions = scan.positions().unwrap();
+    let expected = (0..516).filter(|point| positions.x[*point] > 100.0 && positions.y[*point] > 100.0).count();
+    assert_eq!(int64(&batch, "n"), [expected as i64]);
+}
+
+#[test]
+fn a_spec_that_cannot_be_met_fails_when_groups_are_asked_for() {
+    let folder = folder();
+    let path = folder.path().join("small.npz");
+    scan_file(&path, &[0.0, 1.0, 2.0], &[0.0, 0.0, 1.0]);
+    let session = session_of(&path, GroupSpec::default());
+    assert_eq!(rows(&session, "SELECT * FROM scan").num_rows(), 3);
+    let error = session.query("SELECT * FROM groups").err().unwrap();
+    assert!(matches!(error, Error::TooFewPoints { points: 3, .. }), "{error}");
+}
+
+#[test]
+fn bad_sql_is_the_callers_fault_and_the_session_goes_on() {
+    let session = session();
+    let report = |sql: &str| {
+        let error = session.query(sql).err().unwrap();
+        assert!(error.is_usage() || matches!(error, Error::MissingRole { .. }), "{sql}: {error:?}");
+        error.report()
+    };
+    let reports = [
+        report("SELEC 1"),
+        report("SELECT difraction FROM scan"),
+        report("SELECT * FROM scna"),
+        report("SELECT * FROM object"),
+        report("DROP TABLE scan"),
+        report("COPY scan TO 'x.csv'"),
+    ];
+    insta::assert_snapshot!(reports.join("\n"));
+    assert!(!Path::new("x.csv").exists());
+    assert_eq!(rows(&session, "SELECT 1").num_rows(), 1);
+}
+
+#[test]
+fn a_file_replaced_after_planning_is_noticed() {
+    let folder = folder();
+    let path = folder.path().join("scan.npz");
+    scan_file(&path, &[0.0, 1.0, 2.0], &[0.0, 0.0, 1.0]);
+    let session = session_of(&path, GroupSpec { gridsize: 1, ..Default::default() });
+    assert_eq!(rows(&session, "SELECT x FROM scan").num_rows(), 3);
+    let file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    std::io::Write::write_all(&mut &file, b"more").unwrap();
+    let error = session.query("SELECT x FROM scan").and_then(|mut rows| Ok(rows.next().unwrap()?)).unwrap_err();
+    assert!(matches!(error, Error::FileChanged { .. }), "{error}");
+}
+
+#[test]
+fn several_files_are_schemas_of_one_session() {
+    let folder = folder();
+    let session = Session::try_new(Some(2)).unwrap();
+    for (name, count) in [("a", 5), ("b", 7)] {
+        let path = folder.path().join(format!("{name}.npz"));
+        let positions: Vec<f64> = (0..count).map(f64::from).collect();
+        scan_file(&path, &positions, &positions);
+        session.register(name, &path, &RegisterOptions::default()).unwrap();
+    }
+    let batch = rows(&session, "SELECT count(*) AS n FROM a.scan JOIN b.scan USING (x)");
+    assert_eq!(int64(&batch, "n"), [5]);
+    let batch = rows(&session, "SELECT a.diffraction FROM a.scan a WHERE x = 2");
+    let pixels = batch["diffraction"].as_fixed_size_list().values().clone();
+    assert_eq!(pixels.as_primitive::<Float32Type>().value(0), 2000.0);
+}
+
+#[test]
+fn every_query_of_the_folder_runs() {
+    let folder = crate_folder().join("queries");
+    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    assert!(files.len() >= 3);
+    let session = session();
+    for file in files {
+        let sql = std::fs::read_to_string(&file).unwrap();
+        assert!(sql.starts_with("-- "), "{}: a comment first", file.display());
+        let batch = rows(&session, &sql);
+        let table = arrow::util::pretty::pretty_format_batches(&[batch]).unwrap().to_string();
+        insta::assert_snapshot!(file.file_stem().unwrap().to_str().unwrap(), table);
+    }
+}

@@ -1,0 +1,164 @@
+"""What the command writes, as NumPy, PyArrow, polars, pandas and DuckDB see it.
+
+usage: check_outputs.py PATH_OF_THE_COMMAND
+
+Every comparison is with what NumPy itself reads from the scan.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import duckdb
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+COMMAND = pathlib.Path(sys.argv[1]).resolve()
+DATA = pathlib.Path(__file__).resolve().parent.parent / "data"
+SCAN, COUNTS = DATA / "siemens_star.npz", DATA / "siemens_star_counts_deflated.npz"
+GROUPS, C, N = 500, 4, 64
+
+
+def run(*args):
+    done = subprocess.run([COMMAND, *map(str, args)], capture_output=True, text=True)
+    assert done.returncode == 0, (args, done.stderr)
+    return done.stdout
+
+
+def group(output, *more, scan=SCAN):
+    run("group", scan, "--gridsize", 2, "--neighbors", 6, "--n-groups", GROUPS, "--seed", 42, "-o", output, *more)
+    return output
+
+
+def table_of(path):
+    with pa.memory_map(str(path)) as source:
+        return pa.ipc.open_file(source).read_all()
+
+
+def tensor(table, name):
+    return np.concatenate([chunk.to_numpy_ndarray() for chunk in table[name].chunks])
+
+
+def pyarrow_sees_numpys_own_gather(folder):
+    table = table_of(group(folder / "groups.arrow"))
+    scan = np.load(SCAN)
+    nn = np.stack(table["nn_indices"].to_numpy())
+    assert table.num_rows == GROUPS and nn.shape == (GROUPS, C)
+    assert isinstance(table.schema.field("diffraction").type, pa.FixedShapeTensorType)
+    assert np.array_equal(tensor(table, "diffraction"), scan["diff3d"][nn])
+    x, y = scan["xcoords"][nn], scan["ycoords"][nn]
+    coords = np.stack([x, y], axis=1)[:, None]
+    assert np.array_equal(tensor(table, "coords_nn"), coords)
+    centre = coords.mean(axis=-1, keepdims=True)
+    assert np.array_equal(tensor(table, "coords_offsets"), centre)
+    assert np.array_equal(tensor(table, "coords_relative"), -(coords - centre))
+    return nn
+
+
+def a_batch_is_zero_copy_and_read_only(folder):
+    source = pa.memory_map(str(folder / "groups.arrow"))
+    before = pa.total_allocated_bytes()
+    batch = pa.ipc.open_file(source).get_batch(0)
+    patterns = batch["diffraction"].to_numpy_ndarray()
+    assert patterns.shape[1:] == (C, N, N) and patterns.dtype == np.float32
+    assert pa.total_allocated_bytes() == before and not patterns.flags.owndata and not patterns.flags.writeable
+
+
+def polars_and_pandas_see_the_same(folder, nn):
+    path = folder / "groups.arrow"
+    frame = pl.read_ipc(path)
+    assert frame.height == GROUPS
+    patterns = frame["diffraction"].to_numpy().reshape(-1, C, N, N)
+    assert np.array_equal(patterns, np.load(SCAN)["diff3d"][nn])
+    assert np.array_equal(frame["nn_indices"].to_numpy(), nn)
+    narrow = table_of(path).select(["group_id", "seed_point", "span"]).to_pandas()
+    assert isinstance(narrow, pd.DataFrame) and len(narrow) == GROUPS
+    assert np.array_equal(narrow["seed_point"], frame["seed_point"].to_numpy())
+
+
+def duckdb_and_polars_read_the_parquet(folder, nn):
+    path = group(folder / "groups.parquet")
+    [(count, widest)] = duckdb.sql(f"SELECT count(*), max(span) FROM '{path}'").fetchall()
+    frame = pl.read_parquet(path)
+    assert count == frame.height == pq.read_metadata(path).num_rows == GROUPS
+    assert widest == frame["span"].max()
+    assert np.array_equal(np.array(duckdb.sql(f"SELECT nn_indices FROM '{path}' ORDER BY group_id").fetchall()).squeeze(1), nn)
+
+
+def streams_hold_the_same_rows(folder, nn):
+    path = group(folder / "groups.arrows")
+    table = pa.ipc.open_stream(pa.OSFile(str(path))).read_all()
+    assert np.array_equal(np.stack(table["nn_indices"].to_numpy()), nn)
+
+
+def counts_are_cast_on_the_way(folder, nn):
+    table = table_of(group(folder / "counts.arrow", scan=COUNTS))
+    assert np.array_equal(np.stack(table["nn_indices"].to_numpy()), nn)
+    assert np.array_equal(tensor(table, "diffraction"), np.load(COUNTS)["diff3d"][nn].astype(np.float32))
+
+
+def normalisation_is_the_formula(folder):
+    path = folder / "normalised.arrow"
+    group(path, "--columns", "norm_factor,diffraction,diffraction_normalized", "--measurement", "amplitude")
+    table = table_of(path)
+    amplitudes = np.load(SCAN)["diff3d"].astype(np.float64)
+    factor = np.float32(np.sqrt((N / 2) ** 2 / np.mean(np.sum(amplitudes**2, axis=(1, 2)))))
+    assert np.all(table["norm_factor"].to_numpy() == factor)
+    assert np.array_equal(tensor(table, "diffraction_normalized"), factor * tensor(table, "diffraction"))
+
+
+def the_scan_is_exported_as_it_is(folder):
+    path = folder / "scan.arrow"
+    run("export", SCAN, "-o", path)
+    table, scan = table_of(path), np.load(SCAN)
+    assert np.array_equal(tensor(table, "diffraction"), scan["diff3d"])
+    for column, member in [("x", "xcoords"), ("y_start", "ycoords_start"), ("frame_index", "scan_index")]:
+        assert np.array_equal(table[column].to_numpy(), scan[member]), column
+
+
+def sql_agrees_with_duckdb_and_polars(folder):
+    run("export", SCAN, "--columns", "scan_point,x,y", "-o", folder / "scan.parquet")
+    query = "SELECT scan_point, x + y AS s FROM {} WHERE x BETWEEN 50 AND 120 AND y < 200 ORDER BY s DESC LIMIT 20"
+    ours = json.loads(run("sql", SCAN, "--format", "json", "-c", query.format("scan")))
+    theirs = duckdb.sql(query.format(f"'{folder / 'scan.parquet'}'")).fetchall()
+    assert [(row["scan_point"], row["s"]) for row in ours] == theirs
+    frame = pl.read_parquet(folder / "scan.parquet").filter(pl.col("x").is_between(50, 120), pl.col("y") < 200)
+    assert frame.select(s=pl.col("x") + pl.col("y")).sort("s", descending=True)["s"][:20].to_list() == [r["s"] for r in ours]
+
+
+def inspect_agrees_with_numpy():
+    report = json.loads(run("inspect", SCAN, "--format", "json", "--stats"))
+    scan = np.load(SCAN)
+    assert [array["name"] for array in report["arrays"]] == scan.files
+    raw = SCAN.read_bytes()
+    for array in report["arrays"]:
+        member = scan[array["name"]]
+        assert array["dtype"] == member.dtype.str and tuple(array["shape"]) == member.shape
+        at = array["byte_offset"]
+        assert raw[at : at + member.nbytes] == member.tobytes(), array["name"]
+        if member.dtype.kind != "c":
+            assert array["stats"]["min"] == member.min() and array["stats"]["max"] == member.max()
+
+
+def main():
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        nn = pyarrow_sees_numpys_own_gather(folder)
+        a_batch_is_zero_copy_and_read_only(folder)
+        polars_and_pandas_see_the_same(folder, nn)
+        duckdb_and_polars_read_the_parquet(folder, nn)
+        streams_hold_the_same_rows(folder, nn)
+        counts_are_cast_on_the_way(folder, nn)
+        normalisation_is_the_formula(folder)
+        the_scan_is_exported_as_it_is(folder)
+        sql_agrees_with_duckdb_and_polars(folder)
+    inspect_agrees_with_numpy()
+    print("NumPy, PyArrow, polars, pandas and DuckDB agree: 10 passed, 0 failed")
+
+
+main()
