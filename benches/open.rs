@@ -1,6 +1,6 @@
 //! Opening a scan and reading ten patterns: from 1 MB to 1 TB, sparse. `cargo bench --no-default-features --bench open`
 
-#[allow(dead_code)]
+#[allow(dead_code, clippy::unwrap_used)]
 #[path = "../tests/it/sparse.rs"]
 mod sparse;
 

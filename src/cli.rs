@@ -4,6 +4,7 @@ mod export;
 mod group;
 mod input;
 mod inspect;
+mod npz;
 mod output;
 mod print;
 mod sql;

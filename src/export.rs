@@ -6,6 +6,7 @@
 
 mod csv;
 mod ipc;
+mod npz;
 mod parquet;
 mod target;
 
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};
 pub use csv::{list_text, lists_as_text, text_columns};
+pub use npz::{NpzMember, write_npz};
 use target::Target;
 
 /// File formats by their ending.
@@ -33,6 +35,8 @@ pub enum Format {
     Parquet,
     /// `.csv`: narrow columns only.
     Csv,
+    /// `.npz`: one member a column; see [`write_npz`].
+    Npz,
 }
 
 impl Format {
@@ -46,10 +50,11 @@ impl Format {
             Some("arrows") => Ok(Self::ArrowStream),
             Some("parquet") => Ok(Self::Parquet),
             Some("csv") => Ok(Self::Csv),
+            Some("npz") => Ok(Self::Npz),
             _ => Err(Error::BadOutput {
                 path: path.to_path_buf(),
                 reason: "its ending names no format".to_string(),
-                hint: "use .arrow, .arrows, .parquet or .csv",
+                hint: "use .arrow, .arrows, .parquet, .csv or (for groups) .npz",
             }),
         }
     }
@@ -115,6 +120,11 @@ pub fn write(
             Format::ArrowStream => ipc::write_stream(&mut reader, target.file()),
             Format::Parquet => parquet::write(&mut reader, target.file()),
             Format::Csv => csv::write(&mut reader, target.file()),
+            Format::Npz => Err(Error::BadOutput {
+                path: path.to_path_buf(),
+                reason: "an .npz file has a member a column, not rows".to_string(),
+                hint: "use .arrow, .arrows, .parquet or .csv; groups can be written as .npz",
+            }),
         }
         .map_err(|error| locate(path, error))?;
         reader.rows

@@ -25,8 +25,13 @@
 //!    `group_id` stays unused, so that the others keep theirs.
 
 mod gather;
+mod legacy;
 mod members;
 pub mod neighbors;
+pub mod patch;
+mod patches;
+mod patterns;
+pub mod reference;
 pub mod rng;
 mod sample;
 mod spec;
@@ -44,6 +49,9 @@ use crate::scan::layout::Measurement;
 use crate::scan::{Scan, provenance};
 use crate::table::{ReadOptions, Table, TableReader};
 pub use members::GroupMembers;
+use patches::PatchSource;
+use patterns::Conversion;
+pub use patterns::{Channels, Measure, PatternOptions};
 pub use sample::GroupIndex;
 use sample::Plan;
 pub use spec::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
@@ -75,6 +83,10 @@ struct Inner {
     scan: Scan,
     spec: GroupSpec,
     plan: Plan,
+    patterns: PatternOptions,
+    patches: Option<PatchSource>,
+    /// The object's pixels, one row.
+    object: Once<ArrayRef>,
     schema: SchemaRef,
     columns: Vec<gather::GroupColumn>,
     index: Once<GroupIndex>,
@@ -87,15 +99,28 @@ impl Groups {
     /// # Errors
     /// If the spec cannot be met, naming the numbers and what would do.
     pub fn try_new(scan: &Scan, spec: GroupSpec) -> Result<Self> {
+        Self::try_new_with(scan, spec, PatternOptions::default())
+    }
+
+    /// As [`Groups::try_new`], with options for the patterns.
+    ///
+    /// # Errors
+    /// As [`Groups::try_new`]; if patterns are to be converted and the file does not say what they are.
+    pub fn try_new_with(scan: &Scan, spec: GroupSpec, patterns: PatternOptions) -> Result<Self> {
         let plan = Plan::try_new(scan, &spec)?;
-        let columns = gather::columns(scan, &spec);
-        let schema = Arc::new(gather::schema(scan, &plan, &columns));
+        Conversion::of(scan, patterns.measure)?;
+        let patches = PatchSource::of(scan, spec.semantics)?;
+        let columns = gather::columns(scan, patches.is_some());
+        let schema = Arc::new(gather::schema(scan, &plan, &columns, patterns.channels));
         let inner = Inner {
             scan: scan.clone(),
             spec,
             plan,
+            patterns,
+            patches,
             schema,
             columns,
+            object: Once::default(),
             index: Once::default(),
             norm_factor: Once::default(),
         };
@@ -110,6 +135,11 @@ impl Groups {
     /// The spec as given.
     pub fn spec(&self) -> &GroupSpec {
         &self.inner.spec
+    }
+
+    /// How patterns are handed out.
+    pub fn patterns(&self) -> PatternOptions {
+        self.inner.patterns
     }
 
     /// Members a group, C.
@@ -158,7 +188,12 @@ impl Groups {
         let skipped = (skipped > 0).then(|| {
             format!("{skipped} groups were skipped: fewer than C candidates within max_distance of their seed point")
         });
-        let unknown = self.inner.norm_factor.get().is_some() && self.scan().measurement() == Measurement::Unknown;
+        let said = self.scan().layout_options().measurement.is_some();
+        let unknown = match self.spec().semantics {
+            Semantics::Native => self.scan().measurement() == Measurement::Unknown,
+            Semantics::Ptychopinn => !said,
+        };
+        let unknown = unknown && self.inner.norm_factor.get().is_some();
         let unknown = unknown.then(|| {
             "normalised as amplitudes: the file does not say what its numbers are; settle it with --measurement"
                 .to_string()

@@ -11,6 +11,7 @@ pub mod directory;
 pub mod header;
 mod inflate;
 pub mod source;
+pub mod write;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};

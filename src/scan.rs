@@ -251,6 +251,25 @@ impl Scan {
         Ok(cell.get_or_init(|| positions))
     }
 
+    /// Whether positions (or, with `start`, nominal ones) are stored as f4: PtychoPINN then computes in f4 too.
+    pub fn positions_are_single(&self, start: bool) -> bool {
+        let stored = self.inner.starts.as_ref().filter(|_| start).unwrap_or(&self.inner.corrected);
+        stored.iter().all(|column| column.scalar() == Scalar::Float32)
+    }
+
+    /// The member that fills a role: object patches as one row a scan point, any other as one row in all.
+    ///
+    /// # Errors
+    /// If the member cannot be a column.
+    pub fn member_column(&self, role: Role) -> Result<Option<Column>> {
+        let Some(member) = self.inner.layout.member(role) else { return Ok(None) };
+        let axis = match role {
+            Role::ObjectPatches => RowAxis::Along(0),
+            _ => RowAxis::Whole,
+        };
+        Column::open(&self.inner.npz, member, role.name(), axis, role != Role::ObjectPatches).map(Some)
+    }
+
     /// Reads the table `scan`: one row a position.
     ///
     /// # Errors

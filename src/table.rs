@@ -13,7 +13,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader}
 use arrow::datatypes::{DataType, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::array::RowSet;
+use crate::array::{Column, RowSet};
 use crate::error::{Error, Result, nearest_name};
 
 /// Default bound of a batch, in bytes.
@@ -300,5 +300,41 @@ impl Table for MemoryTable {
                 Ok(arrow::compute::interleave(&[column.as_ref()], &picks)?)
             }
         }
+    }
+}
+
+/// A table of one column.
+#[derive(Debug)]
+pub struct ColumnTable {
+    name: &'static str,
+    column: Column,
+}
+
+impl ColumnTable {
+    /// A table with this column.
+    pub fn new(name: &'static str, column: Column) -> Self {
+        Self { name, column }
+    }
+}
+
+impl Table for ColumnTable {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::new(Schema::new(vec![Arc::clone(self.column.field())]))
+    }
+
+    fn known_rows(&self) -> Option<usize> {
+        Some(self.column.num_rows())
+    }
+
+    fn num_rows(&self) -> Result<usize> {
+        Ok(self.column.num_rows())
+    }
+
+    fn column(&self, _index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        self.column.array(rows)
     }
 }

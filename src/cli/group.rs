@@ -7,7 +7,7 @@ use std::time::Instant;
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::Schema;
 use bytesize::ByteSize;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::input::{InputArgs, SpecArgs, shown};
@@ -17,7 +17,7 @@ use super::{PrintFormat, RunArgs};
 use crate::array::{Access, tensor};
 use crate::error::Result;
 use crate::export::{ExportOptions, Format, Written};
-use crate::group::Groups;
+use crate::group::{Channels, Groups, Measure, PatternOptions};
 use crate::scan::Scan;
 use crate::table::{ReadOptions, Rows, Table, TableReader, is_wide};
 
@@ -31,6 +31,12 @@ pub struct GroupArgs {
     /// Columns to write; by default the narrow ones, and in Arrow files `diffraction`.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     columns: Option<Vec<String>>,
+    /// As what to hand out patterns: the numbers of the file, amplitudes, or intensities (counts).
+    #[arg(long = "as", value_enum, default_value = "stored")]
+    measure: MeasureArg,
+    /// Where the axis of members is in the patterns: [C, N, N] or [N, N, C].
+    #[arg(long, value_enum, default_value = "channels-first")]
+    layout: LayoutArg,
     /// How to print what was done.
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
@@ -38,6 +44,37 @@ pub struct GroupArgs {
     output: OutputArgs,
     #[command(flatten)]
     input: InputArgs,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum MeasureArg {
+    Stored,
+    Amplitude,
+    Intensity,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LayoutArg {
+    ChannelsFirst,
+    ChannelsLast,
+}
+
+impl GroupArgs {
+    fn patterns(&self, format: Option<Format>) -> PatternOptions {
+        PatternOptions {
+            measure: match self.measure {
+                MeasureArg::Stored => Measure::Stored,
+                MeasureArg::Amplitude => Measure::Amplitude,
+                MeasureArg::Intensity => Measure::Intensity,
+            },
+            channels: match self.layout {
+                // The layout of PtychoPINN's own dict.
+                _ if format == Some(Format::Npz) => Channels::Last,
+                LayoutArg::ChannelsFirst => Channels::First,
+                LayoutArg::ChannelsLast => Channels::Last,
+            },
+        }
+    }
 }
 
 /// Groups shown where no output is named.
@@ -50,10 +87,12 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     let start = Instant::now();
     let input = args.input.options();
     let scan = Scan::open_with(&args.file, &input)?;
-    let groups = Groups::try_new(&scan, args.spec.spec(Some(&args.file), &input, run)?)?;
+    let format = args.output.output.as_deref().map(Format::of).transpose()?;
+    let spec = args.spec.spec(Some(&args.file), &input, run)?;
+    let groups = Groups::try_new_with(&scan, spec, args.patterns(format))?;
     let Some(output) = &args.output.output else { return show(args, run, &groups) };
-    let columns = columns(args, &groups, Some(Format::of(output)?));
-    let reader = reader(&groups, columns, Rows::All, run)?;
+    let columns = columns(args, &groups, format);
+    let reader = reader(&groups, columns.clone(), Rows::All, run)?;
     let schema = reader.schema();
     let rows = reader.rows_left() as u64;
     let options = ExportOptions {
@@ -61,7 +100,11 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         provenance: groups.provenance(),
         expected_bytes: Some(reader.num_bytes()),
     };
-    let Some(written) = output::write(reader, output, &options, Some(rows))? else { return Ok(()) };
+    let written = match format {
+        Some(Format::Npz) => super::npz::write(&groups, &columns, output, &options, run)?,
+        _ => output::write(reader, output, &options, Some(rows))?,
+    };
+    let Some(written) = written else { return Ok(()) };
     groups.warnings().iter().for_each(|warning| log(&format!("warning: {warning}")));
     let done = Done { groups: &groups, output, schema: &schema, written, seconds: start.elapsed().as_secs_f64() };
     match args.format {
@@ -100,6 +143,9 @@ fn columns(args: &GroupArgs, groups: &Groups, format: Option<Format>) -> Vec<Str
         return columns.clone();
     }
     let schema = groups.schema();
+    if format == Some(Format::Npz) {
+        return super::npz::columns(&schema);
+    }
     let fields = schema.fields().iter().enumerate();
     let default = fields.filter(|(index, field)| match format {
         _ if groups.is_on_request(*index) => false,
@@ -221,6 +267,7 @@ fn open_text(output: &Path, schema: &Schema) -> String {
         ),
         (Ok(Format::ArrowFile), None) => format!("in Python: polars.read_ipc({path:?})"),
         (Ok(Format::ArrowStream), _) => format!("in Python: polars.read_ipc_stream({path:?})"),
+        (Ok(Format::Npz), _) => format!("in Python: numpy.load({path:?})"),
         (Ok(Format::Parquet), _) => format!("in Python: polars.read_parquet({path:?}); in DuckDB: FROM '{path}'"),
         _ => String::new(),
     }

@@ -114,9 +114,21 @@ pub struct SpecArgs {
     /// Members farther from the seed point than this are left out, in the unit of the positions.
     #[arg(long, value_name = "D")]
     max_distance: Option<f64>,
-    /// What the normalisation factor is computed over: scan, groups, or the factor itself.
-    #[arg(long, value_name = "scan|groups|VALUE", default_value = "scan", value_parser = parse_norm)]
-    norm: Norm,
+    /// What the normalisation factor is computed over: scan, groups, or the factor itself. Default scan; in PtychoPINN
+    /// semantics groups.
+    #[arg(long, value_name = "scan|groups|VALUE", value_parser = parse_norm)]
+    norm: Option<Norm>,
+    /// Whose groups: ours, or those that PtychoPINN draws, bit for bit (then K is 4 by default).
+    #[arg(long, value_enum, default_value = "native")]
+    semantics: SemanticsArg,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum SemanticsArg {
+    /// One answer for ties and duplicates; each group a random stream of its own.
+    Native,
+    /// As `RawData.generate_grouped_data`.
+    Ptychopinn,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -157,7 +169,10 @@ impl SpecArgs {
             },
             max_distance: self.max_distance,
             group_oversampling: self.group_oversampling,
-            semantics: Semantics::Native,
+            semantics: match self.semantics {
+                SemanticsArg::Native => Semantics::Native,
+                SemanticsArg::Ptychopinn => Semantics::Ptychopinn,
+            },
             norm: self.norm,
         })
     }

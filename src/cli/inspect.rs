@@ -169,7 +169,7 @@ impl ScanReport {
         let is_bad = |point: &usize| !positions.at(*point).iter().all(|value| value.is_finite());
         let not_finite = (0..positions.len()).filter(is_bad).count();
         let (x, y) = (extent(&positions.x), extent(&positions.y));
-        let spacing = spacing(positions)?;
+        let spacing = spacing(positions);
         Ok(Self { scan, x, y, not_finite, spacing })
     }
 
@@ -191,8 +191,14 @@ impl ScanReport {
         lines.iter().map(|(label, text)| format!("\n{label:<10} {text}")).collect()
     }
 
+    /// Positions that an earlier scan point has already; all but one if there is no step.
+    fn duplicates(&self) -> usize {
+        let finite = self.scan.num_positions() - self.not_finite;
+        self.spacing.map_or(finite.saturating_sub(1), |spacing| spacing.duplicates)
+    }
+
     fn positions_text(&self, unit: &str) -> String {
-        let duplicates = self.spacing.map_or(0, |spacing| spacing.duplicates);
+        let duplicates = self.duplicates();
         let starts = if self.scan.has_starts() { "with start positions" } else { "no start positions" };
         let bad = if self.not_finite > 0 { format!(", {} NOT FINITE", self.not_finite) } else { String::new() };
         format!("{} in {unit}, {duplicates} duplicates, {starts}{bad}", self.scan.num_positions())
@@ -228,7 +234,7 @@ impl ScanReport {
             "unit": self.scan.unit().word(),
             "extent": {"x": [self.x.0, self.x.1], "y": [self.y.0, self.y.1]},
             "step": step,
-            "duplicates": self.spacing.map_or(0, |step| step.duplicates),
+            "duplicates": self.duplicates(),
             "not_finite": self.not_finite,
             "start_positions": self.scan.has_starts(),
             "pattern_shape": self.scan.diffraction().map(Column::row_shape),

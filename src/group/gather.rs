@@ -1,6 +1,4 @@
 //! Index table and scan make the columns of `groups`.
-//!
-//! Patterns are copied straight from the file's bytes into the batch's own buffer, cast to f4 on the way, once.
 
 use std::sync::Arc;
 
@@ -8,13 +6,14 @@ use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use rayon::prelude::*;
 
-use super::Groups;
+use super::patterns::{Channels, Conversion, gather, takes_roots};
 use super::sample::Plan;
-use super::spec::{GroupSpec, Norm};
-use super::sum::{power, sum};
-use crate::array::{Column, RowSet, tensor};
+use super::spec::{Norm, Semantics};
+use super::sum::{Rounding, mean, power, sum};
+use super::{Groups, patches};
+use crate::array::{Column, RowSet, complex, tensor};
 use crate::error::{Error, Result};
-use crate::scan::layout::Measurement;
+use crate::npz::Scalar;
 use crate::scan::{Positions, Scan};
 
 /// The metadata key under which a column keeps the name its contents have in PtychoPINN.
@@ -35,6 +34,7 @@ pub enum GroupColumn {
     Diffraction,
     NormFactor,
     DiffractionNormalized,
+    ObjectPatches,
 }
 
 /// What of the members' positions.
@@ -63,7 +63,7 @@ impl GroupColumn {
 }
 
 /// The columns that a scan's groups have.
-pub fn columns(scan: &Scan, _spec: &GroupSpec) -> Vec<GroupColumn> {
+pub fn columns(scan: &Scan, has_patches: bool) -> Vec<GroupColumn> {
     use GroupColumn as G;
     let coords = |source| [Coords::Nn, Coords::Relative, Coords::Offsets].map(|what| G::Coords(what, source));
     let mut columns = vec![G::GroupId, G::SeedPoint, G::SeedX, G::SeedY, G::CenterX, G::CenterY, G::Span, G::NnIndices];
@@ -74,19 +74,23 @@ pub fn columns(scan: &Scan, _spec: &GroupSpec) -> Vec<GroupColumn> {
     if scan.diffraction().is_some() {
         columns.extend([G::Diffraction, G::NormFactor, G::DiffractionNormalized]);
     }
+    columns.extend(has_patches.then_some(G::ObjectPatches));
     columns
 }
 
 /// Their schema.
-pub fn schema(scan: &Scan, plan: &Plan, columns: &[GroupColumn]) -> Schema {
+pub fn schema(scan: &Scan, plan: &Plan, columns: &[GroupColumn], channels: Channels) -> Schema {
     let pattern = scan.diffraction().map_or(&[][..], Column::row_shape);
-    Schema::new(columns.iter().map(|column| field(*column, plan.group_size, pattern)).collect::<Vec<_>>())
+    Schema::new(columns.iter().map(|column| field(*column, plan.group_size, pattern, channels)).collect::<Vec<_>>())
 }
 
-fn field(column: GroupColumn, size: usize, pattern: &[usize]) -> FieldRef {
+fn field(column: GroupColumn, size: usize, pattern: &[usize], channels: Channels) -> FieldRef {
     let whole = |name| Field::new(name, DataType::Int64, false);
     let real = |name| Field::new(name, DataType::Float64, false);
-    let patterns: Vec<usize> = [size].into_iter().chain(pattern.iter().copied()).collect();
+    let patterns = match channels {
+        Channels::First => [&[size], pattern].concat(),
+        Channels::Last => [pattern, &[size]].concat(),
+    };
     let field = match column {
         GroupColumn::GroupId => whole("group_id"),
         GroupColumn::SeedPoint => whole("seed_point"),
@@ -115,6 +119,9 @@ fn field(column: GroupColumn, size: usize, pattern: &[usize]) -> FieldRef {
         GroupColumn::DiffractionNormalized => {
             keyed(tensor::field("diffraction_normalized", DataType::Float32, &patterns), "X_full")
         }
+        GroupColumn::ObjectPatches => {
+            keyed(complex::field("object_patches", DataType::Float32, &patterns, Scalar::Complex64), "Y")
+        }
     };
     Arc::new(field)
 }
@@ -134,13 +141,14 @@ pub fn column(groups: &Groups, column: GroupColumn, rows: &RowSet<'_>) -> Result
     let real =
         |value: &dyn Fn(usize) -> f64| -> ArrayRef { Arc::new(Float64Array::from_iter_values(rows.iter().map(value))) };
     let seed = |row: usize| index.seed_point(row) as usize;
+    let precision = rounding(groups, Source::Corrected);
     Ok(match column {
         GroupColumn::GroupId => whole(&|row| index.group_id(row) as i64),
         GroupColumn::SeedPoint => whole(&|row| seed(row) as i64),
         GroupColumn::SeedX => real(&|row| positions.x[seed(row)]),
         GroupColumn::SeedY => real(&|row| positions.y[seed(row)]),
-        GroupColumn::CenterX => real(&|row| centre(&positions.x, index.members(row))),
-        GroupColumn::CenterY => real(&|row| centre(&positions.y, index.members(row))),
+        GroupColumn::CenterX => real(&|row| centre(&positions.x, index.members(row), precision)),
+        GroupColumn::CenterY => real(&|row| centre(&positions.y, index.members(row), precision)),
         GroupColumn::Span => real(&|row| span(positions, index.members(row))),
         GroupColumn::NnIndices => {
             let members = rows.iter().flat_map(|row| index.members(row)).map(|point| point.cast_signed());
@@ -149,7 +157,8 @@ pub fn column(groups: &Groups, column: GroupColumn, rows: &RowSet<'_>) -> Result
         GroupColumn::Coords(what, source) => {
             let positions = if source == Source::Start { groups.scan().start_positions()? } else { positions };
             let mut values = Vec::with_capacity(rows.len() * 2 * groups.group_size());
-            rows.iter().for_each(|row| extend_coords(&mut values, what, positions, index.members(row)));
+            let rounding = rounding(groups, source);
+            rows.iter().for_each(|row| extend_coords(&mut values, what, positions, index.members(row), rounding));
             list(groups, column, rows.len(), Arc::new(Float64Array::from(values)))?
         }
         GroupColumn::NormFactor => {
@@ -157,17 +166,18 @@ pub fn column(groups: &Groups, column: GroupColumn, rows: &RowSet<'_>) -> Result
             real(&|_| factor)
         }
         GroupColumn::Diffraction => {
-            let patterns = gather(groups, rows)?;
+            let conversion = Conversion::of(groups.scan(), groups.patterns().measure)?;
+            let patterns = gather(groups, rows, conversion)?;
             list(groups, column, rows.len(), Arc::new(Float32Array::from(patterns)))?
         }
         GroupColumn::DiffractionNormalized => {
-            let factor = groups.norm_factor()?;
-            let mut patterns = gather(groups, rows)?;
-            match groups.scan().measurement() {
-                Measurement::Intensity => patterns.iter_mut().for_each(|value| *value = factor * value.sqrt()),
-                _ => patterns.iter_mut().for_each(|value| *value *= factor),
-            }
+            let conversion = Conversion::normalized(groups, groups.norm_factor()?);
+            let patterns = gather(groups, rows, conversion)?;
             list(groups, column, rows.len(), Arc::new(Float32Array::from(patterns)))?
+        }
+        GroupColumn::ObjectPatches => {
+            let values = patches::column(groups, rows)?;
+            list(groups, column, rows.len(), Arc::new(Float32Array::from(values)))?
         }
     })
 }
@@ -175,7 +185,7 @@ pub fn column(groups: &Groups, column: GroupColumn, rows: &RowSet<'_>) -> Result
 /// Wraps the values of a fixed-size list column.
 fn list(groups: &Groups, column: GroupColumn, len: usize, values: ArrayRef) -> Result<ArrayRef> {
     let pattern = groups.scan().diffraction().map_or(&[][..], Column::row_shape);
-    match field(column, groups.group_size(), pattern).data_type() {
+    match field(column, groups.group_size(), pattern, groups.patterns().channels).data_type() {
         DataType::FixedSizeList(item, size) => {
             let list = FixedSizeListArray::try_new_with_length(Arc::clone(item), *size, values, None, len)?;
             Ok(Arc::new(list))
@@ -184,32 +194,45 @@ fn list(groups: &Groups, column: GroupColumn, len: usize, values: ArrayRef) -> R
     }
 }
 
-/// The members' patterns, group after group, slot after slot, as f4.
-fn gather(groups: &Groups, rows: &RowSet<'_>) -> Result<Vec<f32>> {
-    let patterns = groups.scan().require_diffraction()?;
-    let data = patterns.data()?;
-    let index = groups.index()?;
-    let mut out = Vec::with_capacity(rows.len() * groups.group_size() * patterns.row_len());
-    for row in rows.iter() {
-        for member in index.members(row) {
-            data.extend_row_f32(*member as usize, &mut out);
-        }
+/// In what precision the mean of positions is taken: PtychoPINN computes in the coordinates' own type.
+pub fn rounding(groups: &Groups, source: Source) -> Rounding {
+    let single = groups.scan().positions_are_single(source == Source::Start);
+    match groups.spec().semantics {
+        Semantics::Ptychopinn if single => Rounding::Single,
+        _ => Rounding::Double,
     }
-    Ok(out)
 }
 
 /// Mean of the members' coordinates.
-pub fn centre(values: &[f64], members: &[u32]) -> f64 {
+pub fn centre(values: &[f64], members: &[u32], rounding: Rounding) -> f64 {
     // Groups of up to 5 x 5 need no allocation.
     let mut small = [0.0; 25];
     let value = |member: &u32| values[*member as usize];
     match small.get_mut(..members.len()) {
         Some(coordinates) => {
             coordinates.iter_mut().zip(members).for_each(|(slot, member)| *slot = value(member));
-            sum(coordinates) / members.len() as f64
+            mean(coordinates, rounding)
         }
-        None => sum(&members.iter().map(value).collect::<Vec<_>>()) / members.len() as f64,
+        None => mean(&members.iter().map(value).collect::<Vec<_>>(), rounding),
     }
+}
+
+/// Where each member's object patch is cut: at its true position; in PtychoPINN semantics at the sum of offset and
+/// relative coordinate, 2 * mean - position, as PtychoPINN does.
+pub fn patch_offsets(groups: &Groups, row: usize) -> Result<Vec<[f64; 2]>> {
+    let (positions, index) = (groups.scan().positions()?, groups.index()?);
+    let members = index.members(row);
+    if groups.spec().semantics == Semantics::Native {
+        return Ok(members.iter().map(|member| positions.at(*member as usize)).collect());
+    }
+    let rounding = rounding(groups, Source::Corrected);
+    let centre = [&positions.x, &positions.y].map(|values| centre(values, members, rounding));
+    let mirrored = |mean: f64, value: f64| mean + -rounding.round(value - mean);
+    let offset = |member: &u32| {
+        let [x, y] = positions.at(*member as usize);
+        [mirrored(centre[0], x), mirrored(centre[1], y)]
+    };
+    Ok(members.iter().map(offset).collect())
 }
 
 /// The largest distance between two members.
@@ -221,13 +244,13 @@ fn span(positions: &Positions, members: &[u32]) -> f64 {
 }
 
 /// Appends x of all members, then y of all members.
-fn extend_coords(out: &mut Vec<f64>, what: Coords, positions: &Positions, members: &[u32]) {
+fn extend_coords(out: &mut Vec<f64>, what: Coords, positions: &Positions, members: &[u32], rounding: Rounding) {
     for values in [&positions.x, &positions.y] {
-        let mean = centre(values, members);
+        let mean = centre(values, members, rounding);
         let coordinates = members.iter().map(|member| values[*member as usize]);
         match what {
             Coords::Nn => out.extend(coordinates),
-            Coords::Relative => out.extend(coordinates.map(|value| -(value - mean))),
+            Coords::Relative => out.extend(coordinates.map(|value| -rounding.round(value - mean))),
             Coords::Offsets => out.push(mean),
         }
     }
@@ -236,11 +259,11 @@ fn extend_coords(out: &mut Vec<f64>, what: Coords, positions: &Positions, member
 /// See [`Groups::norm_factor`].
 pub fn norm_factor(groups: &Groups) -> Result<f32> {
     let patterns = groups.scan().require_diffraction()?;
-    let mean = match groups.spec().norm {
+    let mean = match groups.spec().norm() {
         Norm::Value(factor) => return Ok(factor as f32),
         Norm::Scan => {
             let points = groups.inner.plan.candidates();
-            let powers = powers(groups.scan(), patterns, &points)?;
+            let powers = powers(groups, patterns, &points)?;
             sum(&powers) / points.len() as f64
         }
         Norm::Groups => mean_of_groups(groups, patterns)?,
@@ -265,21 +288,18 @@ fn mean_of_groups(groups: &Groups, patterns: &Column) -> Result<f64> {
     let mut points: Vec<u32> = members().copied().collect();
     points.sort_unstable();
     points.dedup();
-    let known = powers(groups.scan(), patterns, &points)?;
+    let known = powers(groups, patterns, &points)?;
     let of_member = |member: &u32| points.binary_search(member).map_or(0.0, |at| known[at]);
     let all: Vec<f64> = members().map(of_member).collect();
     Ok(sum(&all) / all.len() as f64)
 }
 
 /// Sum of |amplitude|^2 of each of these patterns.
-fn powers(scan: &Scan, patterns: &Column, points: &[u32]) -> Result<Vec<f64>> {
-    let data = patterns.data()?;
+fn powers(groups: &Groups, patterns: &Column, points: &[u32]) -> Result<Vec<f64>> {
+    let (data, roots) = (patterns.data()?, takes_roots(groups));
     let of_point = |point: &u32| {
         let values = data.rows_f64(&RowSet::Range(*point as usize..*point as usize + 1));
-        match scan.measurement() {
-            Measurement::Intensity => sum(&values),
-            _ => power(&values),
-        }
+        if roots { sum(&values) } else { power(&values) }
     };
     Ok(points.par_iter().map(of_point).collect())
 }

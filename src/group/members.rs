@@ -71,7 +71,8 @@ impl Table for GroupMembers {
             let of_row = |row: usize| value(row / size, index.members(row / size)[row % size]);
             Arc::new(Float64Array::from_iter_values(rows.iter().map(of_row)))
         };
-        let centre = |values: &[f64], group: usize| gather::centre(values, index.members(group));
+        let rounding = gather::rounding(&self.groups, gather::Source::Corrected);
+        let centre = |values: &[f64], group: usize| gather::centre(values, index.members(group), rounding);
         Ok(match self.schema.field(column).name().as_str() {
             "group_id" => whole(&|group, _| index.group_id(group) as i64),
             "slot" => whole(&|_, slot| slot as i64),

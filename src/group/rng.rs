@@ -40,10 +40,11 @@ impl Stream {
         if n == 1 {
             return 0;
         }
-        let rejected = n.wrapping_neg() % n;
         loop {
             let product = u64::from(self.0.next_u32()) * u64::from(n);
-            if product as u32 >= rejected {
+            let low = product as u32;
+            // 2^32 mod n is below n: where the low half is not, the division is not needed.
+            if low >= n || low >= n.wrapping_neg() % n {
                 return (product >> 32) as u32;
             }
         }

@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use super::legacy;
 use super::neighbors::{Neighbor, Neighbors, squared_distance};
 use super::rng::Stream;
 use super::spec::{GroupSpec, IncludeSeed, Sampling, Semantics};
@@ -35,20 +36,29 @@ enum Candidates {
 }
 
 /// The index table: which scan points form which group. All vectors are in group order.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupIndex {
-    group_size: usize,
+    pub(super) group_size: usize,
     num_skipped: usize,
-    group_ids: Vec<u64>,
+    group_ids: GroupIds,
     seed_points: Vec<u32>,
     /// C a group.
     members: Vec<u32>,
 }
 
+/// Numbers of groups, ascending.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum GroupIds {
+    /// All from this one on.
+    From(u64),
+    /// These: some were skipped.
+    List(Vec<u64>),
+}
+
 impl GroupIndex {
     /// Number of groups.
     pub fn num_groups(&self) -> usize {
-        self.group_ids.len()
+        self.seed_points.len()
     }
 
     /// Groups left out because `max_distance` left too few candidates.
@@ -58,7 +68,10 @@ impl GroupIndex {
 
     /// The group's number, which its random stream goes by; rows are numbered without the skipped ones.
     pub fn group_id(&self, row: usize) -> u64 {
-        self.group_ids[row]
+        match &self.group_ids {
+            GroupIds::From(first) => first + row as u64,
+            GroupIds::List(ids) => ids[row],
+        }
     }
 
     /// The scan point whose neighbours form the group.
@@ -71,18 +84,35 @@ impl GroupIndex {
         &self.members[row * self.group_size..(row + 1) * self.group_size]
     }
 
-    fn new(group_size: usize) -> Self {
-        Self { group_size, ..Self::default() }
+    /// An index of groups `first`, `first + 1`, ...
+    pub(super) fn consecutive(group_size: usize, first: usize, seed_points: Vec<u32>, members: Vec<u32>) -> Self {
+        Self { group_size, num_skipped: 0, group_ids: GroupIds::From(first as u64), seed_points, members }
     }
 
-    fn append(mut self, other: Self) -> Self {
-        self.num_skipped += other.num_skipped;
-        self.group_ids.extend(other.group_ids);
-        self.seed_points.extend(other.seed_points);
-        self.members.extend(other.members);
+    /// Rows `range` alone.
+    pub(super) fn slice(&self, range: Range<usize>) -> Self {
+        let members = self.members[range.start * self.group_size..range.end * self.group_size].to_vec();
+        Self::consecutive(self.group_size, range.start, self.seed_points[range].to_vec(), members)
+    }
+
+    /// Takes out the groups whose first member is [`SKIPPED`].
+    fn without_skipped(mut self) -> Self {
+        let size = self.group_size;
+        let keeps = |row: &usize| self.members[row * size] != SKIPPED;
+        let kept: Vec<usize> = (0..self.num_groups()).filter(keeps).collect();
+        if kept.len() == self.num_groups() {
+            return self;
+        }
+        self.num_skipped = self.num_groups() - kept.len();
+        self.group_ids = GroupIds::List(kept.iter().map(|row| self.group_id(*row)).collect());
+        self.members = kept.iter().flat_map(|row| self.members[row * size..(row + 1) * size].iter().copied()).collect();
+        self.seed_points = kept.iter().map(|row| self.seed_points[*row]).collect();
         self
     }
 }
+
+/// Stands for the members of a group that cannot be drawn; no scan has so many points.
+const SKIPPED: u32 = u32::MAX;
 
 impl Candidates {
     fn try_new(scan: &Scan, parameter: &'static str, list: Option<&Vec<u32>>) -> Result<Self> {
@@ -144,18 +174,16 @@ impl Plan {
     /// # Errors
     /// If the spec cannot be met.
     pub fn try_new(scan: &Scan, spec: &GroupSpec) -> Result<Self> {
-        if spec.semantics == Semantics::Ptychopinn {
-            return Err(bad("semantics", "ptychopinn", "native", "PtychoPINN's own groups are not available yet"));
-        }
         if !(1..=MAX_GRIDSIZE).contains(&spec.gridsize) {
             let expected = format!("1 to {MAX_GRIDSIZE}");
             return Err(bad("gridsize", spec.gridsize, &expected, "a group has gridsize * gridsize patterns"));
         }
-        let group_size = spec.gridsize * spec.gridsize;
-        let neighbors = spec.neighbors.unwrap_or((3 * group_size).div_ceil(2));
+        if spec.semantics == Semantics::Ptychopinn {
+            return legacy::plan(scan, spec);
+        }
+        let (group_size, neighbors) = (spec.group_size(), spec.pool_size());
         if neighbors < group_size && group_size > 1 {
-            let expected = format!("K of at least C = {group_size} (gridsize {})", spec.gridsize);
-            return Err(bad("neighbors", neighbors, &expected, "raise --neighbors or lower --gridsize"));
+            return Err(pool_too_small(neighbors, spec));
         }
         if spec.max_distance.is_some_and(|distance| distance.is_nan() || distance < 0.0) {
             let found = spec.max_distance.unwrap_or_default();
@@ -171,18 +199,18 @@ impl Plan {
             return Err(bad("seeds_from", format!("scan point {point}"), "scan points of `among` only", hint));
         }
         if candidates.len() < group_size {
-            return Err(Error::TooFewPoints {
-                path: scan.npz().path().to_path_buf(),
-                points: candidates.len(),
-                group_size,
-                gridsize: spec.gridsize,
-                restricted: spec.among.is_some(),
-            });
+            return Err(too_few_points(scan, spec, candidates.len()));
         }
         let num_groups = spec.n_groups.unwrap_or(seeds.len());
         let plan = Self { group_size, neighbors, num_groups, candidates, seeds };
         plan.check_num_groups(spec)?;
         Ok(plan)
+    }
+
+    /// A plan over all scan points, whose numbers were checked elsewhere.
+    pub(super) fn of_all(scan: &Scan, group_size: usize, neighbors: usize, num_groups: usize) -> Self {
+        let all = Candidates::All(scan.num_positions() as u32);
+        Self { group_size, neighbors, num_groups, candidates: all.clone(), seeds: all }
     }
 
     /// Whether there can be that many groups.
@@ -196,9 +224,7 @@ impl Plan {
             return Err(bad("n_groups", asked, &expected, "lower --n-groups or raise --gridsize"));
         }
         if !spec.group_oversampling {
-            let expected = format!("at most {seeds}, one group a seed point");
-            let hint = "lower --n-groups, or allow several groups a seed point with --group-oversampling";
-            return Err(bad("n_groups", asked, &expected, hint));
+            return Err(needs_oversampling(asked, seeds));
         }
         let pool = self.neighbors.min(self.candidates.len() - 1);
         let distinct = self.distinct_groups(spec, pool);
@@ -237,6 +263,9 @@ impl Plan {
             let expected = format!("groups below {}", self.num_groups);
             return Err(bad("groups", format!("{numbers:?}"), &expected, "groups count from 0"));
         }
+        if spec.semantics == Semantics::Ptychopinn {
+            return legacy::index(scan, spec, numbers);
+        }
         let positions = scan.positions()?;
         let candidates = self.candidates.to_vec();
         check_finite(scan, positions, &candidates)?;
@@ -244,14 +273,8 @@ impl Plan {
         if self.group_size == 1 {
             return Ok(self.single_members(&seeds, numbers));
         }
-        let neighbors = Neighbors::try_new(positions, &candidates)?;
-        let draw = Draw { plan: self, spec, positions, neighbors, seeds };
-        // Chunks small enough to share out, large enough not to matter.
-        const CHUNK: usize = 4096;
-        let starts: Vec<usize> = numbers.clone().step_by(CHUNK).collect();
-        let chunk = |start: &usize| draw.groups(*start..(start + CHUNK).min(numbers.end));
-        let chunks: Vec<GroupIndex> = starts.par_iter().map(chunk).collect::<Result<_>>()?;
-        Ok(chunks.into_iter().fold(GroupIndex::new(self.group_size), GroupIndex::append))
+        let neighbors = Neighbors::new(&positions.x, &positions.y, &candidates);
+        Draw { plan: self, spec, neighbors, seeds: &seeds, numbers }.index()
     }
 
     /// Scan points that may be members, ascending.
@@ -273,13 +296,8 @@ impl Plan {
     }
 
     fn single_members(&self, seeds: &[u32], numbers: Range<usize>) -> GroupIndex {
-        GroupIndex {
-            group_size: 1,
-            num_skipped: 0,
-            group_ids: numbers.clone().map(|number| number as u64).collect(),
-            seed_points: seeds[numbers.clone()].to_vec(),
-            members: seeds[numbers].to_vec(),
-        }
+        let (first, seeds) = (numbers.start, seeds[numbers].to_vec());
+        GroupIndex::consecutive(1, first, seeds.clone(), seeds)
     }
 }
 
@@ -287,92 +305,134 @@ impl Plan {
 struct Draw<'a> {
     plan: &'a Plan,
     spec: &'a GroupSpec,
-    positions: &'a Positions,
-    neighbors: Neighbors,
-    seeds: Vec<u32>,
+    neighbors: Neighbors<'a>,
+    /// All S seed points.
+    seeds: &'a [u32],
+    /// The groups to draw.
+    numbers: Range<usize>,
 }
 
-/// Buffers reused from group to group.
+/// The groups of some seed points, in the order they were drawn: place in the index, C members.
+#[derive(Default)]
+struct Drawn {
+    rows: Vec<usize>,
+    members: Vec<u32>,
+}
+
+/// Buffers reused from seed point to seed point.
 #[derive(Default)]
 struct Scratch {
-    found: Vec<Neighbor>,
     pool: Vec<u32>,
-    drawn: Vec<u32>,
+    shuffled: Vec<u32>,
+    seen: HashSet<Vec<u32>>,
 }
 
+/// Seed points drawn for by one task: few enough to share out, enough not to matter.
+const CHUNK: usize = 4096;
+
 impl Draw<'_> {
-    fn groups(&self, numbers: Range<usize>) -> Result<GroupIndex> {
-        let mut index = GroupIndex::new(self.plan.group_size);
-        let mut scratch = Scratch::default();
-        for number in numbers {
-            let seed_point = self.seeds[number % self.seeds.len()];
-            self.fill_pool(seed_point, &mut scratch);
-            if !self.draw_members(number, seed_point, &mut scratch)? {
-                index.num_skipped += 1;
-                continue;
+    /// Draws for the seed points in spatial order, which is faster, and puts each group in its place.
+    fn index(&self) -> Result<GroupIndex> {
+        let (size, count) = (self.plan.group_size, self.numbers.len());
+        let active: Vec<u32> = self.places().map(|place| self.seeds[place]).collect();
+        let order = self.neighbors.spatial_order(&active);
+        let drawn: Vec<Drawn> = order.par_chunks(CHUNK).map(|part| self.of(&active, part)).collect::<Result<_>>()?;
+        let mut members = vec![SKIPPED; count * size];
+        for part in drawn {
+            for (row, group) in part.rows.iter().zip(part.members.chunks_exact(size)) {
+                members[row * size..(row + 1) * size].copy_from_slice(group);
             }
-            index.group_ids.push(number as u64);
-            index.seed_points.push(seed_point);
-            index.members.extend(&scratch.drawn[..self.plan.group_size]);
         }
-        Ok(index)
+        let seed_points = self.numbers.clone().map(|number| self.seeds[number % self.seeds.len()]).collect();
+        Ok(GroupIndex::consecutive(size, self.numbers.start, seed_points, members).without_skipped())
+    }
+
+    /// Places in `seeds` of the seed points whose groups are to be drawn, each once.
+    fn places(&self) -> impl Iterator<Item = usize> {
+        let total = self.seeds.len();
+        self.numbers.clone().take(total).map(move |number| number % total)
+    }
+
+    /// The groups of these of the active seed points.
+    fn of(&self, active: &[u32], order: &[u32]) -> Result<Drawn> {
+        let mut drawn = Drawn::default();
+        let mut scratch = Scratch::default();
+        let mut failed = None;
+        self.neighbors.nearest_of_each(active, order, self.plan.neighbors, |at, found| {
+            self.fill_pool(active[at], found, &mut scratch.pool);
+            // The first of the seed point's groups that is asked for.
+            let first = self.numbers.start + at;
+            if let Err(error) = self.draw(first, active[at], &mut scratch, &mut drawn) {
+                failed.get_or_insert(error);
+            }
+        });
+        failed.map_or(Ok(drawn), Err)
     }
 
     /// The pool of a seed point, in its original order.
-    fn fill_pool(&self, seed_point: u32, scratch: &mut Scratch) {
-        let at = self.positions.at(seed_point as usize);
-        self.neighbors.nearest(at, self.plan.neighbors, Some(seed_point), &mut scratch.found);
-        if let Some(max) = self.spec.max_distance {
-            scratch.found.retain(|neighbor| neighbor.distance2 <= max * max);
-        }
-        scratch.pool.clear();
+    fn fill_pool(&self, seed_point: u32, found: &[Neighbor], pool: &mut Vec<u32>) {
+        let max2 = self.spec.max_distance.map_or(f64::INFINITY, |max| max * max);
         let joins = match self.spec.include_seed {
             IncludeSeed::Never => self.plan.candidates.len() == self.plan.group_size,
             IncludeSeed::Pool => true,
             IncludeSeed::First => false,
         };
-        scratch.pool.extend(joins.then_some(seed_point));
-        scratch.pool.extend(scratch.found.iter().map(|neighbor| neighbor.scan_point));
+        pool.clear();
+        pool.extend(joins.then_some(seed_point));
+        pool.extend(found.iter().filter(|near| near.distance2 <= max2).map(|near| near.scan_point));
     }
 
-    /// Draws the members of a group into `scratch.drawn`; false if the pool is too small.
-    fn draw_members(&self, number: usize, seed_point: u32, scratch: &mut Scratch) -> Result<bool> {
+    /// Draws the groups of a seed point, from number `first` on.
+    fn draw(&self, first: usize, seed_point: u32, scratch: &mut Scratch, drawn: &mut Drawn) -> Result<()> {
+        let total = self.seeds.len();
         let fixed = usize::from(self.spec.include_seed == IncludeSeed::First);
         let count = self.plan.group_size - fixed;
         if scratch.pool.len() < count {
-            return Ok(false);
-        }
-        let round = number / self.seeds.len();
-        let mut stream = Stream::of_group(self.spec.seed, self.spec.epoch, (number % self.seeds.len()) as u64);
-        self.check_rounds(round, count, seed_point, scratch.pool.len())?;
-        let mut seen: HashSet<Vec<u32>> = HashSet::new();
-        loop {
-            scratch.drawn.clear();
-            scratch.drawn.extend((fixed == 1).then_some(seed_point));
-            scratch.drawn.extend(&scratch.pool);
-            stream.draw(&mut scratch.drawn[fixed..], count);
-            if round == 0 {
-                return Ok(true);
-            }
-            let mut set = scratch.drawn[fixed..fixed + count].to_vec();
-            set.sort_unstable();
-            seen.insert(set);
-            if seen.len() > round {
-                return Ok(true);
-            }
-        }
-    }
-
-    /// Whether a pool has as many distinct groups as rounds were asked for; `max_distance` may have left fewer.
-    fn check_rounds(&self, round: usize, count: usize, seed_point: u32, pool: usize) -> Result<()> {
-        let distinct = combinations(pool, count);
-        if (round as u128) < distinct {
             return Ok(());
         }
-        let rounds = self.plan.num_groups.div_ceil(self.seeds.len());
+        let rounds = first / total..(self.numbers.end - 1 - first) / total + first / total + 1;
+        self.check_rounds(rounds.end, count, seed_point, scratch.pool.len())?;
+        let mut stream = Stream::of_group(self.spec.seed, self.spec.epoch, (first % total) as u64);
+        scratch.seen.clear();
+        for round in 0..rounds.end {
+            scratch.draw_distinct(&mut stream, count, rounds.end > 1);
+            if rounds.contains(&round) {
+                drawn.rows.push(first + (round - rounds.start) * total - self.numbers.start);
+                drawn.members.extend((fixed == 1).then_some(seed_point));
+                drawn.members.extend(&scratch.shuffled[..count]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether a pool has as many distinct groups as were asked for; `max_distance` may have left fewer.
+    fn check_rounds(&self, rounds: usize, count: usize, seed_point: u32, pool: usize) -> Result<()> {
+        let distinct = combinations(pool, count);
+        if rounds as u128 <= distinct {
+            return Ok(());
+        }
         let found = format!("{} ({rounds} a seed point)", self.plan.num_groups);
         let expected = format!("at most {distinct} a seed point: scan point {seed_point} has {pool} candidates left");
         Err(bad("n_groups", found, &expected, "lower --n-groups, raise --neighbors or --max-distance"))
+    }
+}
+
+impl Scratch {
+    /// Shuffles the pool until its first `count` are a set that did not come before, if sets are to be `distinct`.
+    fn draw_distinct(&mut self, stream: &mut Stream, count: usize, distinct: bool) {
+        loop {
+            self.shuffled.clear();
+            self.shuffled.extend(&self.pool);
+            stream.draw(&mut self.shuffled, count);
+            let set = || {
+                let mut set = self.shuffled[..count].to_vec();
+                set.sort_unstable();
+                set
+            };
+            if !distinct || self.seen.insert(set()) {
+                return;
+            }
+        }
     }
 }
 
@@ -390,15 +450,41 @@ fn check_finite(scan: &Scan, positions: &Positions, candidates: &[u32]) -> Resul
     let is_bad = |point: &&u32| !positions.at(**point as usize).iter().all(|value| value.is_finite());
     match candidates.iter().find(is_bad) {
         None => Ok(()),
-        Some(point) => {
-            let [x, y] = positions.at(*point as usize);
-            let path = scan.npz().path().to_path_buf();
-            Err(Error::NonFinitePosition { path, scan_point: *point as usize, x, y })
-        }
+        Some(point) => Err(non_finite(scan, positions, *point as usize)),
     }
 }
 
-fn bad(parameter: &'static str, found: impl ToString, expected: &str, hint: &str) -> Error {
+/// K < C.
+pub(super) fn pool_too_small(neighbors: usize, spec: &GroupSpec) -> Error {
+    let expected = format!("K of at least C = {} (gridsize {})", spec.group_size(), spec.gridsize);
+    bad("neighbors", neighbors, &expected, "raise --neighbors or lower --gridsize")
+}
+
+/// M < C.
+pub(super) fn too_few_points(scan: &Scan, spec: &GroupSpec, points: usize) -> Error {
+    Error::TooFewPoints {
+        path: scan.npz().path().to_path_buf(),
+        points,
+        group_size: spec.group_size(),
+        gridsize: spec.gridsize,
+        restricted: spec.among.is_some(),
+    }
+}
+
+/// More groups than seed points, without group oversampling.
+pub(super) fn needs_oversampling(asked: usize, seeds: usize) -> Error {
+    let expected = format!("at most {seeds}, one group a seed point");
+    let hint = "lower --n-groups, or allow several groups a seed point with --group-oversampling";
+    bad("n_groups", asked, &expected, hint)
+}
+
+/// The position that is not finite.
+pub(super) fn non_finite(scan: &Scan, positions: &Positions, scan_point: usize) -> Error {
+    let [x, y] = positions.at(scan_point);
+    Error::NonFinitePosition { path: scan.npz().path().to_path_buf(), scan_point, x, y }
+}
+
+pub(super) fn bad(parameter: &'static str, found: impl ToString, expected: &str, hint: &str) -> Error {
     Error::BadParameter { parameter, found: found.to_string(), expected: expected.to_string(), hint: hint.to_string() }
 }
 

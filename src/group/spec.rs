@@ -30,11 +30,34 @@ pub struct GroupSpec {
     pub group_oversampling: bool,
     /// Whose groups.
     pub semantics: Semantics,
-    /// What `norm_factor` is computed over.
-    pub norm: Norm,
+    /// What `norm_factor` is computed over. Default the scan, in PtychoPINN semantics the groups.
+    pub norm: Option<Norm>,
 }
 
 impl GroupSpec {
+    /// C: patterns a group.
+    pub fn group_size(&self) -> usize {
+        self.gridsize.saturating_mul(self.gridsize)
+    }
+
+    /// K, or its default: ceil(1.5 C), in PtychoPINN semantics 4.
+    pub fn pool_size(&self) -> usize {
+        let default = match self.semantics {
+            Semantics::Native => self.group_size().saturating_mul(3).div_ceil(2),
+            Semantics::Ptychopinn => 4,
+        };
+        self.neighbors.unwrap_or(default)
+    }
+
+    /// What the factor is computed over.
+    pub fn norm(&self) -> Norm {
+        let default = match self.semantics {
+            Semantics::Native => Norm::Scan,
+            Semantics::Ptychopinn => Norm::Groups,
+        };
+        self.norm.unwrap_or(default)
+    }
+
     /// The spec as JSON, fields in the order of the definition.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
@@ -56,7 +79,7 @@ impl Default for GroupSpec {
             max_distance: None,
             group_oversampling: false,
             semantics: Semantics::default(),
-            norm: Norm::default(),
+            norm: None,
         }
     }
 }
@@ -97,11 +120,10 @@ pub enum Semantics {
 }
 
 /// What the normalisation factor is computed over.
-#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Norm {
     /// Every pattern of `among`, once: the factor does not change with epoch, shard or sample.
-    #[default]
     Scan,
     /// The drawn groups, a pattern as often as it is a member.
     Groups,

@@ -193,9 +193,9 @@ fn normalisation_is_the_formula() {
     let other = GroupSpec { n_groups: Some(30), epoch: 5, ..spec(2, 6) };
     let other = Groups::try_new(&amplitudes, other).unwrap();
     assert_eq!(groups.norm_factor().unwrap(), other.norm_factor().unwrap());
-    let of_groups = Groups::try_new(&amplitudes, GroupSpec { norm: Norm::Groups, ..small.clone() }).unwrap();
+    let of_groups = Groups::try_new(&amplitudes, GroupSpec { norm: Some(Norm::Groups), ..small.clone() }).unwrap();
     assert_ne!(of_groups.norm_factor().unwrap(), groups.norm_factor().unwrap());
-    let given = Groups::try_new(&amplitudes, GroupSpec { norm: Norm::Value(0.5), ..small.clone() }).unwrap();
+    let given = Groups::try_new(&amplitudes, GroupSpec { norm: Some(Norm::Value(0.5)), ..small.clone() }).unwrap();
     assert_eq!(given.norm_factor().unwrap(), 0.5);
 
     // Intensities are rooted before they are normalised: the same scan, the same numbers.
@@ -347,7 +347,10 @@ fn what_cannot_be_met_is_said_with_numbers_and_remedy() {
         report(GroupSpec { among: Some(vec![1, 2, 3, 516]), ..spec(2, 6) }),
         report(GroupSpec { among: Some((0..9).collect()), seeds_from: Some(vec![9]), ..spec(2, 6) }),
         report(GroupSpec { max_distance: Some(f64::NAN), ..spec(2, 6) }),
-        report(GroupSpec { semantics: Semantics::Ptychopinn, ..spec(2, 6) }),
+        report(GroupSpec { semantics: Semantics::Ptychopinn, epoch: 1, ..spec(2, 6) }),
+        report(GroupSpec { semantics: Semantics::Ptychopinn, seed: 1 << 32, ..spec(2, 6) }),
+        report(GroupSpec { semantics: Semantics::Ptychopinn, ..spec(2, 3) }),
+        report(GroupSpec { semantics: Semantics::Ptychopinn, n_groups: Some(517), ..spec(2, 6) }),
     ];
     insta::assert_snapshot!(reports.join("\n"));
 }
@@ -368,7 +371,7 @@ fn a_spec_survives_json() {
     let spec = GroupSpec {
         among: Some(vec![1, 2, 3]),
         max_distance: Some(1.5),
-        norm: Norm::Value(0.25),
+        norm: Some(Norm::Value(0.25)),
         include_seed: IncludeSeed::First,
         ..spec(3, 11)
     };

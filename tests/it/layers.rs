@@ -15,7 +15,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("table", &["error", "array"]),
     ("scan", &["error", "npz", "array", "table"]),
     ("group", &["error", "npz", "array", "table", "scan"]),
-    ("export", &["error", "table"]),
+    ("export", &["error", "npz", "array", "table"]),
     ("sql", &["error", "npz", "array", "table", "scan", "group"]),
     ("cli", &["error", "npz", "array", "table", "scan", "group", "export", "sql"]),
 ];

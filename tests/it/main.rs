@@ -4,6 +4,7 @@
 
 mod cli;
 mod export;
+mod goldens;
 mod group;
 mod layers;
 mod npz;

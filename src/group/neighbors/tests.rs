@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use super::*;
 
 /// The definition.
-fn naive(positions: &Positions, points: &[u32], at: [f64; 2], k: usize, except: Option<u32>) -> Vec<(f64, u32)> {
-    let distance = |point: &u32| squared_distance(at, positions.at(*point as usize));
+fn naive(x: &[f64], y: &[f64], points: &[u32], at: [f64; 2], k: usize, except: Option<u32>) -> Vec<(f64, u32)> {
+    let distance = |point: &u32| squared_distance(at, [x[*point as usize], y[*point as usize]]);
     let mut all: Vec<(f64, u32)> = points.iter().map(|point| (distance(point), *point)).collect();
     all.retain(|(_, point)| Some(*point) != except);
     all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
@@ -13,58 +13,210 @@ fn naive(positions: &Positions, points: &[u32], at: [f64; 2], k: usize, except: 
     all
 }
 
-fn assert_matches_naive(pairs: &[(f64, f64)], k: usize) {
-    let (x, y) = pairs.iter().copied().unzip();
-    let positions = Positions { x, y };
-    // Leave every seventh point out, so that scan points and rows of the tree differ.
-    let points: Vec<u32> = (0..positions.len() as u32).filter(|point| point % 7 != 3).collect();
-    let neighbors = Neighbors::try_new(&positions, &points).unwrap();
+/// Distance to the nearest other position, and the number of positions, by definition.
+fn naive_places(x: &[f64], y: &[f64], points: &[u32], at: [f64; 2]) -> (Option<f64>, usize) {
+    let mut places: Vec<[f64; 2]> = points.iter().map(|p| [x[*p as usize] + 0.0, y[*p as usize] + 0.0]).collect();
+    places.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
+    places.dedup();
+    let others = places.iter().filter(|place| **place != at).map(|place| squared_distance(at, *place));
+    (others.min_by(f64::total_cmp), places.len())
+}
+
+/// Every engine that takes the layout; the grid may refuse it.
+fn engines<'a>(x: &'a [f64], y: &'a [f64], scan_points: &'a [u32]) -> Vec<Neighbors<'a>> {
+    let of = |engine| Neighbors { x, y, scan_points, engine };
+    let mut engines = vec![Neighbors::on_tree(x, y, scan_points), Neighbors::new(x, y, scan_points)];
+    for (density, crowd) in [(2.5, usize::MAX), (1.0, usize::MAX), (30.0, usize::MAX)] {
+        engines.extend(Grid::with_density(x, y, scan_points, density, crowd).map(|grid| of(Engine::Grid(grid))));
+    }
+    engines
+}
+
+fn assert_matches_naive(pairs: &[(f64, f64)], points: &[u32], k: usize) {
+    let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
     let mut found = Vec::new();
-    for point in &points {
-        let at = positions.at(*point as usize);
-        neighbors.nearest(at, k, Some(*point), &mut found);
-        let found: Vec<(f64, u32)> = found.iter().map(|n| (n.distance2, n.scan_point)).collect();
-        assert_eq!(found, naive(&positions, &points, at, k, Some(*point)), "of scan point {point}");
+    for neighbors in engines(&x, &y, points) {
+        // Every scan point asks, also those that are no candidates.
+        for point in 0..x.len() as u32 {
+            let at = [x[point as usize], y[point as usize]];
+            for except in [Some(point), None] {
+                neighbors.nearest(at, k, except, &mut found);
+                let found: Vec<(f64, u32)> = found.iter().map(|n| (n.distance2, n.scan_point)).collect();
+                assert_eq!(found, naive(&x, &y, points, at, k, except), "{neighbors:?} of {point}");
+            }
+            let places = naive_places(&x, &y, points, at);
+            assert_eq!((neighbors.nearest_elsewhere(at), neighbors.num_places()), places, "{neighbors:?} of {point}");
+        }
+        for at in [
+            [0.5, 0.25],
+            [1e3, -5.0],
+            [-1e12, 3.0],
+            [2.0, 1e12],
+            [1e17, 1e17],
+            [1e154, 0.0],
+            [-1e200, 1e160],
+            [5e-324, 0.0],
+        ] {
+            neighbors.nearest(at, k, None, &mut found);
+            let found: Vec<(f64, u32)> = found.iter().map(|n| (n.distance2, n.scan_point)).collect();
+            assert_eq!(found, naive(&x, &y, points, at, k, None), "{neighbors:?} at {at:?}");
+        }
+        let seeds: Vec<u32> = (0..x.len() as u32).collect();
+        for seeds in [&seeds[..], points] {
+            let mut order = neighbors.spatial_order(seeds);
+            order.sort_unstable();
+            assert!(order.iter().copied().eq(0..seeds.len() as u32), "{neighbors:?}");
+        }
     }
 }
 
-/// Positions on which trees go wrong: lattices, duplicates, lines, one place, a far outlier.
+fn pairs_of(coordinate: impl Strategy<Value = f64> + Clone + 'static, most: usize) -> BoxedStrategy<Vec<(f64, f64)>> {
+    vec((coordinate.clone(), coordinate), 1..most).boxed()
+}
+
+/// `count` points on a lattice of `columns`, as `numpy.linspace` places them.
+fn lattice(columns: usize, count: usize, width: f64) -> Vec<(f64, f64)> {
+    let along = |i: usize| -0.5 * width + i as f64 * (width / columns.max(2) as f64);
+    (0..count).map(|i| (along(i % columns), along(i / columns))).collect()
+}
+
+fn spiral(count: usize) -> Vec<(f64, f64)> {
+    let at = |i: usize| (0.1 * (i as f64).sqrt(), i as f64 * 2.399_963_229_728_653);
+    (0..count).map(at).map(|(radius, angle)| (radius * angle.cos(), radius * angle.sin())).collect()
+}
+
+/// Layouts on which searches go wrong.
 fn layouts() -> impl Strategy<Value = Vec<(f64, f64)>> {
-    let anywhere = vec((-1e3..1e3, -1e3..1e3), 1..200);
-    let lattice = vec((0..12i32, 0..12i32), 1..200)
-        .prop_map(|cells| cells.into_iter().map(|(i, j)| (f64::from(i) * 0.1, f64::from(j) * 0.1)).collect());
-    let line = vec(-50..50i32, 1..200).prop_map(|steps| steps.into_iter().map(|i| (2.0, f64::from(i))).collect());
-    let one_place = (1..150usize).prop_map(|count| vec![(1.5, -0.0); count]);
-    let outlier = vec((0.0..1.0, 0.0..1.0), 1..100).prop_map(|mut points: Vec<(f64, f64)>| {
-        points.push((1e12, -1e12));
+    let on_line = |dx: f64, dy: f64| {
+        vec(-50..50i32, 1..120)
+            .prop_map(move |steps| {
+                steps.into_iter().map(|i| (2.0 + dx * f64::from(i), dy * f64::from(i) - 1.0)).collect()
+            })
+            .boxed()
+    };
+    let whole = |range: std::ops::Range<i32>, unit: f64| pairs_of(range.prop_map(move |i| f64::from(i) * unit), 150);
+    let places = (vec((-9.0..9.0, -9.0..9.0), 1..5), vec(0..5usize, 1..150)).prop_map(
+        |(places, which): (Vec<(f64, f64)>, _)| which.iter().map(|i: &usize| places[i % places.len()]).collect(),
+    );
+    let outlier = pairs_of(0.0..1.0, 100).prop_map(|mut points| {
+        points.insert(points.len() / 2, (1e12, -1e12));
         points
     });
-    prop_oneof![anywhere, lattice, line, one_place, outlier]
+    let clusters = vec((0..4i32, 0..3i32, -1.0..1.0, -1.0..1.0), 1..150)
+        .prop_map(|all| all.iter().map(|(i, j, x, y)| (f64::from(*i) * 1e9 + x, f64::from(*j) * 1e9 + y)).collect());
+    // More than half have the lowest coordinate: no median splits them evenly.
+    let edge = vec((prop_oneof![3 => Just(0.0), 2 => 1.0..2.0], 0.0..0.1), 1..150);
+    let zeros = pairs_of(prop_oneof![Just(0.0), Just(-0.0), Just(1.0), Just(-1.0)], 60);
+    let mixed = pairs_of(prop_oneof![Just(0.0), -1e160..1e160, -1e154..1e154, -1.0..1.0, -1e-160..1e-160], 60);
+    prop_oneof![
+        pairs_of(-1e3..1e3, 150),
+        pairs_of(1e9..1e9 + 1e-5, 150),
+        whole(0..12, 1.0),
+        whole(0..12, 0.1),
+        (1..20usize, 1..150usize, 0.1..9.0).prop_map(|(columns, count, width)| lattice(columns, count, width)),
+        places,
+        (1..150usize).prop_map(|count| vec![(1.5, -0.0); count]),
+        on_line(0.0, 1.0),
+        on_line(0.3, 0.0),
+        on_line(0.1, 0.1),
+        on_line(1.0, 1e-9),
+        outlier,
+        clusters,
+        (1..150usize).prop_map(spiral),
+        pairs_of(-1e3..1e3, 10),
+        zeros,
+        edge,
+        pairs_of(-1e150..1e150, 100),
+        pairs_of(-1e155..1e155, 100),
+        pairs_of(-1e308..1e308, 60),
+        whole(0..9, 5e-324),
+        whole(0..9, 1e-162),
+        pairs_of(-1e-161..1e-161, 100),
+        pairs_of(-1e-158..1e-158, 100),
+        pairs_of(-1e-99..1e-99, 100),
+        mixed,
+    ]
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
     #[test]
-    fn nearest_matches_naive(pairs in layouts(), k in 1..20usize) {
-        assert_matches_naive(&pairs, k);
+    fn nearest_matches_naive(pairs in layouts(), k in prop_oneof![1..20usize, 60..90usize], drop in 2..9u32) {
+        // Leave some out, so that scan points and entries differ.
+        let points: Vec<u32> = (0..pairs.len() as u32).filter(|point| point % drop != 1).collect();
+        assert_matches_naive(&pairs, &points, k);
+    }
+
+    #[test]
+    fn nearest_matches_naive_where_seeds_are_apart(pairs in layouts(), k in 1..9usize, cut in 0.0..1.0) {
+        let mut x: Vec<f64> = pairs.iter().map(|pair| pair.0).collect();
+        x.sort_by(f64::total_cmp);
+        let cut = x[((x.len() - 1) as f64 * cut) as usize];
+        let points: Vec<u32> = (0..pairs.len() as u32).filter(|point| pairs[*point as usize].0 <= cut).collect();
+        assert_matches_naive(&pairs, &points, k);
     }
 }
 
 #[test]
-fn nearest_matches_naive_on_a_full_lattice() {
-    let lattice: Vec<(f64, f64)> = (0..900).map(|i| (f64::from(i % 30), f64::from(i / 30))).collect();
-    for k in [1, 4, 6, 7, 8, 9, 24] {
-        assert_matches_naive(&lattice, k);
+fn nearest_matches_naive_on_full_lattices() {
+    for width in [30.0, 1.0, 3.3e-6] {
+        let pairs = lattice(30, 900, width);
+        let points: Vec<u32> = (0..900).collect();
+        for k in [1, 4, 6, 7, 8, 9, 24, 100, 899, 900, 2000] {
+            assert_matches_naive(&pairs, &points, k);
+        }
     }
 }
 
 #[test]
-fn both_zeros_are_one_place() {
-    assert_matches_naive(&[(0.0, -0.0), (-0.0, 0.0), (1.0, 0.0), (-0.0, -0.0)], 2);
+fn no_points_have_no_neighbors() {
+    assert_matches_naive(&[(0.0, 0.0), (1.0, 1.0)], &[], 3);
+    assert_matches_naive(&[], &[], 3);
+    assert_matches_naive(&[(0.0, 0.0), (1.0, 1.0)], &[1], 0);
+}
+
+#[test]
+fn layouts_choose_their_engine() {
+    let chosen = |pairs: &[(f64, f64)]| {
+        let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+        let points: Vec<u32> = (0..x.len() as u32).collect();
+        matches!(Neighbors::new(&x, &y, &points).engine, Engine::Grid(_))
+    };
+    let mut even = lattice(100, 10_000, 1.0);
+    assert!(chosen(&even) && chosen(&spiral(10_000)));
+    even.push((1e12, 0.0));
+    assert!(!chosen(&even) && !chosen(&vec![(1.0, 1.0); 100]));
+}
+
+/// Enough points to build halves of the tree at the same time; ties on a lattice, some of it twice.
+#[test]
+fn engines_agree_on_many_points() {
+    let mut pairs = lattice(300, 90_000, 7.0);
+    pairs.extend_from_within(1000..9000);
+    pairs.extend(spiral(10_000));
+    let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    let points: Vec<u32> = (0..x.len() as u32).collect();
+    let mut answers: Vec<Vec<Vec<(f64, u32)>>> = Vec::new();
+    for neighbors in engines(&x, &y, &points) {
+        let mut answer = vec![Vec::new(); points.len()];
+        neighbors.nearest_of_each(&points, &neighbors.spatial_order(&points), 6, |seed, found| {
+            answer[seed] = found.iter().map(|n| (n.distance2, n.scan_point)).collect();
+        });
+        assert_eq!(neighbors.num_places(), naive_places(&x, &y, &points, [0.0; 2]).1, "{neighbors:?}");
+        answers.push(answer);
+    }
+    assert!(answers.len() > 2 && answers.windows(2).all(|pair| pair[0] == pair[1]));
+    for point in points.iter().step_by(5_003) {
+        let at = [x[*point as usize], y[*point as usize]];
+        assert_eq!(answers[0][*point as usize], naive(&x, &y, &points, at, 6, Some(*point)), "of {point}");
+    }
 }
 
 #[test]
 fn spacing_counts_duplicates_once() {
-    let positions = Positions { x: vec![0.0, 3.0, 3.0, 10.0], y: vec![0.0, 4.0, 4.0, 4.0] };
-    let spacing = spacing(&positions).unwrap().unwrap();
+    let positions = Positions { x: vec![0.0, 3.0, 3.0, 10.0, f64::NAN], y: vec![0.0, 4.0, 4.0, 4.0, 0.0] };
+    let spacing = spacing(&positions).unwrap();
     assert_eq!((spacing.min, spacing.median, spacing.max, spacing.duplicates), (5.0, 5.0, 7.0, 1));
+    assert_eq!(super::spacing(&Positions { x: vec![1.0; 3], y: vec![2.0; 3] }), None);
 }

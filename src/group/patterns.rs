@@ -1,0 +1,142 @@
+//! The members' patterns: copied straight from the file's bytes, cast to f4 on the way, converted while in the cache.
+
+use super::Groups;
+use super::spec::Semantics;
+use crate::array::{ColumnData, RowSet};
+use crate::error::{Error, Result};
+use crate::scan::Scan;
+use crate::scan::layout::Measurement;
+
+/// How patterns are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct PatternOptions {
+    /// As what the column `diffraction` holds them. Default as stored.
+    pub measure: Measure,
+    /// Where the axis of members is. Default first.
+    pub channels: Channels,
+}
+
+/// As what patterns are handed out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Measure {
+    /// The numbers of the file.
+    #[default]
+    Stored,
+    /// Square roots of counts.
+    Amplitude,
+    /// Counts.
+    Intensity,
+}
+
+/// Where the axis of members is in `diffraction`, `diffraction_normalized` and `object_patches`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Channels {
+    /// [C, N, N]: as torch has it; one copy a pattern.
+    #[default]
+    First,
+    /// [N, N, C]: as TensorFlow has it.
+    Last,
+}
+
+/// What is done to a stored number.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Conversion {
+    /// Nothing.
+    Keep,
+    /// Counts become amplitudes.
+    Root,
+    /// Amplitudes become counts.
+    Square,
+    /// Times a factor.
+    Scale(f32),
+    /// Counts become amplitudes, times a factor.
+    RootAndScale(f32),
+}
+
+impl Conversion {
+    /// The conversion of the column `diffraction`.
+    ///
+    /// # Errors
+    /// If one is asked for and the file does not say what its numbers are.
+    pub fn of(scan: &Scan, measure: Measure) -> Result<Self> {
+        match (measure, scan.measurement()) {
+            (Measure::Stored, _)
+            | (Measure::Amplitude, Measurement::Amplitude)
+            | (Measure::Intensity, Measurement::Intensity) => Ok(Self::Keep),
+            (Measure::Amplitude, Measurement::Intensity) => Ok(Self::Root),
+            (Measure::Intensity, Measurement::Amplitude) => Ok(Self::Square),
+            (_, Measurement::Unknown) => Err(Error::BadParameter {
+                parameter: "as",
+                found: "a conversion of patterns whose measurement is unknown".to_string(),
+                expected: "a file that says what its numbers are (integers are intensities)".to_string(),
+                hint: "say it: --measurement amplitude or --measurement intensity".to_string(),
+            }),
+        }
+    }
+
+    /// The conversion of the column `diffraction_normalized`.
+    pub fn normalized(groups: &Groups, factor: f32) -> Self {
+        if takes_roots(groups) { Self::RootAndScale(factor) } else { Self::Scale(factor) }
+    }
+
+    fn apply(self, values: &mut [f32]) {
+        match self {
+            Self::Keep => {}
+            Self::Root => values.iter_mut().for_each(|value| *value = value.sqrt()),
+            Self::Square => values.iter_mut().for_each(|value| *value *= *value),
+            Self::Scale(factor) => values.iter_mut().for_each(|value| *value *= factor),
+            Self::RootAndScale(factor) => values.iter_mut().for_each(|value| *value = factor * value.sqrt()),
+        }
+    }
+}
+
+/// Whether stored numbers are rooted before they are normalised. PtychoPINN takes whatever is stored for amplitudes, so
+/// its semantics roots only what the user says are intensities.
+pub fn takes_roots(groups: &Groups) -> bool {
+    match groups.spec().semantics {
+        Semantics::Native => groups.scan().measurement() == Measurement::Intensity,
+        Semantics::Ptychopinn => groups.scan().layout_options().measurement == Some(Measurement::Intensity),
+    }
+}
+
+/// The members' patterns, group after group, as f4.
+///
+/// # Errors
+/// If the scan has no patterns, or a deflated one cannot be inflated.
+pub fn gather(groups: &Groups, rows: &RowSet<'_>, conversion: Conversion) -> Result<Vec<f32>> {
+    let patterns = groups.scan().require_diffraction()?;
+    let (data, index) = (patterns.data()?, groups.index()?);
+    let group_len = groups.group_size() * patterns.row_len();
+    let mut out = Vec::with_capacity(rows.len() * group_len);
+    let mut scratch = Vec::new();
+    for row in rows.iter() {
+        match groups.patterns().channels {
+            Channels::First => {
+                let start = out.len();
+                append(&data, index.members(row), &mut out);
+                conversion.apply(&mut out[start..]);
+            }
+            Channels::Last => {
+                scratch.clear();
+                append(&data, index.members(row), &mut scratch);
+                conversion.apply(&mut scratch);
+                append_channels_last(&scratch, groups.group_size(), 1, &mut out);
+            }
+        }
+    }
+    Ok(out)
+}
+
+fn append(data: &ColumnData<'_>, members: &[u32], out: &mut Vec<f32>) {
+    members.iter().for_each(|member| data.extend_row_f32(*member as usize, out));
+}
+
+/// Appends `channels` images to `out` with the channel as the last axis but for the `parts` of a pixel.
+pub fn append_channels_last(images: &[f32], channels: usize, parts: usize, out: &mut Vec<f32>) {
+    let image = images.len() / channels.max(1);
+    for pixel in (0..image).step_by(parts) {
+        for channel in 0..channels {
+            out.extend_from_slice(&images[channel * image + pixel..][..parts]);
+        }
+    }
+}

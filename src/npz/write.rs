@@ -1,0 +1,127 @@
+//! Writes an archive that NumPy reads as its own, and that maps everywhere: members stored, data at multiples of 64
+//! bytes, one member after the other at constant memory. Nothing in it depends on time: the same data gives the same
+//! bytes.
+
+use std::io::{self, Seek, Write};
+
+use zip::result::ZipError;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, DateTime, ZipWriter};
+
+/// Where the data of a member begins, modulo this.
+const ALIGNMENT: u16 = 64;
+
+/// An archive on its way.
+pub struct NpzWriter<W: Write + Seek> {
+    zip: ZipWriter<W>,
+    /// Bytes the member at hand still lacks.
+    missing: u64,
+}
+
+impl<W: Write + Seek> NpzWriter<W> {
+    /// An empty archive.
+    pub fn new(out: W) -> Self {
+        Self { zip: ZipWriter::new(out), missing: 0 }
+    }
+
+    /// Begins a member in C order; its data, `num_bytes` of it, is then written to this writer. `descr` is NumPy's text
+    /// for the dtype, such as `<f4`.
+    ///
+    /// # Errors
+    /// If the member before is not complete, or if writing fails.
+    pub fn begin(&mut self, name: &str, descr: &str, shape: &[usize], num_bytes: u64) -> io::Result<()> {
+        self.check_complete()?;
+        let options = SimpleFileOptions::default()
+            .compression_method(CompressionMethod::Stored)
+            .with_alignment(ALIGNMENT)
+            // Sizes are known only afterwards: leave room for large ones, as NumPy does.
+            .large_file(true)
+            .last_modified_time(DateTime::default());
+        self.zip.start_file(format!("{name}.npy"), options).map_err(io_error)?;
+        self.zip.write_all(&header(descr, shape))?;
+        self.missing = num_bytes;
+        Ok(())
+    }
+
+    /// Completes the archive.
+    ///
+    /// # Errors
+    /// If the last member is not complete, or if writing fails.
+    pub fn finish(self) -> io::Result<W> {
+        self.check_complete()?;
+        self.zip.finish().map_err(io_error)
+    }
+
+    fn check_complete(&self) -> io::Result<()> {
+        match self.missing {
+            0 => Ok(()),
+            missing => Err(io::Error::other(format!("a member lacks {missing} bytes of the data its shape asks for"))),
+        }
+    }
+}
+
+impl<W: Write + Seek> Write for NpzWriter<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if bytes.len() as u64 > self.missing {
+            return Err(io::Error::other("more data than the member's shape asks for"));
+        }
+        let written = self.zip.write(bytes)?;
+        self.missing -= written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.zip.flush()
+    }
+}
+
+/// An NPY header whose length is a multiple of the alignment, so that the data behind it is aligned as it is.
+fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+    let shape = match shape {
+        [len] => format!("({len},)"),
+        shape => format!("({})", shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+    };
+    let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    const PREFIX: usize = 10;
+    let len = (PREFIX + dict.len() + 1).next_multiple_of(usize::from(ALIGNMENT)) - PREFIX;
+    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
+    // Shapes have at most a few axes here: far below the 65,535 bytes that version 1 can say.
+    bytes.extend((len as u16).to_le_bytes());
+    bytes.extend(dict.bytes());
+    bytes.resize(PREFIX + len - 1, b' ');
+    bytes.push(b'\n');
+    bytes
+}
+
+fn io_error(error: ZipError) -> io::Error {
+    match error {
+        ZipError::Io(inner) => inner,
+        other => io::Error::other(other),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+    use crate::npz::header::parse;
+
+    #[test]
+    fn headers_are_numpys_own() {
+        let parsed = parse(&header("<f4", &[3, 2])).unwrap();
+        assert_eq!((parsed.shape, parsed.data_offset, parsed.dtype.descr.as_str()), (vec![3, 2], 128, "<f4"));
+        assert_eq!(parse(&header("<i8", &[])).unwrap().shape, [0usize; 0]);
+        assert_eq!(parse(&header("<i8", &[7])).unwrap().shape, [7]);
+    }
+
+    #[test]
+    fn too_little_or_too_much_data_is_an_error() {
+        let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+        writer.begin("a", "<f4", &[2], 8).unwrap();
+        writer.write_all(&[0; 4]).unwrap();
+        assert!(writer.begin("b", "<f4", &[2], 8).is_err());
+        assert!(writer.write_all(&[0; 5]).is_err());
+        assert!(writer.finish().is_err());
+    }
+}
