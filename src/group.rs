@@ -59,6 +59,9 @@ pub use spec::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
 /// The metadata key of the spec, as JSON.
 pub const SPEC_KEY: &str = "ptychoarrow.spec";
 
+/// The metadata key of the [`PatternOptions`], as JSON.
+pub const PATTERNS_KEY: &str = "ptychoarrow.patterns";
+
 /// The groups of a scan; cheap to clone. The index table is computed when it is first needed.
 ///
 /// ```
@@ -282,6 +285,7 @@ impl Table for Groups {
     fn provenance(&self) -> BTreeMap<String, String> {
         let mut provenance = provenance::of(self.scan().npz(), self.name());
         provenance.insert(SPEC_KEY.to_string(), self.inner.spec.to_json());
+        provenance.insert(PATTERNS_KEY.to_string(), serde_json::json!(self.inner.patterns).to_string());
         provenance
     }
 
@@ -289,3 +293,6 @@ impl Table for Groups {
         gather::column(self, self.inner.columns[index], rows)
     }
 }
+
+#[cfg(test)]
+mod tests;

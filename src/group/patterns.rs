@@ -1,5 +1,7 @@
 //! The members' patterns: copied straight from the file's bytes, cast to f4 on the way, converted while in the cache.
 
+use serde::{Deserialize, Serialize};
+
 use super::Groups;
 use super::spec::Semantics;
 use crate::array::{ColumnData, RowSet};
@@ -8,7 +10,7 @@ use crate::scan::Scan;
 use crate::scan::layout::Measurement;
 
 /// How patterns are handed out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct PatternOptions {
     /// As what the column `diffraction` holds them. Default as stored.
     pub measure: Measure,
@@ -17,7 +19,8 @@ pub struct PatternOptions {
 }
 
 /// As what patterns are handed out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Measure {
     /// The numbers of the file.
     #[default]
@@ -29,7 +32,8 @@ pub enum Measure {
 }
 
 /// Where the axis of members is in `diffraction`, `diffraction_normalized` and `object_patches`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Channels {
     /// [C, N, N]: as torch has it; one copy a pattern.
     #[default]

@@ -222,3 +222,30 @@ fn usage_errors_have_code_2_and_help_has_0() {
         assert!(help.contains("Usage: ptychoarrow") && help.contains("--threads"), "{help}");
     }
 }
+
+#[test]
+fn groups_are_written_as_the_dict_of_ptychopinn() {
+    let folder = folder();
+    let golden = "tests/data/goldens/data/raster_jit.npz";
+    let write = |name: &str, more: &[&str]| {
+        let output = text(folder.path().join(name));
+        let mut args =
+            vec!["group", golden, "--semantics", "ptychopinn", "--n-groups", "20", "--seed", "7", "-o", &output];
+        args.extend(more);
+        success(&args);
+        output
+    };
+    let (first, second) = (write("a.npz", &[]), write("b.npz", &["--batch-bytes", "1KiB", "--threads", "1"]));
+    assert_eq!(std::fs::read(&first).unwrap(), std::fs::read(&second).unwrap(), "the same bytes, whatever the batches");
+    let npz = ptychoarrow::NpzFile::open(&first).unwrap();
+    let members: Vec<String> = npz
+        .arrays()
+        .map(|info| {
+            assert!(info.byte_offset.unwrap().is_multiple_of(64), "{}", info.name);
+            format!("{} {} {:?}", info.name, info.dtype, info.shape)
+        })
+        .collect();
+    insta::assert_snapshot!(members.join("\n"));
+    let (code, error) = failure(&["group", SIEMENS, "--columns", "span", "-o", &text(folder.path().join("c.npz"))]);
+    assert!(code == 2 && error.contains("PtychoPINN"), "{error}");
+}
