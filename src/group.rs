@@ -24,13 +24,16 @@
 //! 6. A seed point with fewer than C candidates left by `max_distance` has no group: it is skipped and counted, and its
 //!    `group_id` stays unused, so that the others keep theirs.
 
+mod coords;
 mod gather;
+mod index;
 mod legacy;
 mod members;
 pub mod neighbors;
 pub mod patch;
 mod patches;
 mod patterns;
+mod plan;
 pub mod reference;
 pub mod rng;
 mod sample;
@@ -48,12 +51,12 @@ use crate::error::Result;
 use crate::scan::layout::Measurement;
 use crate::scan::{Scan, provenance};
 use crate::table::{ReadOptions, Table, TableReader};
+pub use index::GroupIndex;
 pub use members::GroupMembers;
 use patches::PatchSource;
 use patterns::Conversion;
 pub use patterns::{Channels, Measure, PatternOptions};
-pub use sample::GroupIndex;
-use sample::Plan;
+use plan::Plan;
 pub use spec::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
 
 /// The metadata key of the spec, as JSON.
@@ -110,7 +113,10 @@ impl Groups {
     /// # Errors
     /// As [`Groups::try_new`]; if patterns are to be converted and the file does not say what they are.
     pub fn try_new_with(scan: &Scan, spec: GroupSpec, patterns: PatternOptions) -> Result<Self> {
-        let plan = Plan::try_new(scan, &spec)?;
+        let plan = match spec.semantics {
+            Semantics::Native => Plan::try_new(scan, &spec)?,
+            Semantics::Ptychopinn => legacy::plan(scan, &spec)?,
+        };
         Conversion::of(scan, patterns.measure)?;
         let patches = PatchSource::of(scan, spec.semantics)?;
         let columns = gather::columns(scan, patches.is_some());
@@ -161,17 +167,24 @@ impl Groups {
     /// If a position among the candidates is not finite, or if `max_distance` leaves a seed point too few distinct
     /// groups.
     pub fn index(&self) -> Result<&GroupIndex> {
-        let Inner { scan, spec, plan, .. } = self.inner.as_ref();
-        self.inner.index.get_or_try_init(|| plan.index(scan, spec))
+        self.inner.index.get_or_try_init(|| self.index_of(0..self.inner.plan.num_groups))
     }
 
-    /// Groups `numbers` alone, without computing the members of any other.
+    /// Groups `numbers` alone, without computing the members of any other (in PtychoPINN semantics, whose random stream
+    /// is one for all groups, they are all drawn).
     ///
     /// # Errors
     /// As [`Groups::index`]; if a number is beyond the spec's groups.
     pub fn index_of(&self, numbers: std::ops::Range<usize>) -> Result<GroupIndex> {
         let Inner { scan, spec, plan, .. } = self.inner.as_ref();
-        plan.index_of(scan, spec, numbers)
+        if numbers.end > plan.num_groups || numbers.start > numbers.end {
+            let expected = format!("groups below {}", plan.num_groups);
+            return Err(plan::bad("groups", format!("{numbers:?}"), &expected, "groups count from 0"));
+        }
+        match spec.semantics {
+            Semantics::Native => sample::index(plan, scan, spec, numbers),
+            Semantics::Ptychopinn => legacy::index(scan, spec, numbers),
+        }
     }
 
     /// The factor that `diffraction_normalized` is multiplied by.

@@ -15,7 +15,7 @@ use crate::export::{self, ExportOptions, IfExists, Written};
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// The file to write: .arrow, .arrows (stream), .parquet or .csv.
+    /// The file to write: .arrow, .arrows (stream), .parquet or .csv; for groups also .npz.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// What to do if it is there already.

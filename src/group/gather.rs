@@ -6,15 +6,16 @@ use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use rayon::prelude::*;
 
+use super::coords::{Coords, Source, centre, extend_coords, rounding, span};
 use super::patterns::{Channels, Conversion, gather, takes_roots};
-use super::sample::Plan;
-use super::spec::{Norm, Semantics};
-use super::sum::{Rounding, mean, power, sum};
+use super::plan::Plan;
+use super::spec::Norm;
+use super::sum::{power, sum};
 use super::{Groups, patches};
 use crate::array::{Column, RowSet, complex, tensor};
 use crate::error::{Error, Result};
 use crate::npz::Scalar;
-use crate::scan::{Positions, Scan};
+use crate::scan::Scan;
 
 /// The metadata key under which a column keeps the name its contents have in PtychoPINN.
 pub const KEY: &str = "ptychoarrow.key";
@@ -35,24 +36,6 @@ pub enum GroupColumn {
     NormFactor,
     DiffractionNormalized,
     ObjectPatches,
-}
-
-/// What of the members' positions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Coords {
-    /// The positions themselves.
-    Nn,
-    /// -(r - centre).
-    Relative,
-    /// The centre.
-    Offsets,
-}
-
-/// Which positions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
-    Corrected,
-    Start,
 }
 
 impl GroupColumn {
@@ -194,75 +177,13 @@ fn list(groups: &Groups, column: GroupColumn, len: usize, values: ArrayRef) -> R
     }
 }
 
-/// In what precision the mean of positions is taken: PtychoPINN computes in the coordinates' own type.
-pub fn rounding(groups: &Groups, source: Source) -> Rounding {
-    let single = groups.scan().positions_are_single(source == Source::Start);
-    match groups.spec().semantics {
-        Semantics::Ptychopinn if single => Rounding::Single,
-        _ => Rounding::Double,
-    }
-}
-
-/// Mean of the members' coordinates.
-pub fn centre(values: &[f64], members: &[u32], rounding: Rounding) -> f64 {
-    // Groups of up to 5 x 5 need no allocation.
-    let mut small = [0.0; 25];
-    let value = |member: &u32| values[*member as usize];
-    match small.get_mut(..members.len()) {
-        Some(coordinates) => {
-            coordinates.iter_mut().zip(members).for_each(|(slot, member)| *slot = value(member));
-            mean(coordinates, rounding)
-        }
-        None => mean(&members.iter().map(value).collect::<Vec<_>>(), rounding),
-    }
-}
-
-/// Where each member's object patch is cut: at its true position; in PtychoPINN semantics at the sum of offset and
-/// relative coordinate, 2 * mean - position, as PtychoPINN does.
-pub fn patch_offsets(groups: &Groups, row: usize) -> Result<Vec<[f64; 2]>> {
-    let (positions, index) = (groups.scan().positions()?, groups.index()?);
-    let members = index.members(row);
-    if groups.spec().semantics == Semantics::Native {
-        return Ok(members.iter().map(|member| positions.at(*member as usize)).collect());
-    }
-    let rounding = rounding(groups, Source::Corrected);
-    let centre = [&positions.x, &positions.y].map(|values| centre(values, members, rounding));
-    let mirrored = |mean: f64, value: f64| mean + -rounding.round(value - mean);
-    let offset = |member: &u32| {
-        let [x, y] = positions.at(*member as usize);
-        [mirrored(centre[0], x), mirrored(centre[1], y)]
-    };
-    Ok(members.iter().map(offset).collect())
-}
-
-/// The largest distance between two members.
-fn span(positions: &Positions, members: &[u32]) -> f64 {
-    let place = |member: &u32| positions.at(*member as usize);
-    let pairs = members.iter().enumerate().flat_map(|(at, a)| members[..at].iter().map(move |b| (a, b)));
-    let farthest = pairs.map(|(a, b)| super::neighbors::squared_distance(place(a), place(b))).fold(0.0, f64::max);
-    farthest.sqrt()
-}
-
-/// Appends x of all members, then y of all members.
-fn extend_coords(out: &mut Vec<f64>, what: Coords, positions: &Positions, members: &[u32], rounding: Rounding) {
-    for values in [&positions.x, &positions.y] {
-        let mean = centre(values, members, rounding);
-        let coordinates = members.iter().map(|member| values[*member as usize]);
-        match what {
-            Coords::Nn => out.extend(coordinates),
-            Coords::Relative => out.extend(coordinates.map(|value| -rounding.round(value - mean))),
-            Coords::Offsets => out.push(mean),
-        }
-    }
-}
-
 /// See [`Groups::norm_factor`].
 pub fn norm_factor(groups: &Groups) -> Result<f32> {
     let patterns = groups.scan().require_diffraction()?;
     let mean = match groups.spec().norm() {
         Norm::Value(factor) => return Ok(factor as f32),
         Norm::Scan => {
-            let points = groups.inner.plan.candidates();
+            let points = groups.inner.plan.candidates.to_vec();
             let powers = powers(groups, patterns, &points)?;
             sum(&powers) / points.len() as f64
         }

@@ -2,14 +2,16 @@
 
 use std::ops::Range;
 
+use super::index::GroupIndex;
+use super::plan::{Plan, bad, check_gridsize, needs_oversampling, non_finite, pool_too_small, too_few_points};
 use super::reference::{Call, Refusal, table};
-use super::sample::{GroupIndex, Plan, bad, needs_oversampling, non_finite, pool_too_small, too_few_points};
 use super::spec::{GroupSpec, IncludeSeed, Sampling};
 use crate::error::{Error, Result};
 use crate::scan::Scan;
 
 /// Checks a spec, in the order of the reference, as far as no position is needed.
 pub fn plan(scan: &Scan, spec: &GroupSpec) -> Result<Plan> {
+    check_gridsize(spec)?;
     refuse_foreign_fields(spec)?;
     let (positions, size, neighbors) = (scan.num_positions(), spec.group_size(), spec.pool_size());
     let asked = spec.n_groups.unwrap_or(positions);

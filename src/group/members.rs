@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::{Groups, gather, sample};
+use super::{Groups, coords};
 use crate::array::RowSet;
 use crate::error::Result;
 use crate::scan::provenance::TABLE_KEY;
@@ -71,8 +71,8 @@ impl Table for GroupMembers {
             let of_row = |row: usize| value(row / size, index.members(row / size)[row % size]);
             Arc::new(Float64Array::from_iter_values(rows.iter().map(of_row)))
         };
-        let rounding = gather::rounding(&self.groups, gather::Source::Corrected);
-        let centre = |values: &[f64], group: usize| gather::centre(values, index.members(group), rounding);
+        let rounding = coords::rounding(&self.groups, coords::Source::Corrected);
+        let centre = |values: &[f64], group: usize| coords::centre(values, index.members(group), rounding);
         Ok(match self.schema.field(column).name().as_str() {
             "group_id" => whole(&|group, _| index.group_id(group) as i64),
             "slot" => whole(&|_, slot| slot as i64),
@@ -81,7 +81,7 @@ impl Table for GroupMembers {
             "y" => real(&|_, point| positions.y[point as usize]),
             "dx" => real(&|group, point| positions.x[point as usize] - centre(&positions.x, group)),
             "dy" => real(&|group, point| positions.y[point as usize] - centre(&positions.y, group)),
-            _ => real(&|group, point| sample::distance(positions, index.seed_point(group), point)),
+            _ => real(&|group, point| coords::distance(positions, index.seed_point(group), point)),
         })
     }
 }

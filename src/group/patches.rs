@@ -6,7 +6,7 @@ use arrow::datatypes::{Float32Type, Float64Type};
 use super::patch::{Object, cut};
 use super::patterns::{Channels, append_channels_last};
 use super::spec::Semantics;
-use super::{Groups, gather};
+use super::{Groups, coords};
 use crate::array::{Column, RowSet};
 use crate::error::{Error, Result};
 use crate::npz::Scalar;
@@ -84,7 +84,7 @@ pub fn column(groups: &Groups, rows: &RowSet<'_>) -> Result<Vec<f32>> {
                 members.iter().for_each(|point| data.extend_row_f32(*point as usize, &mut scratch));
             }
             (PatchSource::Object(_), Some(cutter)) => {
-                for offset in gather::patch_offsets(groups, row)? {
+                for offset in coords::patch_offsets(groups, row)? {
                     cutter.cut(offset, side, &mut patch)?;
                     scratch.extend_from_slice(&patch);
                 }

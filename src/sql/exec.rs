@@ -35,9 +35,8 @@ use datafusion::physical_plan::{
 };
 
 use super::Source;
-use super::table::is_filterable;
 use crate::array::RowSet;
-use crate::table::{DEFAULT_BATCH_BYTES, Table, batch_rows, read_batch, row_bytes};
+use crate::table::{DEFAULT_BATCH_BYTES, Table, batch_rows, is_wide, read_batch, row_bytes};
 
 /// Rows whose narrow columns are looked at in one go.
 const CANDIDATES: usize = 8192;
@@ -120,6 +119,11 @@ impl NpzScanExec {
         let narrow = |column: &Column| is_filterable(table.as_ref(), &self.table_schema, column.name());
         !is_volatile(filter) && collect_columns(filter).iter().all(narrow)
     }
+}
+
+/// Whether a column may be read for rows that a filter then drops: not if it is wide, or costs a pass over all patterns.
+pub fn is_filterable(table: &dyn Table, schema: &Schema, name: &str) -> bool {
+    schema.index_of(name).is_ok_and(|index| !is_wide(schema.field(index).data_type()) && !table.is_on_request(index))
 }
 
 /// A schema whose rows come in ascending order of some columns, as far as they are projected.

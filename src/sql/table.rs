@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, Session, TableProvider};
 use datafusion::common::DFSchema;
@@ -11,10 +11,10 @@ use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
-use super::exec::NpzScanExec;
+use super::exec::{NpzScanExec, is_filterable};
 use super::{Source, open_relation};
 use crate::npz::NpzFile;
-use crate::table::{Table, is_wide};
+use crate::table::Table;
 
 /// A table of a file, for DataFusion.
 #[derive(Debug, Clone)]
@@ -28,11 +28,6 @@ impl NpzTable {
     pub fn new(source: Source, table: Arc<dyn Table>) -> Self {
         Self { source, table }
     }
-}
-
-/// Whether a column may be read for rows that a filter then drops: not if it is wide, or costs a pass over all patterns.
-pub fn is_filterable(table: &dyn Table, schema: &Schema, name: &str) -> bool {
-    schema.index_of(name).is_ok_and(|index| !is_wide(schema.field(index).data_type()) && !table.is_on_request(index))
 }
 
 #[async_trait]
