@@ -4,6 +4,7 @@ mod export;
 mod group;
 mod input;
 mod inspect;
+mod norm;
 mod npz;
 mod output;
 mod print;
@@ -33,6 +34,8 @@ enum Command {
     Inspect(inspect::InspectArgs),
     /// Form groups of neighbouring patterns and write them to a file.
     Group(group::GroupArgs),
+    /// Print the factor that patterns are normalised by.
+    Norm(norm::NormArgs),
     /// Ask scans and groups by SQL.
     Sql(sql::SqlArgs),
     /// Write one table of a file to another format.
@@ -90,6 +93,7 @@ fn run(cli: Cli) -> Result<()> {
     match cli.command {
         Command::Inspect(args) => inspect::run(&args),
         Command::Group(args) => group::run(&args, &cli.run),
+        Command::Norm(args) => norm::run(&args, &cli.run),
         Command::Sql(args) => sql::run(&args, &cli.run),
         Command::Export(args) => export::run(&args, &cli.run),
     }

@@ -69,7 +69,7 @@ pub fn write(
     if let Some(bytes) = options.expected_bytes {
         log(&format!("{}: {} of data to write", output.display(), bytesize::ByteSize::b(bytes)));
     }
-    write_npz(members, output, options.if_exists)
+    write_npz(members, output, options.if_exists, options.expected_bytes)
 }
 
 fn member<'a>(groups: &'a Groups, key: &str, column: &str, run: &RunArgs) -> Result<NpzMember<'a>> {

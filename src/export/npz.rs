@@ -28,12 +28,19 @@ pub struct NpzMember<'a> {
 }
 
 /// Writes members to an archive in C order, data aligned to 64 bytes; tensors keep their shape, complex numbers are
-/// NumPy's. Returns `None` if the output was there and is to be left.
+/// NumPy's. `expected_bytes`, if known, is refused at once if the disk has fewer. Returns `None` if the output was there
+/// and is to be left.
 ///
 /// # Errors
 /// As [`super::write`]; if a column is no plain numbers; if a reader has other rows than it was said to have.
-pub fn write_npz(members: Vec<NpzMember<'_>>, path: &Path, if_exists: IfExists) -> Result<Option<Written>> {
+pub fn write_npz(
+    members: Vec<NpzMember<'_>>,
+    path: &Path,
+    if_exists: IfExists,
+    expected_bytes: Option<u64>,
+) -> Result<Option<Written>> {
     let Some(mut target) = Target::create(path, if_exists)? else { return Ok(None) };
+    target.check_space(expected_bytes)?;
     let failed = |e| Error::io(path, "write", e);
     let mut writer = NpzWriter::new(BufWriter::with_capacity(1 << 20, target.file()));
     let rows = members.iter().filter_map(|member| member.rows).max().unwrap_or(0);

@@ -217,7 +217,7 @@ fn a_closed_pipe_is_success() {
 fn usage_errors_have_code_2_and_help_has_0() {
     assert_eq!(ptychoarrow(&["grup"]).status.code(), Some(2));
     assert_eq!(ptychoarrow(&["group", SIEMENS, "--gridsize", "two"]).status.code(), Some(2));
-    for command in ["inspect", "group", "sql", "export"] {
+    for command in ["inspect", "group", "norm", "sql", "export"] {
         let help = success(&[command, "--help"]);
         assert!(help.contains("Usage: ptychoarrow") && help.contains("--threads"), "{help}");
     }
@@ -248,4 +248,14 @@ fn groups_are_written_as_the_dict_of_ptychopinn() {
     insta::assert_snapshot!(members.join("\n"));
     let (code, error) = failure(&["group", SIEMENS, "--columns", "span", "-o", &text(folder.path().join("c.npz"))]);
     assert!(code == 2 && error.contains("PtychoPINN"), "{error}");
+}
+
+#[test]
+fn norm_prints_the_factor_of_the_column() {
+    let counts = success(&["norm", COUNTS]);
+    let done = json(&success(&["norm", SIEMENS, "--measurement", "amplitude", "--format", "json"]));
+    let (counts, amplitudes): (f64, f64) = (counts.trim().parse().unwrap(), done["norm_factor"].as_f64().unwrap());
+    assert!((counts / amplitudes - 1.0).abs() < 1e-6);
+    let column = success(&["sql", COUNTS, "--format", "csv", "-c", "SELECT norm_factor FROM groups LIMIT 1"]);
+    assert!((column.lines().nth(1).unwrap().parse::<f64>().unwrap() - counts).abs() < 1e-8, "{column} {counts}");
 }

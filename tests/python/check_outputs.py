@@ -155,6 +155,15 @@ def groups_as_npz_are_ptychopinns_dict(folder):
         assert set(dict_.files) == keys | starts
 
 
+def patterns_may_be_counted_along_the_last_axis(folder):
+    golden = DATA / "goldens" / "data" / "legacy_hwm.npz"
+    path = folder / "legacy.arrow"
+    run("group", golden, "--n-groups", 20, "-o", path)
+    table = table_of(path)
+    nn = np.stack(table["nn_indices"].to_numpy())
+    assert np.array_equal(tensor(table, "diffraction"), np.moveaxis(np.load(golden)["diffraction"], -1, 0)[nn])
+
+
 def channels_last_is_physical(folder, nn):
     table = table_of(group(folder / "last.arrow", "--layout", "channels-last"))
     assert np.array_equal(tensor(table, "diffraction"), np.moveaxis(np.load(SCAN)["diff3d"][nn], 1, -1))
@@ -188,8 +197,9 @@ def main():
         sql_agrees_with_duckdb_and_polars(folder)
         groups_as_npz_are_ptychopinns_dict(folder)
         channels_last_is_physical(folder, nn)
+        patterns_may_be_counted_along_the_last_axis(folder)
     inspect_agrees_with_numpy()
-    print("NumPy, PyArrow, polars, pandas and DuckDB agree: 12 passed, 0 failed")
+    print("NumPy, PyArrow, polars, pandas and DuckDB agree: 13 passed, 0 failed")
 
 
 main()
