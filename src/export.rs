@@ -136,7 +136,7 @@ pub fn write(
 /// Checks that `path` could be written, before any work is done for it. False if it is there and is to be left.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`write()`].
 pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
     Format::of(path)?;
     target::check(path, if_exists)

@@ -3,8 +3,8 @@
 //! The answer is defined by brute force: order all points by (squared distance, scan point) and take the first k. The
 //! squared distance is `dx * dx + dy * dy` in f64, each operation rounded once.
 //!
-//! Two engines find it: a [grid] of equal cells where the points fill the plane evenly, which is what scans do, and a
-//! [tree] where they do not (clusters, outliers, lines, many points at one place). They look at different points in
+//! Two engines find it: a grid of equal cells where the points fill the plane evenly, which is what scans do, and a
+//! k-d tree where they do not (clusters, outliers, lines, many points at one place). They look at different points in
 //! different order but keep what the definition keeps, so which of them works shows in the time alone.
 
 mod best;
