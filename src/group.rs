@@ -235,7 +235,8 @@ impl Groups {
 #[derive(Debug)]
 struct Once<T> {
     cell: OnceLock<T>,
-    /// Held while the value is computed, so that no work is done twice.
+    /// Held while the value is computed, so that no work is done twice. A rayon worker never waits for it: the value may
+    /// be computed by the very pool whose workers would all be waiting, or by the worker itself, further down its stack.
     filling: Mutex<()>,
 }
 
@@ -254,7 +255,10 @@ impl<T> Once<T> {
         if let Some(value) = self.get() {
             return Ok(value);
         }
-        let _guard = self.filling.lock().unwrap_or_else(PoisonError::into_inner);
+        let _guard = match rayon::current_thread_index() {
+            Some(_) => self.filling.try_lock().ok(),
+            None => Some(self.filling.lock().unwrap_or_else(PoisonError::into_inner)),
+        };
         if let Some(value) = self.get() {
             return Ok(value);
         }

@@ -101,3 +101,16 @@ fn any_range_of_groups_is_that_part_of_all() {
         }
     }
 }
+
+#[test]
+fn tasks_of_one_pool_may_all_ask_for_the_index() {
+    use rayon::prelude::*;
+    let scan = Scan::open(SIEMENS).unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    for seed in 0..20 {
+        let groups = Groups::try_new(&scan, GroupSpec { seed, n_groups: None, ..spec() }).unwrap();
+        let ask = |_: usize| groups.index().unwrap().num_groups() + usize::from(groups.norm_factor().unwrap() > 1e9);
+        let counts: Vec<usize> = pool.install(|| (0..16).into_par_iter().map(ask).collect());
+        assert_eq!(counts, [516; 16]);
+    }
+}
