@@ -7,7 +7,7 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema};
 
 use super::RunArgs;
-use super::output::log;
+use super::output::announce;
 use crate::array::{Column, RowAxis};
 use crate::error::{Error, Result};
 use crate::export::{ExportOptions, NpzMember, Written, write_npz};
@@ -66,9 +66,7 @@ pub fn write(
     if columns.iter().any(|column| column == "object_patches") {
         members.extend(object(groups)?);
     }
-    if let Some(bytes) = options.expected_bytes {
-        log(&format!("{}: {} of data to write", output.display(), bytesize::ByteSize::b(bytes)));
-    }
+    announce(output, options);
     write_npz(members, output, options.if_exists, options.expected_bytes)
 }
 

@@ -71,13 +71,18 @@ pub fn write(
     options: &ExportOptions,
     rows: Option<u64>,
 ) -> Result<Option<Written>> {
-    if let Some(bytes) = options.expected_bytes {
-        log(&format!("{}: {} of data to write", path.display(), ByteSize::b(bytes)));
-    }
+    announce(path, options);
     let bar = progress_bar(rows);
     let written = export::write(reader, path, options, &mut |rows| bar.set_position(rows));
     bar.finish_and_clear();
     written
+}
+
+/// Says how much there is to write, before it is written.
+pub fn announce(path: &Path, options: &ExportOptions) {
+    if let Some(bytes) = options.expected_bytes {
+        log(&format!("{}: {} of data to write", path.display(), ByteSize::b(bytes)));
+    }
 }
 
 fn progress_bar(rows: Option<u64>) -> ProgressBar {

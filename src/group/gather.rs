@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 use super::coords::{Coords, Source, centre, extend_coords, rounding, span};
 use super::patterns::{Channels, Conversion, gather, takes_roots};
-use super::plan::Plan;
+use super::plan::{Plan, bad};
 use super::spec::Norm;
 use super::sum::{power, sum};
 use super::{Groups, patches};
 use crate::array::{Column, RowSet, complex, tensor};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::npz::Scalar;
 use crate::scan::Scan;
 
@@ -192,12 +192,9 @@ pub fn norm_factor(groups: &Groups) -> Result<f32> {
     let quarter = patterns.row_len() as f64 / 4.0;
     let factor = (quarter / mean).sqrt();
     if !factor.is_finite() {
-        return Err(Error::BadParameter {
-            parameter: "norm",
-            found: format!("a mean power of {mean} a pattern"),
-            expected: "patterns with a finite power above 0".to_string(),
-            hint: "leave out dead frames with `among`, or give the factor itself".to_string(),
-        });
+        let found = format!("a mean power of {mean} a pattern");
+        let hint = "leave out dead frames with `among`, or give the factor itself";
+        return Err(bad("norm", found, "patterns with a finite power above 0", hint));
     }
     Ok(factor as f32)
 }

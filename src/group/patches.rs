@@ -1,13 +1,14 @@
 //! The column `object_patches`: of each member, the object where the probe was.
 
-use arrow::array::{Array, ArrayRef, AsArray};
+use arrow::array::AsArray;
 use arrow::datatypes::{Float32Type, Float64Type};
 
 use super::patch::{Object, cut};
-use super::patterns::{Channels, append_channels_last};
+use super::patterns::{Channels, append, append_channels_last};
+use super::plan::bad;
 use super::spec::Semantics;
 use super::{Groups, coords};
-use crate::array::{Column, RowSet};
+use crate::array::{Column, ColumnData, RowSet};
 use crate::error::{Error, Result};
 use crate::npz::Scalar;
 use crate::scan::Scan;
@@ -66,30 +67,21 @@ fn check(scan: &Scan, role: Role, column: &Column, fits: impl Fn(&Column) -> boo
 /// The patches of these groups: [C, N, N, 2] or [N, N, C, 2] each, real and imaginary part last.
 pub fn column(groups: &Groups, rows: &RowSet<'_>) -> Result<Vec<f32>> {
     let Some(source) = &groups.inner.patches else { return Ok(Vec::new()) };
+    let (patches, index) = (source.open(groups)?, groups.index()?);
     let side = groups.scan().require_diffraction()?.row_shape()[0];
     let patch_len = side * side * 2;
     let mut out = Vec::with_capacity(rows.len() * groups.group_size() * patch_len);
     let mut scratch = Vec::new();
-    let mut patch = vec![0.0; patch_len];
-    let cutter = match source {
-        PatchSource::Object(object) => Some(Cutter::new(groups, object)?),
-        PatchSource::Member(_) => None,
-    };
     for row in rows.iter() {
         scratch.clear();
-        match (source, &cutter) {
-            (PatchSource::Member(member), _) => {
-                let data = member.data()?;
-                let members = groups.index()?.members(row);
-                members.iter().for_each(|point| data.extend_row_f32(*point as usize, &mut scratch));
+        match &patches {
+            Patches::Member(data) => append(data, index.members(row), &mut scratch),
+            Patches::Object(object) => {
+                let offsets = coords::patch_offsets(groups, row)?;
+                scratch.resize(offsets.len() * patch_len, 0.0);
+                let slots = scratch.chunks_exact_mut(patch_len.max(1));
+                slots.zip(offsets).for_each(|(patch, offset)| cut(object, offset, side, patch));
             }
-            (PatchSource::Object(_), Some(cutter)) => {
-                for offset in coords::patch_offsets(groups, row)? {
-                    cutter.cut(offset, side, &mut patch)?;
-                    scratch.extend_from_slice(&patch);
-                }
-            }
-            (PatchSource::Object(_), None) => unreachable!("made above"),
         }
         match groups.patterns().channels {
             Channels::First => out.extend_from_slice(&scratch),
@@ -99,39 +91,32 @@ pub fn column(groups: &Groups, rows: &RowSet<'_>) -> Result<Vec<f32>> {
     Ok(out)
 }
 
-/// The object's pixels at hand: the map itself where it is aligned, else copied once.
-struct Cutter {
-    pixels: ArrayRef,
-    shape: [usize; 2],
-    scalar: Scalar,
+/// A source at hand: made once a batch, shared by all its groups.
+enum Patches<'a> {
+    Member(ColumnData<'a>),
+    Object(Object<'a>),
 }
 
-impl Cutter {
-    fn new(groups: &Groups, object: &Column) -> Result<Self> {
-        let pixels = groups.inner.object.get_or_try_init(|| {
-            if groups.scan().unit() != Unit::Pixels {
-                return Err(Error::BadParameter {
-                    parameter: "columns",
-                    found: "object_patches of positions in metres".to_string(),
-                    expected: "positions in pixels of the object".to_string(),
-                    hint: "leave the column out, or convert the positions".to_string(),
-                });
-            }
-            object.array(&RowSet::Range(0..1))
-        })?;
-        let shape = [object.row_shape()[0], object.row_shape()[1]];
-        Ok(Self { pixels: pixels.as_fixed_size_list().values().clone(), shape, scalar: object.scalar() })
-    }
-
-    fn cut(&self, offset: [f64; 2], side: usize, patch: &mut [f32]) -> Result<()> {
-        let [height, width] = self.shape;
-        let failed = |e| Error::external("cannot cut object patches", e);
-        let object = match self.scalar {
-            Scalar::Complex64 => Object::complex64(self.pixels.as_primitive::<Float32Type>().values(), height, width),
-            _ => Object::complex128(self.pixels.as_primitive::<Float64Type>().values(), height, width),
+impl PatchSource {
+    /// The data: a member's, or the object's pixels; those are the map itself where it is aligned, else copied once.
+    fn open<'a>(&'a self, groups: &'a Groups) -> Result<Patches<'a>> {
+        let column = match self {
+            Self::Member(column) => return Ok(Patches::Member(column.data()?)),
+            Self::Object(column) => column,
         };
-        cut(&object.map_err(failed)?, offset, side, patch);
-        debug_assert!(!self.pixels.is_empty() || patch.iter().all(|value| *value == 0.0));
-        Ok(())
+        let object = groups.inner.object.get_or_try_init(|| {
+            if groups.scan().unit() != Unit::Pixels {
+                let found = "object_patches of positions in metres";
+                let hint = "leave the column out, or convert the positions";
+                return Err(bad("columns", found, "positions in pixels of the object", hint));
+            }
+            column.array(&RowSet::Range(0..1))
+        })?;
+        let (pixels, shape) = (object.as_fixed_size_list().values(), column.row_shape());
+        let object = match column.scalar() {
+            Scalar::Complex64 => Object::complex64(pixels.as_primitive::<Float32Type>().values(), shape[0], shape[1]),
+            _ => Object::complex128(pixels.as_primitive::<Float64Type>().values(), shape[0], shape[1]),
+        };
+        object.map(Patches::Object).map_err(|e| Error::external("cannot cut object patches", e))
     }
 }

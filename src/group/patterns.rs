@@ -3,9 +3,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::Groups;
+use super::plan::bad;
 use super::spec::Semantics;
 use crate::array::{ColumnData, RowSet};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::scan::Scan;
 use crate::scan::layout::Measurement;
 
@@ -69,12 +70,12 @@ impl Conversion {
             | (Measure::Intensity, Measurement::Intensity) => Ok(Self::Keep),
             (Measure::Amplitude, Measurement::Intensity) => Ok(Self::Root),
             (Measure::Intensity, Measurement::Amplitude) => Ok(Self::Square),
-            (_, Measurement::Unknown) => Err(Error::BadParameter {
-                parameter: "as",
-                found: "a conversion of patterns whose measurement is unknown".to_string(),
-                expected: "a file that says what its numbers are (integers are intensities)".to_string(),
-                hint: "say it: --measurement amplitude or --measurement intensity".to_string(),
-            }),
+            (_, Measurement::Unknown) => Err(bad(
+                "as",
+                "a conversion of patterns whose measurement is unknown",
+                "a file that says what its numbers are (integers are intensities)",
+                "say it: --measurement amplitude or --measurement intensity",
+            )),
         }
     }
 
@@ -131,7 +132,8 @@ pub fn gather(groups: &Groups, rows: &RowSet<'_>, conversion: Conversion) -> Res
     Ok(out)
 }
 
-fn append(data: &ColumnData<'_>, members: &[u32], out: &mut Vec<f32>) {
+/// Appends the members' rows, slot after slot.
+pub fn append(data: &ColumnData<'_>, members: &[u32], out: &mut Vec<f32>) {
     members.iter().for_each(|member| data.extend_row_f32(*member as usize, out));
 }
 

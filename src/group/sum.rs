@@ -4,6 +4,9 @@
 //! ((0+1)+(2+3))+((4+5)+(6+7)), the rest one by one. More are halved at a multiple of 8. Source: `pairwise_sum` in
 //! NumPy's `loops_utils.h.src`.
 
+use std::iter::Sum;
+use std::ops::{Add, AddAssign};
+
 /// The type that sums are rounded to at each step. Adding, subtracting and dividing two f4 numbers in f8 and rounding
 /// the result to f4 gives what f4 arithmetic gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,38 +42,21 @@ pub fn power(values: &[f64]) -> f64 {
 pub fn mean(values: &[f64], rounding: Rounding) -> f64 {
     let total = match rounding {
         Rounding::Double => sum(values),
-        Rounding::Single => f64::from(sum32(values)),
+        Rounding::Single => f64::from(sum_of(values, |value| value as f32)),
     };
     rounding.round(total / values.len() as f64)
 }
 
-/// [`sum`] in f4, of numbers that are f4.
-fn sum32(values: &[f64]) -> f32 {
-    match values.len() {
-        0..8 => values.iter().map(|value| *value as f32).sum(),
-        8..=128 => {
-            let (blocks, rest) = values.as_chunks::<8>();
-            let mut sums = [0.0f32; 8];
-            for block in blocks {
-                sums.iter_mut().zip(block).for_each(|(sum, value)| *sum += *value as f32);
-            }
-            let [a, b, c, d, e, f, g, h] = sums;
-            let blocks = ((a + b) + (c + d)) + ((e + f) + (g + h));
-            rest.iter().fold(blocks, |sum, value| sum + *value as f32)
-        }
-        len => {
-            let half = len / 2 - len / 2 % 8;
-            sum32(&values[..half]) + sum32(&values[half..])
-        }
-    }
-}
-
-fn sum_of(values: &[f64], term: impl Fn(f64) -> f64 + Copy) -> f64 {
+/// The sum of the terms of `values`, in the type of the terms.
+fn sum_of<T>(values: &[f64], term: impl Fn(f64) -> T + Copy) -> T
+where
+    T: Copy + Default + Add<Output = T> + AddAssign + Sum,
+{
     match values.len() {
         0..8 => values.iter().map(|value| term(*value)).sum(),
         8..=128 => {
             let (blocks, rest) = values.as_chunks::<8>();
-            let mut sums = [0.0; 8];
+            let mut sums = [T::default(); 8];
             for block in blocks {
                 sums.iter_mut().zip(block).for_each(|(sum, value)| *sum += term(*value));
             }
