@@ -1,11 +1,14 @@
-//! A member as an Arrow column: rows along one axis, a tensor a row.
+//! A member as an Arrow column: rows along one axis or several, a tensor a row.
 //!
 //! A stored member whose data is aligned, little-endian and in C order becomes Arrow arrays over the map itself. Any
 //! other is copied a batch at a time, never whole; [`Access`] says which, and why.
 
 pub mod cast;
 pub mod complex;
+mod rows;
 pub mod tensor;
+mod text;
+mod time;
 
 use std::fmt;
 use std::ops::Range;
@@ -17,20 +20,25 @@ use arrow::datatypes::{self as types, ArrowPrimitiveType, DataType, Field, Field
 use bytes::Bytes;
 
 use crate::error::{Error, Result};
-use crate::npz::{ArrayInfo, Method, NpzFile, Scalar};
+use crate::npz::{AccessMode, ArrayInfo, Data, InflatesTo, NpzFile, Scalar};
+pub use rows::{RowData, RowSet};
+pub use text::width as text_width;
 
 /// How a member's data reaches an Arrow array.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Access {
     /// The array is a slice of the mapped file.
     Mapped,
-    /// Each batch is copied out of the map.
+    /// Each batch is copied out of the file.
     Copied {
         /// Why the map cannot serve as it is.
         reason: String,
     },
     /// The member was inflated, once; the array is a slice of that.
-    Inflated,
+    Inflated {
+        /// Whereto.
+        to: InflatesTo,
+    },
 }
 
 impl Access {
@@ -39,7 +47,7 @@ impl Access {
         match self {
             Self::Mapped => "mapped",
             Self::Copied { .. } => "copied",
-            Self::Inflated => "inflated",
+            Self::Inflated { .. } => "inflated",
         }
     }
 
@@ -48,14 +56,15 @@ impl Access {
         match self {
             Self::Mapped => None,
             Self::Copied { reason } => Some(reason),
-            Self::Inflated => Some("deflated; inflated once, to memory"),
+            Self::Inflated { to: InflatesTo::Memory } => Some("deflated; inflated once, to memory"),
+            Self::Inflated { to: InflatesTo::Scratch } => Some("deflated; inflated once, to a scratch file"),
         }
     }
 
-    /// What happens to the member when it is read along its first axis, told from its header alone.
-    pub fn of(info: &ArrayInfo) -> Self {
+    /// What happens to a member of `npz` when it is read along its first axis, told from its header alone.
+    pub fn of(npz: &NpzFile, info: &ArrayInfo) -> Self {
         let one_axis = info.shape.iter().filter(|len| **len != 1).count() <= 1;
-        access(info, one_axis || !info.fortran_order)
+        access(npz, info, one_axis || !info.fortran_order)
     }
 }
 
@@ -68,28 +77,54 @@ impl fmt::Display for Access {
     }
 }
 
-fn access(info: &ArrayInfo, in_order: bool) -> Access {
-    let alignment = info.dtype.scalar.part().num_bytes() as u64;
+fn access(npz: &NpzFile, info: &ArrayInfo, in_order: bool) -> Access {
+    if let Some(to) = npz.inflates_to(&info.name) {
+        return Access::Inflated { to };
+    }
+    let scalar = info.dtype.scalar;
+    let alignment = scalar.unit_bytes() as u64;
     let misaligned = info.byte_offset.filter(|offset| !offset.is_multiple_of(alignment));
     let reason = match misaligned {
-        _ if info.method != Method::Stored => return Access::Inflated,
-        _ if info.dtype.scalar == Scalar::Bool => "Arrow packs eight booleans into a byte".to_string(),
+        _ if npz.access() == AccessMode::Read => "read by position".to_string(),
+        _ if scalar == Scalar::Bool => "Arrow packs eight booleans into a byte".to_string(),
+        _ if matches!(scalar, Scalar::Bytes(_) | Scalar::Text(_)) => "Arrow's text has no fixed width".to_string(),
         _ if info.dtype.big_endian => "big-endian".to_string(),
         _ if !in_order => "not in C order".to_string(),
         Some(offset) => format!("misaligned: data at byte {offset}, no multiple of {alignment}"),
+        _ if !time::is_as_stored(scalar) => "converted to a unit that Arrow has".to_string(),
         None => return Access::Mapped,
     };
     Access::Copied { reason }
 }
 
-/// Which axis of an array its rows run along.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RowAxis {
-    /// Along this axis; the others, in order, are the tensor of a row.
-    Along(usize),
-    /// The whole array is one row.
-    Whole,
+/// The part of an array that is a column, and which of its axes count the rows.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct View {
+    /// Axes that count the rows, slowest first; if there are none, the whole is one row.
+    pub rows: Vec<usize>,
+    /// Axes of which one index is taken: (axis, index). All others, in order, are the tensor of a row.
+    pub fixed: Vec<(usize, usize)>,
 }
+
+impl View {
+    /// Everything, in one row.
+    pub fn whole() -> Self {
+        Self::default()
+    }
+
+    /// Everything, with rows along one axis.
+    pub fn along(axis: usize) -> Self {
+        Self { rows: vec![axis], fixed: Vec::new() }
+    }
+
+    /// Rows along the first axis; an array without axes is one row.
+    pub fn first_axis(info: &ArrayInfo) -> Self {
+        if info.shape.is_empty() { Self::whole() } else { Self::along(0) }
+    }
+}
+
+/// An axis: how many values, and how far from one to the next, counted in values.
+type Axis = (usize, usize);
 
 /// A member seen as rows. Cheap to clone; keeps the file open. Opening one reads the member's header only.
 #[derive(Debug, Clone)]
@@ -102,50 +137,65 @@ pub struct Column {
     big_endian: bool,
     num_rows: usize,
     row_shape: Vec<usize>,
-    /// Values from one row to the next.
-    row_stride: usize,
-    /// Length and stride, in values, of each axis within a row; empty if a row's values lie together in order.
-    scattered: Vec<(usize, usize)>,
+    /// Where the first row begins, in values.
+    start: usize,
+    /// Axes that count the rows, slowest first.
+    row_axes: Vec<Axis>,
+    /// Axes within a row; empty if a row's values lie together in order.
+    scattered: Vec<Axis>,
     /// The member's data, once it was asked for.
-    bytes: Arc<OnceLock<Bytes>>,
+    data: Arc<OnceLock<Data>>,
 }
 
 impl Column {
-    /// Opens a member as a column called `name`. Axes of length 1 within a row are dropped if `squeeze` is set.
+    /// Opens a part of a member as a column called `name`.
     ///
     /// # Errors
-    /// If there is no such member, if it holds no plain array, if it has no such axis, or if a row has 2^31 or more
+    /// If there is no such member, if it holds no plain array, if it has no such axes, or if a row has 2^31 or more
     /// values.
-    pub fn open(npz: &Arc<NpzFile>, member: &str, name: &str, rows: RowAxis, squeeze: bool) -> Result<Self> {
+    pub fn open(npz: &Arc<NpzFile>, member: &str, name: &str, view: &View) -> Result<Self> {
         let info = npz.array_info(member)?;
         let wrong = |expected: &str| wrong_shape(npz, info, expected);
-        let mut axes: Vec<(usize, usize)> = info.shape.iter().copied().zip(strides(info)).collect();
-        let (num_rows, row_stride) = match rows {
-            RowAxis::Whole => (1, 0),
-            RowAxis::Along(axis) if axis < axes.len() => axes.remove(axis),
-            RowAxis::Along(_) => return Err(wrong("an array with one row a scan point")),
-        };
-        axes.retain(|(len, _)| !squeeze || *len != 1);
-        let row_shape: Vec<usize> = axes.iter().map(|(len, _)| *len).collect();
+        let axes: Vec<Axis> = info.shape.iter().copied().zip(strides(info)).collect();
+        let fixed = |axis: usize| view.fixed.iter().find(|(fixed, _)| *fixed == axis).map(|(_, index)| *index);
+        let fits = |axis: &usize| *axis < axes.len();
+        let in_bounds = view.fixed.iter().all(|(axis, index)| fits(axis) && *index < axes[*axis].0);
+        if !view.rows.iter().all(fits) || !in_bounds {
+            return Err(wrong("an array with one row a scan point"));
+        }
+        let start = view.fixed.iter().map(|(axis, index)| axes[*axis].1.saturating_mul(*index)).sum();
+        let mut row_axes: Vec<Axis> = view.rows.iter().map(|axis| axes[*axis]).collect();
+        let within = |axis: &usize| !view.rows.contains(axis) && fixed(*axis).is_none();
+        let inner: Vec<Axis> = (0..axes.len()).filter(within).map(|axis| axes[axis]).collect();
+
         let scalar = info.dtype.scalar;
-        let parts = scalar.num_bytes() / scalar.part().num_bytes();
-        let width = row_shape.iter().try_fold(parts, |product: usize, len| product.checked_mul(*len));
-        let width = width.filter(|width| i32::try_from(*width).is_ok());
-        let width = width.ok_or_else(|| wrong("fewer than 2^31 values a row"))? / parts;
-        let scattered = if is_contiguous(&axes) { Vec::new() } else { axes };
-        let row_stride = if num_rows <= 1 { width } else { row_stride };
+        let row_shape: Vec<usize> = inner.iter().map(|(len, _)| *len).collect();
+        let parts = scalar.num_bytes().max(1) / scalar.unit_bytes();
+        let width = row_shape.iter().try_fold(parts.max(1), |product: usize, len| product.checked_mul(*len));
+        let width =
+            width.filter(|width| i32::try_from(*width).is_ok()).ok_or_else(|| wrong("fewer than 2^31 values a row"))?;
+        let row_len = width / parts.max(1);
+        let num_rows = row_axes.iter().try_fold(1, |rows: usize, (len, _)| rows.checked_mul(*len));
+        let num_rows = num_rows.ok_or_else(|| wrong("fewer than 2^64 rows"))?;
+        if num_rows <= 1 {
+            row_axes = vec![(num_rows, row_len)];
+        }
+        let row_axes = merged(&row_axes);
+        let scattered = if is_contiguous(&inner) { Vec::new() } else { inner };
+        let in_order = scattered.is_empty() && matches!(row_axes[..], [(_, stride)] if stride == row_len);
         Ok(Self {
             field: Arc::new(field(name, scalar, &row_shape)),
-            access: access(info, scattered.is_empty() && row_stride == width),
+            access: access(npz, info, in_order),
             npz: Arc::clone(npz),
             member: member.to_string(),
             scalar,
             big_endian: info.dtype.big_endian,
             num_rows,
             row_shape,
-            row_stride,
+            start,
+            row_axes,
             scattered,
-            bytes: Arc::default(),
+            data: Arc::default(),
         })
     }
 
@@ -179,6 +229,11 @@ impl Column {
         self.row_shape.iter().product()
     }
 
+    /// Bytes that one row takes in the file.
+    pub fn row_bytes(&self) -> usize {
+        self.row_len() * self.scalar.num_bytes()
+    }
+
     /// The same column under another name.
     pub fn renamed(mut self, name: &str) -> Self {
         self.field = Arc::new(self.field.as_ref().clone().with_name(name));
@@ -188,146 +243,94 @@ impl Column {
     /// These rows as an array: a slice of the map where that is possible, a copy elsewhere.
     ///
     /// # Errors
-    /// As [`Column::data`].
+    /// If a deflated member is damaged or cannot be inflated, if the file cannot be read, or if a text or a time has no
+    /// counterpart in Arrow.
     ///
     /// # Panics
     /// If a row lies beyond the column.
     pub fn array(&self, rows: &RowSet<'_>) -> Result<ArrayRef> {
-        Ok(self.data()?.array(rows))
-    }
-
-    /// The data itself: a stored member's part of the map, or a deflated one inflated, if that was not done before.
-    ///
-    /// # Errors
-    /// If a deflated member is damaged, or does not fit the memory set aside for it.
-    pub fn data(&self) -> Result<ColumnData<'_>> {
-        if self.bytes.get().is_none() {
-            let array = self.npz.array(&self.member)?;
-            self.bytes.get_or_init(|| array.bytes);
-        }
-        let bytes = self.bytes.get().map(Bytes::as_ref).unwrap_or_default();
-        Ok(ColumnData { column: self, bytes })
-    }
-}
-
-/// A column whose data is at hand: its methods cannot fail.
-#[derive(Debug, Clone, Copy)]
-pub struct ColumnData<'a> {
-    column: &'a Column,
-    bytes: &'a [u8],
-}
-
-impl<'a> ColumnData<'a> {
-    fn array(&self, rows: &RowSet<'_>) -> ArrayRef {
-        let column = self.column;
-        let row_bytes = column.row_len() * column.scalar.num_bytes();
-        let buffer = match (rows, column.bytes.get()) {
-            (RowSet::Range(range), Some(bytes)) if self.is_sliceable() => {
-                slice(bytes, range.start * row_bytes..range.end * row_bytes)
+        let data = self.data()?;
+        let row_bytes = self.row_bytes();
+        let buffer = match (rows, data.in_memory()) {
+            (RowSet::Range(range), Some(bytes)) if self.is_sliceable(bytes) => {
+                let start = self.start * self.scalar.num_bytes();
+                slice(bytes, start + range.start * row_bytes..start + range.end * row_bytes)
             }
-            _ => self.copy_rows(rows, row_bytes),
+            _ => self.rows(rows)?.into_native(),
         };
-        let parts = column.scalar.num_bytes() / column.scalar.part().num_bytes();
-        let values = values(column.scalar.part(), buffer, rows.len() * column.row_len() * parts);
-        match column.field.data_type() {
+        let parts = if self.scalar.is_complex() { 2 } else { 1 };
+        let values = values(self.scalar, buffer, rows.len() * self.row_len() * parts);
+        let values = values.map_err(|found| self.bad_values(found))?;
+        Ok(match self.field.data_type() {
             DataType::FixedSizeList(item, size) => {
                 let list = FixedSizeListArray::try_new_with_length(Arc::clone(item), *size, values, None, rows.len());
-                Arc::new(list.expect("the values fill the rows: their number is rows * width"))
+                Arc::new(list?)
             }
             _ => values,
+        })
+    }
+
+    /// These rows as they lie in the file: borrowed where a row's bytes lie together in memory, else read or copied
+    /// together now. Ask for no more rows than memory may hold.
+    ///
+    /// # Errors
+    /// If a deflated member is damaged or cannot be inflated, or if the file cannot be read.
+    ///
+    /// # Panics
+    /// If a row lies beyond the column.
+    pub fn rows<'a>(&'a self, rows: &RowSet<'a>) -> Result<RowData<'a>> {
+        RowData::of(self, rows.clone())
+    }
+
+    fn data(&self) -> Result<&Data> {
+        if let Some(data) = self.data.get() {
+            return Ok(data);
         }
+        let array = self.npz.array(&self.member)?;
+        Ok(self.data.get_or_init(|| array.data))
     }
 
-    /// The bytes of one row in the file's byte order, if they lie together.
-    pub(crate) fn row_bytes(&self, row: usize) -> Option<&'a [u8]> {
-        let size = self.column.scalar.num_bytes();
-        let start = row * self.column.row_stride * size;
-        self.column.scattered.is_empty().then(|| &self.bytes[start..start + self.column.row_len() * size])
-    }
-
-    /// The bytes of one row in the file's byte order, copied together if they lie apart.
-    pub(crate) fn gathered_row<'s>(&'s self, row: usize, scratch: &'s mut Vec<u8>) -> &'s [u8] {
-        if let Some(bytes) = self.row_bytes(row) {
-            return bytes;
+    /// Where a row begins, in values.
+    fn row_start(&self, mut row: usize) -> usize {
+        let mut at = self.start;
+        for (len, stride) in self.row_axes.iter().rev() {
+            at += row % len * stride;
+            row /= len;
         }
-        scratch.clear();
-        self.for_each_value(row, |value| scratch.extend_from_slice(value));
-        scratch
+        at
     }
 
-    fn is_sliceable(&self) -> bool {
-        let column = self.column;
-        let aligned = (self.bytes.as_ptr() as usize).is_multiple_of(column.scalar.part().num_bytes());
-        let together = column.scattered.is_empty() && column.row_stride == column.row_len();
-        aligned && together && !column.big_endian && column.scalar != Scalar::Bool
+    /// Whether rows follow each other without a gap, each in C order.
+    fn is_in_order(&self) -> bool {
+        self.scattered.is_empty() && matches!(self.row_axes[..], [(_, stride)] if stride == self.row_len())
     }
 
-    fn copy_rows(&self, rows: &RowSet<'_>, row_bytes: usize) -> Buffer {
-        let mut out = MutableBuffer::with_capacity(rows.len() * row_bytes);
-        for row in rows.iter() {
-            match self.row_bytes(row) {
-                Some(bytes) => out.extend_from_slice(bytes),
-                None => self.for_each_value(row, |value| out.extend_from_slice(value)),
-            }
-        }
-        if self.column.big_endian {
-            let part = self.column.scalar.part().num_bytes();
-            out.as_slice_mut().chunks_exact_mut(part).for_each(<[u8]>::reverse);
-        }
-        out.into()
+    fn is_sliceable(&self, bytes: &Bytes) -> bool {
+        let aligned = (bytes.as_ptr() as usize).is_multiple_of(self.scalar.unit_bytes());
+        aligned && self.is_in_order() && !self.big_endian && self.scalar != Scalar::Bool
     }
 
-    /// Visits the values of a row whose axes are scattered, in C order.
-    fn for_each_value(&self, row: usize, mut visit: impl FnMut(&[u8])) {
-        let size = self.column.scalar.num_bytes();
-        let mut index = vec![0; self.column.scattered.len()];
-        let mut at = row * self.column.row_stride;
-        for _ in 0..self.column.row_len() {
-            visit(&self.bytes[at * size..(at + 1) * size]);
-            for (index, (len, stride)) in index.iter_mut().zip(&self.column.scattered).rev() {
-                *index += 1;
-                at += stride;
-                if *index < *len {
-                    break;
-                }
-                at -= *index * stride;
-                *index = 0;
-            }
+    fn bad_values(&self, found: String) -> Error {
+        Error::BadMember {
+            path: self.npz.path().to_path_buf(),
+            member: self.member.clone(),
+            found,
+            expected: format!("values that Arrow's {} can hold", self.field.data_type()),
+            hint: "save it again with another dtype, or leave it out".to_string(),
         }
     }
 }
 
-/// Rows to read: a range, or any rows in any order.
-#[derive(Debug, Clone)]
-pub enum RowSet<'a> {
-    /// Neighbouring rows.
-    Range(Range<usize>),
-    /// Rows in this order.
-    List(&'a [usize]),
-}
-
-impl RowSet<'_> {
-    /// How many.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Range(range) => range.len(),
-            Self::List(list) => list.len(),
+/// Row axes that follow each other without a gap as one.
+fn merged(axes: &[Axis]) -> Vec<Axis> {
+    let mut merged: Vec<Axis> = Vec::with_capacity(axes.len());
+    for (len, stride) in axes.iter().copied().filter(|(len, _)| axes.len() == 1 || *len != 1) {
+        match merged.last_mut() {
+            Some(last) if last.1 == stride.saturating_mul(len) => *last = (last.0 * len, stride),
+            _ => merged.push((len, stride)),
         }
     }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The rows, in order.
-    pub fn iter(&self) -> impl Iterator<Item = usize> + Clone + '_ {
-        let (range, list) = match self {
-            Self::Range(range) => (range.clone(), [].as_slice()),
-            Self::List(list) => (0..0, *list),
-        };
-        range.chain(list.iter().copied())
-    }
+    merged
 }
 
 /// Strides of an array in values.
@@ -346,11 +349,11 @@ fn strides(info: &ArrayInfo) -> Vec<usize> {
 }
 
 /// Whether axes of these lengths and strides are one run in C order.
-fn is_contiguous(axes: &[(usize, usize)]) -> bool {
-    let mut expected = 1;
+fn is_contiguous(axes: &[Axis]) -> bool {
+    let mut expected: usize = 1;
     axes.iter().rev().filter(|(len, _)| *len != 1).all(|(len, stride)| {
         let fits = *stride == expected;
-        expected *= len;
+        expected = expected.saturating_mul(*len);
         fits
     })
 }
@@ -368,10 +371,12 @@ fn wrong_shape(npz: &NpzFile, info: &ArrayInfo, expected: &str) -> Error {
 /// The field of a column whose rows have this type and shape.
 pub fn field(name: &str, scalar: Scalar, row_shape: &[usize]) -> Field {
     let item = data_type(scalar.part());
-    match (row_shape, scalar.is_complex()) {
-        ([], false) => Field::new(name, item, false),
-        (shape, false) => tensor::field(name, item, shape),
-        (shape, true) => complex::field(name, item, shape, scalar),
+    match (row_shape, scalar) {
+        ([], Scalar::Bytes(_) | Scalar::Text(_)) => text::field(name, scalar),
+        ([], scalar) if !scalar.is_complex() => Field::new(name, item, time::is_time(scalar)),
+        (shape, Scalar::Bytes(_) | Scalar::Text(_)) => text::list_field(name, scalar, shape),
+        (shape, scalar) if scalar.is_complex() => complex::field(name, item, shape, scalar),
+        (shape, scalar) => tensor::field_of(name, Field::new("item", item, time::is_time(scalar)), shape),
     }
 }
 
@@ -390,6 +395,9 @@ pub fn data_type(scalar: Scalar) -> DataType {
         Scalar::Float16 => DataType::Float16,
         Scalar::Float32 | Scalar::Complex64 => DataType::Float32,
         Scalar::Float64 | Scalar::Complex128 => DataType::Float64,
+        Scalar::Bytes(_) | Scalar::Text(_) => DataType::Utf8,
+        Scalar::DateTime(step) => time::date_type(step),
+        Scalar::TimeDelta(step) => time::duration_type(step),
     }
 }
 
@@ -399,8 +407,9 @@ fn slice(bytes: &Bytes, range: Range<usize>) -> Buffer {
     if range.is_empty() { MutableBuffer::new(0).into() } else { Buffer::from(bytes.slice(range)) }
 }
 
-fn values(scalar: Scalar, buffer: Buffer, len: usize) -> ArrayRef {
-    match scalar {
+/// Native bytes as an array of `len` values; the parts of a complex number count.
+fn values(scalar: Scalar, buffer: Buffer, len: usize) -> std::result::Result<ArrayRef, String> {
+    Ok(match scalar {
         Scalar::Bool => Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(len, |i| buffer[i] != 0), None)),
         Scalar::Int8 => primitive::<types::Int8Type>(buffer, len),
         Scalar::Int16 => primitive::<types::Int16Type>(buffer, len),
@@ -413,7 +422,9 @@ fn values(scalar: Scalar, buffer: Buffer, len: usize) -> ArrayRef {
         Scalar::Float16 => primitive::<types::Float16Type>(buffer, len),
         Scalar::Float32 | Scalar::Complex64 => primitive::<types::Float32Type>(buffer, len),
         Scalar::Float64 | Scalar::Complex128 => primitive::<types::Float64Type>(buffer, len),
-    }
+        Scalar::Bytes(_) | Scalar::Text(_) => text::array(scalar, &buffer, len)?,
+        Scalar::DateTime(_) | Scalar::TimeDelta(_) => time::array(scalar, buffer, len)?,
+    })
 }
 
 fn primitive<T: ArrowPrimitiveType>(buffer: Buffer, len: usize) -> ArrayRef {

@@ -146,17 +146,19 @@ pub enum Error {
         /// What changed.
         what: String,
     },
-    /// A deflated member that is larger than the memory set aside for it.
-    #[error("{}: member `{member}`: deflated, {needed} bytes when inflated, expected at most {budget}; raise --inflate-memory, or store the file uncompressed (np.savez)", path.display())]
-    InflateBudget {
+    /// A deflated member that neither the memory set aside nor the temporary folder can hold.
+    #[error("{}: member `{member}`: {needed} bytes when inflated, {} has {available} free; free some space there, name another folder in the environment variable TMPDIR, raise --inflate-memory, or rewrite the file with `ptychoarrow align`", path.display(), folder.display())]
+    ScratchFull {
         /// The file.
         path: PathBuf,
         /// The member.
         member: String,
-        /// Bytes needed, this member's and those inflated before it.
+        /// Bytes it takes.
         needed: u64,
-        /// Bytes set aside.
-        budget: u64,
+        /// The temporary folder.
+        folder: PathBuf,
+        /// Bytes it has free.
+        available: u64,
     },
     /// The output is there already.
     #[error("{}: output exists; choose another name, or pass --if-exists replace (or skip)", path.display())]

@@ -1,41 +1,88 @@
 //! NPZ archives: NumPy's zip of `.npy` members, opened by their directory only.
 //!
 //! [`NpzFile::open`] maps the file and reads the zip directory; [`NpzFile::arrays`] describes each member from its
-//! NPY header; [`NpzFile::array`] hands out a member's bytes: a slice of the map for a stored member (nothing is read
-//! until it is touched), an inflated copy for a deflated one (made once, kept while the file is open).
+//! NPY header; [`NpzFile::array`] hands out a member's data: a slice of the map for a stored member (nothing is read
+//! until it is touched), an inflated copy for a deflated one (made once, kept while the file is open). A bare `.npy`
+//! file is an archive of one member, called as the file is.
 //!
 //! The file must not change while it is open: a map of a file that was cut short ends the process (SIGBUS), which no
-//! library can catch. [`NpzFile::check_unchanged`] finds out before the next batch is read.
+//! library can catch. [`NpzFile::check_unchanged`] finds out before the next batch is read; with
+//! [`AccessMode::Read`] a file that is cut short is an error.
 
 pub mod directory;
 pub mod header;
 mod inflate;
+pub mod records;
 pub mod source;
 pub mod write;
 
+use std::collections::HashMap;
+use std::io::Read;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, nearest_name};
 pub use directory::Method;
 use directory::{Directory, Entry};
 use header::Header;
-pub use header::{Dtype, Scalar};
-pub use source::Identity;
+pub use header::{Dtype, Scalar, TimeStep, TimeUnit};
+pub use inflate::{InflatesTo, free_bytes};
 use source::Source;
+pub use source::{AccessMode, Identity};
 
 /// How to open an archive.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct OpenOptions {
-    /// Bytes of private memory that inflated members may take, all together. Default 1 GiB.
+    /// How the file's bytes are reached. Default: mapped.
+    pub access: AccessMode,
+    /// Bytes of private memory that inflated members may take, all together; further ones go to a scratch file in the
+    /// temporary folder. Default 1 GiB.
     pub inflate_memory: u64,
+    /// Is told how far the inflation of a member is. Default: nobody.
+    #[serde(skip)]
+    pub progress: Progress,
 }
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { inflate_memory: 1 << 30 }
+        Self { access: AccessMode::Map, inflate_memory: 1 << 30, progress: Progress::default() }
+    }
+}
+
+/// Listens to how far a member is: its name, bytes done, bytes in all.
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<Listener>>);
+
+type Listener = dyn Fn(&str, u64, u64) + Send + Sync;
+
+impl Progress {
+    /// Calls `listener` again and again, on the thread that does the work.
+    pub fn new(listener: impl Fn(&str, u64, u64) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(listener)))
+    }
+
+    /// Tells the listener, if there is one.
+    pub fn report(&self, member: &str, done: u64, total: u64) {
+        if let Some(listener) = &self.0 {
+            listener(member, done, total);
+        }
+    }
+}
+
+/// Who listens is no part of what is read.
+impl PartialEq for Progress {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl std::fmt::Debug for Progress {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(if self.0.is_some() { "Progress(a listener)" } else { "Progress(nobody)" })
     }
 }
 
@@ -60,8 +107,8 @@ pub struct ArrayInfo {
     pub num_bytes: u64,
     /// Bytes the member takes in the file, NPY header included.
     pub packed_bytes: u64,
-    /// CRC-32 of the unpacked member, as the directory has it.
-    pub crc32: u32,
+    /// CRC-32 of the unpacked member, as the directory has it; a bare `.npy` has none.
+    pub crc32: Option<u32>,
 }
 
 /// One member of the archive: its array, or why it cannot be one.
@@ -69,8 +116,10 @@ pub struct ArrayInfo {
 pub struct Member {
     /// The member's name without `.npy`.
     pub name: String,
-    /// CRC-32 of the unpacked member, as the directory has it.
-    pub crc32: u32,
+    /// Bytes once unpacked, NPY header included.
+    pub size: u64,
+    /// CRC-32 of the unpacked member, as the directory has it; a bare `.npy` has none.
+    pub crc32: Option<u32>,
     /// Its array, or the reason why there is none.
     pub array: std::result::Result<ArrayInfo, String>,
 }
@@ -81,7 +130,49 @@ pub struct NpzArray {
     /// What it is.
     pub info: ArrayInfo,
     /// Exactly `info.num_bytes` bytes, in the member's own order and byte order.
-    pub bytes: Bytes,
+    pub data: Data,
+}
+
+/// Bytes in memory (mapped or inflated), or a range of a file that is read by position.
+#[derive(Debug, Clone)]
+pub struct Data {
+    place: Place,
+}
+
+#[derive(Debug, Clone)]
+enum Place {
+    Memory(Bytes),
+    File(Source, Range<u64>),
+}
+
+impl Data {
+    /// The bytes, if they are in memory.
+    pub fn in_memory(&self) -> Option<&Bytes> {
+        match &self.place {
+            Place::Memory(bytes) => Some(bytes),
+            Place::File(..) => None,
+        }
+    }
+
+    /// Fills `into` with the bytes at `offset`.
+    ///
+    /// # Errors
+    /// If the file was cut short, or cannot be read.
+    ///
+    /// # Panics
+    /// If the data has no such bytes.
+    pub fn read_into(&self, offset: usize, into: &mut [u8]) -> Result<()> {
+        match &self.place {
+            Place::Memory(bytes) => {
+                into.copy_from_slice(&bytes[offset..offset + into.len()]);
+                Ok(())
+            }
+            Place::File(source, range) => {
+                assert!((offset + into.len()) as u64 <= range.end - range.start, "rows lie within the data");
+                source.read_into(range.start + offset as u64, into)
+            }
+        }
+    }
 }
 
 /// An open archive.
@@ -89,6 +180,8 @@ pub struct NpzArray {
 pub struct NpzFile {
     source: Source,
     directory: Directory,
+    /// Members by name.
+    index: HashMap<String, usize>,
     /// Headers, parsed when first asked for.
     members: OnceLock<Vec<Member>>,
     /// Inflated members by index in the directory.
@@ -109,10 +202,23 @@ impl NpzFile {
     /// # Errors
     /// As [`NpzFile::open`].
     pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
-        let source = Source::open(path.as_ref())?;
-        let directory = Directory::read(source.path(), source.bytes())?;
-        let inflated = Mutex::new(inflate::Inflated::new(options.inflate_memory));
-        Ok(Self { source, directory, members: OnceLock::new(), inflated })
+        Self::try_new(Source::open(path.as_ref(), options.access)?, options)
+    }
+
+    /// An archive in memory, such as one that came over a network; `name` stands for its path in messages.
+    ///
+    /// # Errors
+    /// As [`NpzFile::open`].
+    pub fn from_bytes(name: impl AsRef<Path>, bytes: Bytes, options: &OpenOptions) -> Result<Self> {
+        Self::try_new(Source::from_bytes(name.as_ref(), bytes), options)
+    }
+
+    fn try_new(source: Source, options: &OpenOptions) -> Result<Self> {
+        let directory = Directory::read(&source)?;
+        let inflated = Mutex::new(inflate::Inflated::new(options.inflate_memory, options.progress.clone()));
+        let names = directory.entries.iter().map(|entry| entry.name.clone());
+        let index = names.enumerate().map(|(index, name)| (name, index)).collect();
+        Ok(Self { source, directory, index, members: OnceLock::new(), inflated })
     }
 
     /// The path it was opened by.
@@ -123,6 +229,11 @@ impl NpzFile {
     /// Size, time and inode when it was opened.
     pub fn identity(&self) -> &Identity {
         self.source.identity()
+    }
+
+    /// What else a careful reader would want to know of the archive, such as several members with the same name.
+    pub fn notes(&self) -> &[String] {
+        &self.directory.notes
     }
 
     /// Whether the file is still the one that was opened.
@@ -136,10 +247,7 @@ impl NpzFile {
     /// Every member, in the order of the directory: what array it holds, or why it holds none. Reads the NPY headers,
     /// once.
     pub fn members(&self) -> &[Member] {
-        self.members.get_or_init(|| {
-            let describe = |(index, entry): (usize, &Entry)| self.describe(index, entry);
-            self.directory.entries.iter().enumerate().map(describe).collect()
-        })
+        self.members.get_or_init(|| self.directory.entries.iter().map(|entry| self.describe(entry)).collect())
     }
 
     /// The members that are arrays, in the order of the directory.
@@ -154,7 +262,7 @@ impl NpzFile {
 
     /// What the member holds, if there is one of that name and it is an array.
     pub fn info(&self, name: &str) -> Option<&ArrayInfo> {
-        self.arrays().find(|info| info.name == name)
+        self.members().get(*self.index.get(name)?)?.array.as_ref().ok()
     }
 
     /// What the member holds.
@@ -166,50 +274,89 @@ impl NpzFile {
         member.array.as_ref().map_err(|problem| self.bad_member(name, problem.clone()))
     }
 
-    /// The data of a member: a slice of the map if it is stored, inflated if it is deflated.
+    /// The data of a member: a range of the file if it is stored, inflated if it is deflated.
     ///
     /// # Errors
-    /// If there is no such member, if it is no plain array, if it is damaged, or if it does not fit the memory for
-    /// inflated members.
+    /// If there is no such member, if it is no plain array, if it is damaged, or if the temporary folder cannot hold it
+    /// once inflated.
     pub fn array(&self, name: &str) -> Result<NpzArray> {
         let index = self.index(name)?;
         let info = self.array_info(name)?.clone();
         let entry = &self.directory.entries[index];
-        let member = match entry.method {
-            Method::Stored => self.source.slice(entry.data.clone()),
-            _ => self.inflate(index, entry)?,
+        let (start, end) = (info.header_bytes, info.header_bytes + info.num_bytes);
+        let place = match entry.method {
+            Method::Stored => {
+                let range = entry.data.start + start..entry.data.start + end;
+                match self.source.in_memory(range.clone()) {
+                    Some(bytes) => Place::Memory(bytes),
+                    None => Place::File(self.source.clone(), range),
+                }
+            }
+            _ => {
+                let member = self.inflated().get(&self.source, index, entry)?;
+                Place::Memory(member.slice(start as usize..end as usize))
+            }
         };
-        let start = info.header_bytes as usize;
-        let end = start + info.num_bytes as usize;
-        Ok(NpzArray { bytes: member.slice(start..end), info })
+        Ok(NpzArray { info, data: Data { place } })
+    }
+
+    /// How the bytes of stored members are reached.
+    pub fn access(&self) -> AccessMode {
+        match self.source.in_memory(0..0) {
+            Some(_) => AccessMode::Map,
+            None => AccessMode::Read,
+        }
+    }
+
+    /// Where a deflated member is, or would be if it were inflated next; nothing for another.
+    pub fn inflates_to(&self, name: &str) -> Option<InflatesTo> {
+        let index = self.index(name).ok()?;
+        let entry = &self.directory.entries[index];
+        (entry.method == Method::Deflated).then(|| self.inflated().place(index, entry))
+    }
+
+    /// The bytes of any member as the archive has them, NPY header included, unpacked on the way. Where it ends, its
+    /// length and CRC-32 are verified: an error of kind `InvalidData` tells what is wrong.
+    ///
+    /// # Errors
+    /// If there is no such member, or if the archive cannot say where it is.
+    pub fn raw(&self, name: &str) -> Result<impl Read + Send + use<>> {
+        let entry = &self.directory.entries[self.index(name)?];
+        match &entry.problem {
+            Some(problem) => Err(self.bad_member(name, problem.clone())),
+            None => Ok(inflate::Unpacked::new(&self.source, entry)),
+        }
+    }
+
+    /// The name a member has in the archive, with `.npy`.
+    ///
+    /// # Errors
+    /// If there is no such member.
+    pub fn file_name(&self, name: &str) -> Result<&str> {
+        Ok(&self.directory.entries[self.index(name)?].file_name)
     }
 
     fn index(&self, name: &str) -> Result<usize> {
-        let found = self.directory.entries.iter().position(|entry| entry.name == name);
-        found.ok_or_else(|| {
+        self.index.get(name).copied().ok_or_else(|| {
             let available = self.names();
             let suggestion = nearest_name(name, available.iter().map(String::as_str));
             Error::NoSuchMember { path: self.owned_path(), member: name.to_string(), available, suggestion }
         })
     }
 
-    fn inflate(&self, index: usize, entry: &Entry) -> Result<Bytes> {
-        let mut inflated = self.inflated.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        inflated.get(self.source.path(), &self.directory, index, entry)
+    fn inflated(&self) -> MutexGuard<'_, inflate::Inflated> {
+        self.inflated.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
-    fn describe(&self, index: usize, entry: &Entry) -> Member {
-        let array = self.read_header(index, entry).and_then(|header| array_info(entry, header));
-        Member { name: entry.name.clone(), crc32: entry.crc32, array }
+    fn describe(&self, entry: &Entry) -> Member {
+        let array = self.read_header(entry).and_then(|header| array_info(entry, header));
+        Member { name: entry.name.clone(), size: entry.size, crc32: entry.crc32, array }
     }
 
-    fn read_header(&self, index: usize, entry: &Entry) -> std::result::Result<Header, String> {
-        if let Some(problem) = &entry.problem {
-            return Err(problem.clone());
-        }
-        match entry.method {
-            Method::Stored => header::parse(&self.source.slice(entry.data.clone())),
-            _ => header::parse(&inflate::head(&self.directory, index)?),
+    fn read_header(&self, entry: &Entry) -> std::result::Result<Header, String> {
+        match &entry.problem {
+            Some(problem) => Err(problem.clone()),
+            None => header::parse(&inflate::head(&self.source, entry)?),
         }
     }
 
@@ -218,7 +365,7 @@ impl NpzFile {
             path: self.owned_path(),
             member: name.to_string(),
             found,
-            expected: "a plain NumPy array (bool, integer, float or complex)".to_string(),
+            expected: "a plain NumPy array (numbers, text or times)".to_string(),
             hint: "use another member, or save this one again as such an array".to_string(),
         }
     }

@@ -9,13 +9,14 @@ pub mod provenance;
 mod tables;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use serde::{Deserialize, Serialize};
 
-use crate::array::{Column, RowAxis, RowSet};
+use crate::array::{Column, RowSet, View};
 use crate::error::{Error, Result};
 use crate::npz::{NpzFile, OpenOptions, Scalar};
 use crate::table::{ReadOptions, Table, TableReader};
@@ -26,12 +27,14 @@ pub use tables::{arrays, shape_text};
 pub const UNIT_KEY: &str = "ptychoarrow.unit";
 
 /// How to open a scan.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScanOptions {
     /// How to open the archive.
     pub open: OpenOptions,
     /// What the file does not say about its layout.
     pub layout: LayoutOptions,
+    /// Another NPZ file with the patterns, joined on the frame index.
+    pub patterns: Option<PathBuf>,
 }
 
 /// Positions in scan order; both coordinates in the scan's unit.
@@ -120,14 +123,15 @@ impl Scan {
     /// # Errors
     /// As [`Scan::open`].
     pub fn open_with(path: impl AsRef<Path>, options: &ScanOptions) -> Result<Self> {
-        Self::try_new(Arc::new(NpzFile::open_with(path, &options.open)?), &options.layout)
+        Self::try_new(Arc::new(NpzFile::open_with(path, &options.open)?), options)
     }
 
     /// A scan in an archive that is open already.
     ///
     /// # Errors
     /// As [`Scan::open`].
-    pub fn try_new(npz: Arc<NpzFile>, options: &LayoutOptions) -> Result<Self> {
+    pub fn try_new(npz: Arc<NpzFile>, options: &ScanOptions) -> Result<Self> {
+        let options = &options.layout;
         let layout = Layout::detect(&npz, options)?;
         let x = layout.require(&npz, Role::X)?;
         let num_positions = num_positions(&npz, x)?;
@@ -247,7 +251,7 @@ impl Scan {
             return Ok(positions);
         }
         let all = RowSet::Range(0..self.num_positions());
-        let positions = Positions { x: x.data()?.rows_f64(&all), y: y.data()?.rows_f64(&all) };
+        let positions = Positions { x: x.rows(&all)?.to_f64(), y: y.rows(&all)?.to_f64() };
         Ok(cell.get_or_init(|| positions))
     }
 
@@ -263,11 +267,11 @@ impl Scan {
     /// If the member cannot be a column.
     pub fn member_column(&self, role: Role) -> Result<Option<Column>> {
         let Some(member) = self.inner.layout.member(role) else { return Ok(None) };
-        let axis = match role {
-            Role::ObjectPatches => RowAxis::Along(0),
-            _ => RowAxis::Whole,
+        let view = match role {
+            Role::ObjectPatches => View::along(0),
+            _ => View::whole(),
         };
-        Column::open(&self.inner.npz, member, role.name(), axis, role != Role::ObjectPatches).map(Some)
+        Column::open(&self.inner.npz, member, role.name(), &view).map(Some)
     }
 
     /// Reads the table `scan`: one row a position.
@@ -314,8 +318,8 @@ impl Table for Scan {
             ScanColumn::Member(column) => column.array(rows)?,
             ScanColumn::Float(column) if column.scalar() == Scalar::Float64 => column.array(rows)?,
             ScanColumn::Int(column) if column.scalar() == Scalar::Int64 => column.array(rows)?,
-            ScanColumn::Float(column) => Arc::new(Float64Array::from(column.data()?.rows_f64(rows))),
-            ScanColumn::Int(column) => Arc::new(Int64Array::from(column.data()?.rows_i64(rows))),
+            ScanColumn::Float(column) => Arc::new(Float64Array::from(column.rows(rows)?.to_f64())),
+            ScanColumn::Int(column) => Arc::new(Int64Array::from(column.rows(rows)?.to_i64())),
         })
     }
 }
@@ -352,10 +356,11 @@ fn member_column(npz: &Arc<NpzFile>, layout: &Layout, role: Role, name: &str, le
         let expected = format!("({len},), one value for each of the {len} positions in `{}`", layout.roles[0].1);
         return Err(bad_shape(npz, member, &info.shape, &expected));
     }
-    let column = Column::open(npz, member, name, RowAxis::Along(0), true)?;
+    let fixed = (1..info.shape.len()).map(|axis| (axis, 0)).collect();
+    let column = Column::open(npz, member, name, &View { rows: vec![0], fixed })?;
     let fits = match role {
         Role::FrameIndex => column.scalar().is_integer(),
-        _ => !column.scalar().is_complex() && column.scalar() != Scalar::Bool,
+        _ => column.scalar().is_real(),
     };
     if !fits {
         let expected = if role == Role::FrameIndex { "whole numbers" } else { "real numbers" };
@@ -368,10 +373,10 @@ fn diffraction(npz: &Arc<NpzFile>, layout: &Layout, options: &LayoutOptions, len
     let Some(member) = layout.member(Role::Diffraction) else { return Ok(None) };
     let info = npz.array_info(member)?;
     let axis = layout::pattern_axis(npz, info, len, options.pattern_axis)?;
-    if info.dtype.scalar.is_complex() {
+    if !info.dtype.scalar.is_real() && info.dtype.scalar != Scalar::Bool {
         return Err(bad_dtype(npz, member, &info.dtype.descr, "real numbers: amplitudes or counts"));
     }
-    Column::open(npz, member, "diffraction", RowAxis::Along(axis), false).map(Some)
+    Column::open(npz, member, "diffraction", &View::along(axis)).map(Some)
 }
 
 /// Columns of `scan` that every scan has; a member of such a name gets `member_` before it.
@@ -384,7 +389,7 @@ fn other_members(npz: &Arc<NpzFile>, layout: &Layout, len: usize) -> Result<Vec<
     let open = |name: &str| {
         let taken = RESERVED.contains(&name) || name == "diffraction";
         let column = if taken { format!("member_{name}") } else { name.to_string() };
-        Column::open(npz, name, &column, RowAxis::Along(0), false)
+        Column::open(npz, name, &column, &View::along(0))
     };
     others.map(|info| open(&info.name)).collect()
 }

@@ -22,9 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::group::{GroupSpec, Groups};
-use crate::npz::{Identity, NpzFile, OpenOptions};
-use crate::scan::layout::LayoutOptions;
-use crate::scan::{self, Scan};
+use crate::npz::{Identity, NpzFile};
+use crate::scan::{self, Scan, ScanOptions};
 use crate::table::{DEFAULT_BATCH_BYTES, Table, row_bytes};
 
 /// Which table of a file.
@@ -76,10 +75,8 @@ pub struct Source {
     pub path: PathBuf,
     /// What the file was when it was planned with.
     pub identity: Identity,
-    /// What the file does not say about its layout.
-    pub layout: LayoutOptions,
-    /// Bytes of private memory for inflated members.
-    pub inflate_memory: u64,
+    /// How to open it, and what it does not say about its layout.
+    pub scan: ScanOptions,
     /// Which of its tables.
     pub relation: Relation,
 }
@@ -90,17 +87,17 @@ impl Source {
     /// # Errors
     /// [`Error::FileChanged`] if it is not; whatever opening reports.
     pub fn open(&self) -> Result<Arc<dyn Table>> {
-        let npz = Arc::new(NpzFile::open_with(&self.path, &OpenOptions { inflate_memory: self.inflate_memory })?);
+        let npz = Arc::new(NpzFile::open_with(&self.path, &self.scan.open)?);
         if *npz.identity() != self.identity {
             let what = "it is not the file that the query was planned with".to_string();
             return Err(Error::FileChanged { path: self.path.clone(), what });
         }
-        open_relation(&npz, &self.layout, &self.relation)
+        open_relation(&npz, &self.scan, &self.relation)
     }
 }
 
-fn open_relation(npz: &Arc<NpzFile>, layout: &LayoutOptions, relation: &Relation) -> Result<Arc<dyn Table>> {
-    let scan = || Scan::try_new(Arc::clone(npz), layout);
+fn open_relation(npz: &Arc<NpzFile>, options: &ScanOptions, relation: &Relation) -> Result<Arc<dyn Table>> {
+    let scan = || Scan::try_new(Arc::clone(npz), options);
     let groups = |spec: &Arc<GroupSpec>| Groups::try_new(&scan()?, spec.as_ref().clone());
     Ok(match relation {
         Relation::Scan => Arc::new(scan()?),
@@ -116,10 +113,8 @@ fn open_relation(npz: &Arc<NpzFile>, layout: &LayoutOptions, relation: &Relation
 /// What to register of a file.
 #[derive(Debug, Clone, Default)]
 pub struct RegisterOptions {
-    /// How to open the archive.
-    pub open: OpenOptions,
-    /// What the file does not say about its layout.
-    pub layout: LayoutOptions,
+    /// How to open it, and what it does not say about its layout.
+    pub scan: ScanOptions,
     /// The groups of the tables `groups` and `group_members`.
     pub spec: GroupSpec,
 }
@@ -131,20 +126,15 @@ pub struct RegisterOptions {
 /// # Errors
 /// If the file is no NPZ.
 pub fn register(ctx: &SessionContext, schema: &str, path: &Path, options: &RegisterOptions) -> Result<()> {
-    let npz = Arc::new(NpzFile::open_with(path, &options.open)?);
+    let npz = Arc::new(NpzFile::open_with(path, &options.scan.open)?);
     let failed = |e: DataFusionError| Error::external("cannot register tables", e);
     let catalog = ctx
         .catalog("datafusion")
         .ok_or_else(|| Error::external("cannot register tables", "the session has no catalog `datafusion`"))?;
     let tables = Arc::new(table::LazySchema::new(catalog.schema(schema)));
     for relation in Relation::all(&options.spec) {
-        let source = Source {
-            path: path.to_path_buf(),
-            identity: npz.identity().clone(),
-            layout: options.layout.clone(),
-            inflate_memory: options.open.inflate_memory,
-            relation,
-        };
+        let source =
+            Source { path: path.to_path_buf(), identity: npz.identity().clone(), scan: options.scan.clone(), relation };
         tables.add(source, Arc::clone(&npz));
     }
     catalog.register_schema(schema, tables).map(drop).map_err(failed)

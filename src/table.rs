@@ -10,10 +10,10 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader};
-use arrow::datatypes::{DataType, Schema, SchemaRef};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::array::{Column, RowSet};
+use crate::array::{Column, RowSet, text_width};
 use crate::error::{Error, Result, nearest_name};
 
 /// Default bound of a batch, in bytes.
@@ -235,21 +235,22 @@ pub fn batch_rows(schema: &Schema, batch_bytes: usize) -> usize {
 
 /// Bytes a row takes.
 pub fn row_bytes(schema: &Schema) -> usize {
-    schema.fields().iter().map(|field| value_bytes(field.data_type())).sum()
+    schema.fields().iter().map(|field| value_bytes(field)).sum()
 }
 
-/// Bytes a value of this type takes; text is taken for 32.
-pub fn value_bytes(data_type: &DataType) -> usize {
-    match data_type {
+/// Bytes a value of this column takes; text is taken for 32 where its field does not tell its width.
+pub fn value_bytes(field: &Field) -> usize {
+    match field.data_type() {
         DataType::Boolean => 1,
-        DataType::FixedSizeList(item, size) => *size as usize * value_bytes(item.data_type()),
+        DataType::FixedSizeList(item, size) => (*size as usize).saturating_mul(value_bytes(item)),
+        DataType::Utf8 => text_width(field).map_or(32, |width| width.saturating_add(4)),
         other => other.primitive_width().unwrap_or(32),
     }
 }
 
 /// Whether a column is wide, such as patterns: more than [`WIDE_BYTES`] a row.
-pub fn is_wide(data_type: &DataType) -> bool {
-    value_bytes(data_type) > WIDE_BYTES
+pub fn is_wide(field: &Field) -> bool {
+    value_bytes(field) > WIDE_BYTES
 }
 
 /// A row of 100 members' coordinates is still narrow; the smallest pattern in use (32 x 32) is not.

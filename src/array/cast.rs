@@ -3,7 +3,7 @@
 
 use half::f16;
 
-use super::{ColumnData, RowSet};
+use super::RowData;
 use crate::npz::Scalar;
 
 /// Appends `bytes`, values of type `$scalar`, to `$out` as `$to`.
@@ -35,6 +35,9 @@ macro_rules! extend {
             (Scalar::Float32 | Scalar::Complex64, true) => extend!(@ $out, $bytes, f32, 4, from_be_bytes, $to),
             (Scalar::Float64 | Scalar::Complex128, false) => extend!(@ $out, $bytes, f64, 8, from_le_bytes, $to),
             (Scalar::Float64 | Scalar::Complex128, true) => extend!(@ $out, $bytes, f64, 8, from_be_bytes, $to),
+            (Scalar::Bytes(_) | Scalar::Text(_) | Scalar::DateTime(_) | Scalar::TimeDelta(_), _) => {
+                unreachable!("only members of numbers are cast")
+            }
         }
     };
     (@ $out:expr, $bytes:expr, $from:ty, $size:literal, $read:ident, $to:ty) => {
@@ -57,34 +60,43 @@ pub fn extend_i64(out: &mut Vec<i64>, bytes: &[u8], scalar: Scalar, big_endian: 
     extend!(out, bytes, scalar, big_endian, i64);
 }
 
-impl ColumnData<'_> {
-    /// Appends one row to `out` as f4, in C order.
-    pub fn extend_row_f32(&self, row: usize, out: &mut Vec<f32>) {
-        let (scalar, big_endian) = (self.column.scalar, self.column.big_endian);
-        match self.row_bytes(row) {
-            Some(bytes) => extend_f32(out, bytes, scalar, big_endian),
-            None => extend_f32(out, self.gathered_row(row, &mut Vec::new()), scalar, big_endian),
-        }
+impl RowData<'_> {
+    /// Appends the row at a place of the set to `out` as f4, in C order.
+    ///
+    /// # Panics
+    /// If the column holds no numbers; if the set is shorter.
+    pub fn extend_f32(&self, place: usize, out: &mut Vec<f32>) {
+        extend_f32(out, self.row(place), self.scalar(), self.is_big_endian());
     }
 
-    /// These rows as f8, row after row; complex values as pairs.
-    pub fn rows_f64(&self, rows: &RowSet<'_>) -> Vec<f64> {
-        self.cast_rows(rows, extend_f64)
+    /// Appends the row at a place of the set to `out` as f8, in C order.
+    ///
+    /// # Panics
+    /// As [`RowData::extend_f32`].
+    pub fn extend_f64(&self, place: usize, out: &mut Vec<f64>) {
+        extend_f64(out, self.row(place), self.scalar(), self.is_big_endian());
     }
 
-    /// These rows as i8, row after row.
-    pub fn rows_i64(&self, rows: &RowSet<'_>) -> Vec<i64> {
-        self.cast_rows(rows, extend_i64)
+    /// All rows as f8, row after row; complex values as pairs.
+    ///
+    /// # Panics
+    /// If the column holds no numbers.
+    pub fn to_f64(&self) -> Vec<f64> {
+        self.cast(extend_f64)
     }
 
-    fn cast_rows<T>(&self, rows: &RowSet<'_>, extend: impl Fn(&mut Vec<T>, &[u8], Scalar, bool)) -> Vec<T> {
-        let column = self.column;
-        let parts = column.scalar.num_bytes() / column.scalar.part().num_bytes();
-        let mut out = Vec::with_capacity(rows.len() * column.row_len() * parts);
-        let mut scratch = Vec::new();
-        for row in rows.iter() {
-            extend(&mut out, self.gathered_row(row, &mut scratch), column.scalar, column.big_endian);
-        }
+    /// All rows as i8, row after row.
+    ///
+    /// # Panics
+    /// If the column holds no numbers.
+    pub fn to_i64(&self) -> Vec<i64> {
+        self.cast(extend_i64)
+    }
+
+    fn cast<T>(&self, extend: impl Fn(&mut Vec<T>, &[u8], Scalar, bool)) -> Vec<T> {
+        let parts = (0..self.len()).map(|place| self.row(place));
+        let mut out = Vec::with_capacity(parts.clone().map(|row| row.len() / self.scalar().unit_bytes()).sum());
+        parts.for_each(|row| extend(&mut out, row, self.scalar(), self.is_big_endian()));
         out
     }
 }

@@ -27,8 +27,16 @@ pub const NAME: &str = "arrow.fixed_shape_tensor";
 /// # Panics
 /// If the shape has 2^31 or more values; columns check this when they are opened.
 pub fn field(name: &str, item: DataType, shape: &[usize]) -> Field {
+    field_of(name, Field::new("item", item, false), shape)
+}
+
+/// As [`field`], of values that this field describes.
+///
+/// # Panics
+/// As [`field`].
+pub fn field_of(name: &str, item: Field, shape: &[usize]) -> Field {
     let size = i32::try_from(shape.iter().product::<usize>()).expect("a row has fewer than 2^31 values");
-    let item = Arc::new(Field::new("item", item, false));
+    let item = Arc::new(item);
     let lengths: Vec<String> = shape.iter().map(ToString::to_string).collect();
     let metadata = format!("{{\"shape\":[{}]}}", lengths.join(","));
     let metadata = HashMap::from([(NAME_KEY.to_string(), NAME.to_string()), (METADATA_KEY.to_string(), metadata)]);

@@ -76,7 +76,7 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
 fn open(args: &ExportArgs) -> Result<Arc<dyn Table>> {
     let options = args.input.options();
     let npz = Arc::new(NpzFile::open_with(&args.file, &options.open)?);
-    let scan = || Scan::try_new(Arc::clone(&npz), &options.layout);
+    let scan = || Scan::try_new(Arc::clone(&npz), &options);
     Ok(match args.table {
         TableArg::Scan => Arc::new(scan()?),
         TableArg::Scans => Arc::new(scan()?.scans()?),

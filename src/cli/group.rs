@@ -151,7 +151,7 @@ fn columns(args: &GroupArgs, groups: &Groups, format: Option<Format>) -> Vec<Str
         _ if groups.is_on_request(*index) => false,
         // On a screen there is no room for tensors.
         None => tensor::shape(field).is_none(),
-        Some(format) => !is_wide(field.data_type()) || (format.holds_patterns() && field.name() == "diffraction"),
+        Some(format) => !is_wide(field) || (format.holds_patterns() && field.name() == "diffraction"),
     });
     default.map(|(_, field)| field.name().clone()).collect()
 }
@@ -199,7 +199,8 @@ impl Done<'_> {
     fn members(&self, word: &str) -> String {
         let scan = self.groups.scan();
         let roles = scan.layout().roles.iter().filter_map(|(_, member)| scan.npz().info(member));
-        let of_kind = roles.map(|info| (info, Access::of(info))).filter(|(_, access)| access.word() == word);
+        let of_kind =
+            roles.map(|info| (info, Access::of(scan.npz(), info))).filter(|(_, access)| access.word() == word);
         let text = of_kind.map(|(info, access)| match access.reason() {
             Some(reason) => format!("{} ({reason})", info.name),
             None => info.name.clone(),
@@ -257,7 +258,7 @@ fn columns_text(schema: &Schema) -> String {
 /// How to open the output in Python.
 fn open_text(output: &Path, schema: &Schema) -> String {
     let path = shown(output);
-    let patterns = schema.fields().iter().find(|field| is_wide(field.data_type()));
+    let patterns = schema.fields().iter().find(|field| is_wide(field));
     match (Format::of(output), patterns) {
         (Ok(Format::ArrowFile), Some(field)) => format!(
             "in Python, without a copy:\n\

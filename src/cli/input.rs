@@ -1,13 +1,13 @@
 //! Arguments about what is read.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::{RunArgs, parse_bytes};
+use super::{RunArgs, output, parse_bytes};
 use crate::error::Result;
 use crate::group::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
-use crate::npz::OpenOptions;
+use crate::npz::{AccessMode, OpenOptions};
 use crate::scan::ScanOptions;
 use crate::scan::layout::{LayoutOptions, Measurement, PatternAxis, Role, Unit};
 use crate::sql::{RegisterOptions, Session};
@@ -31,9 +31,42 @@ pub struct InputArgs {
     /// The axis that counts the patterns, where the shape leaves it open.
     #[arg(long, value_enum)]
     pattern_axis: Option<PatternAxisArg>,
-    /// Memory for deflated members once inflated, such as 4GiB.
+    /// Another NPZ file that has the patterns, joined on the frame index.
+    #[arg(long, value_name = "FILE")]
+    patterns: Option<PathBuf>,
+    #[command(flatten)]
+    open: OpenArgs,
+}
+
+/// How a file is opened.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Opening")]
+pub struct OpenArgs {
+    /// How stored members are reached: mapped, or read by position (for network file systems and files still being
+    /// written: a file that is cut short is an error then).
+    #[arg(long, value_enum, default_value = "map")]
+    access: AccessArg,
+    /// Memory for deflated members once inflated, such as 4GiB; further ones go to a scratch file in the temporary
+    /// folder (TMPDIR).
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_bytes)]
     inflate_memory: u64,
+}
+
+impl OpenArgs {
+    /// As the library's options.
+    pub fn options(&self) -> OpenOptions {
+        let access = match self.access {
+            AccessArg::Map => AccessMode::Map,
+            AccessArg::Read => AccessMode::Read,
+        };
+        OpenOptions { access, inflate_memory: self.inflate_memory, progress: output::inflating() }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum AccessArg {
+    Map,
+    Read,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -73,7 +106,7 @@ impl InputArgs {
                 PatternAxisArg::Last => PatternAxis::Last,
             }),
         };
-        ScanOptions { open: OpenOptions { inflate_memory: self.inflate_memory }, layout }
+        ScanOptions { open: self.open.options(), layout, patterns: self.patterns.clone() }
     }
 }
 
@@ -185,7 +218,7 @@ impl SpecArgs {
 
 /// What to register of a file.
 pub fn register_options(input: &ScanOptions, spec: GroupSpec) -> RegisterOptions {
-    RegisterOptions { open: input.open.clone(), layout: input.layout.clone(), spec }
+    RegisterOptions { scan: input.clone(), spec }
 }
 
 /// The name a file goes by: its own, without folders and ending.

@@ -11,10 +11,10 @@ use serde_json::{Map, Value, json};
 use super::input::{InputArgs, shown};
 use super::print::{number, table};
 use super::{PrintFormat, output};
-use crate::array::{Access, Column, RowAxis, RowSet};
+use crate::array::{Access, Column, RowSet, View};
 use crate::error::Result;
 use crate::group::neighbors::{Spacing, spacing};
-use crate::npz::{ArrayInfo, NpzFile};
+use crate::npz::{ArrayInfo, NpzFile, Scalar};
 use crate::scan::layout::Role;
 use crate::scan::{Scan, arrays, shape_text};
 use crate::table::{ReadOptions, TableReader};
@@ -76,7 +76,7 @@ impl Report {
     fn of(file: &Path, args: &InspectArgs) -> Result<Self> {
         let options = args.input.options();
         let npz = Arc::new(NpzFile::open_with(file, &options.open)?);
-        let scan = Scan::try_new(Arc::clone(&npz), &options.layout).and_then(ScanReport::of);
+        let scan = Scan::try_new(Arc::clone(&npz), &options).and_then(ScanReport::of);
         let scan = scan.map_err(|error| error.report());
         let stats = if args.stats { stats(&npz)? } else { Vec::new() };
         Ok(Self { npz, scan, stats })
@@ -110,7 +110,7 @@ impl Report {
     fn json(&self) -> Result<Value> {
         let members = self.npz.members().iter().map(|member| {
             let array = match &member.array {
-                Ok(info) => array_json(info),
+                Ok(info) => array_json(&self.npz, info),
                 Err(reason) => json!({"name": member.name, "access": "refused", "reason": reason}),
             };
             let stats = self.stats.iter().find(|(name, _)| *name == member.name);
@@ -134,8 +134,8 @@ impl Report {
     }
 }
 
-fn array_json(info: &ArrayInfo) -> Value {
-    let access = Access::of(info);
+fn array_json(npz: &NpzFile, info: &ArrayInfo) -> Value {
+    let access = Access::of(npz, info);
     json!({
         "name": info.name,
         "dtype": info.dtype.descr,
@@ -247,16 +247,17 @@ impl ScanReport {
 fn stats(npz: &Arc<NpzFile>) -> Result<Vec<(String, Stats)>> {
     const VALUES: usize = 1 << 20;
     let mut all = Vec::new();
-    for info in npz.arrays().filter(|info| !info.dtype.scalar.is_complex() && info.num_bytes > 0) {
-        let axis = if info.shape.is_empty() { RowAxis::Whole } else { RowAxis::Along(0) };
-        let column = Column::open(npz, &info.name, &info.name, axis, false)?;
-        let data = column.data()?;
+    for info in npz
+        .arrays()
+        .filter(|info| (info.dtype.scalar.is_real() || info.dtype.scalar == Scalar::Bool) && info.num_bytes > 0)
+    {
+        let column = Column::open(npz, &info.name, &info.name, &View::first_axis(info))?;
         let step = (VALUES / column.row_len().max(1)).max(1);
         let mut stats = Stats { min: f64::INFINITY, max: -f64::INFINITY, mean: 0.0, not_finite: 0 };
         let mut count = 0u64;
         for start in (0..column.num_rows()).step_by(step) {
-            let values = data.rows_f64(&RowSet::Range(start..(start + step).min(column.num_rows())));
-            for value in values {
+            let rows = RowSet::Range(start..(start + step).min(column.num_rows()));
+            for value in column.rows(&rows)?.to_f64() {
                 if value.is_finite() {
                     stats.min = stats.min.min(value);
                     stats.max = stats.max.max(value);

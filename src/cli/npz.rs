@@ -8,7 +8,7 @@ use arrow::datatypes::{DataType, Schema};
 
 use super::RunArgs;
 use super::output::announce;
-use crate::array::{Column, RowAxis};
+use crate::array::{Column, View};
 use crate::error::{Error, Result};
 use crate::export::{ExportOptions, NpzMember, Written, write_npz};
 use crate::group::{Groups, Semantics};
@@ -97,7 +97,7 @@ fn cast(groups: &Groups, key: &str) -> Option<DataType> {
 fn object(groups: &Groups) -> Result<Option<NpzMember<'static>>> {
     let scan = groups.scan();
     let Some(member) = scan.layout().member(Role::Object) else { return Ok(None) };
-    let column = Column::open(scan.npz(), member, "objectGuess", RowAxis::Whole, false)?;
+    let column = Column::open(scan.npz(), member, "objectGuess", &View::whole())?;
     let table = ColumnTable::new("object", column);
     let reader = TableReader::try_new(Arc::new(table), &ReadOptions::default())?;
     Ok(Some(NpzMember { name: "objectGuess".to_string(), reader: Box::new(reader), rows: None, cast: None }))

@@ -2,6 +2,7 @@
 
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use arrow::array::RecordBatchReader;
 use bytesize::ByteSize;
@@ -10,6 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::error::{Error, Result};
 use crate::export::{self, ExportOptions, IfExists, Written};
+use crate::npz::Progress;
 
 /// Where results go.
 #[derive(Debug, Clone, Args)]
@@ -95,6 +97,34 @@ fn progress_bar(rows: Option<u64>) -> ProgressBar {
             .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())),
         None => ProgressBar::new_spinner(),
     }
+}
+
+/// Shows how far a large deflated member is, on a terminal.
+pub fn inflating() -> Progress {
+    /// Less is done before anybody could read it.
+    const WORTH_SHOWING: u64 = 64 << 20;
+    if !std::io::stderr().is_terminal() {
+        return Progress::default();
+    }
+    let bar: Mutex<Option<(String, ProgressBar)>> = Mutex::default();
+    Progress::new(move |member, done, total| {
+        let Ok(mut shown) = bar.lock() else { return };
+        if total < WORTH_SHOWING {
+            return;
+        }
+        if shown.as_ref().is_none_or(|(name, _)| name != member) {
+            let template = "{prefix}: inflating {bar:40} {bytes} of {total_bytes}, {eta} left";
+            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+            *shown =
+                Some((member.to_string(), ProgressBar::new(total).with_style(style).with_prefix(member.to_string())));
+        }
+        if let Some((_, bar)) = shown.as_ref() {
+            bar.set_position(done);
+            if done == total {
+                bar.finish_and_clear();
+            }
+        }
+    })
 }
 
 /// A line for people, on stderr.

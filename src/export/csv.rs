@@ -16,7 +16,7 @@ use crate::table::is_wide;
 
 /// Writes all rows.
 pub fn write<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut File) -> Result<()> {
-    if let Some(field) = reader.schema().fields().iter().find(|field| is_wide(field.data_type())) {
+    if let Some(field) = reader.schema().fields().iter().find(|field| is_wide(field)) {
         return Err(Error::BadParameter {
             parameter: "columns",
             found: field.name().clone(),

@@ -10,6 +10,7 @@ use tempfile::NamedTempFile;
 
 use super::IfExists;
 use crate::error::{Error, Result};
+use crate::npz::free_bytes;
 
 /// An output on its way.
 pub struct Target {
@@ -146,19 +147,5 @@ fn link(file: &File, path: &Path, replace: bool) -> std::io::Result<()> {
             std::fs::rename(&beside, path).inspect_err(|_| drop(std::fs::remove_file(&beside)))
         }
         result => Ok(result?),
-    }
-}
-
-/// Bytes free to this user; `None` where the system does not tell.
-fn free_bytes(folder: &Path) -> Option<u64> {
-    #[cfg(unix)]
-    {
-        let stat = rustix::fs::statvfs(folder).ok()?;
-        Some(stat.f_bavail.saturating_mul(stat.f_frsize))
-    }
-    #[cfg(not(unix))]
-    {
-        let _ = folder;
-        None
     }
 }

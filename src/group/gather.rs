@@ -212,12 +212,25 @@ fn mean_of_groups(groups: &Groups, patterns: &Column) -> Result<f64> {
     Ok(sum(&all) / all.len() as f64)
 }
 
+/// Patterns that one thread looks at before the next ones.
+const CHUNK_BYTES: usize = 1 << 20;
+
 /// Sum of |amplitude|^2 of each of these patterns.
 fn powers(groups: &Groups, patterns: &Column, points: &[u32]) -> Result<Vec<f64>> {
-    let (data, roots) = (patterns.data()?, takes_roots(groups));
-    let of_point = |point: &u32| {
-        let values = data.rows_f64(&RowSet::Range(*point as usize..*point as usize + 1));
-        if roots { sum(&values) } else { power(&values) }
+    let roots = takes_roots(groups);
+    let of_chunk = |points: &[u32]| -> Result<Vec<f64>> {
+        let points: Vec<usize> = points.iter().map(|point| *point as usize).collect();
+        let data = patterns.rows(&RowSet::List(&points))?;
+        let mut values = Vec::with_capacity(patterns.row_len());
+        let of_place = |place: usize| {
+            values.clear();
+            data.extend_f64(place, &mut values);
+            if roots { sum(&values) } else { power(&values) }
+        };
+        Ok((0..points.len()).map(of_place).collect())
     };
-    Ok(points.par_iter().map(of_point).collect())
+    // Few enough to be held, should they have to be read; the powers never depend on it.
+    let chunk = (CHUNK_BYTES / patterns.row_bytes().max(1)).max(1);
+    let powers: Vec<Vec<f64>> = points.par_chunks(chunk).map(of_chunk).collect::<Result<_>>()?;
+    Ok(powers.concat())
 }

@@ -4,11 +4,11 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Float32Type, Float64Type};
 
 use super::patch::{Object, cut};
-use super::patterns::{Channels, append, append_channels_last};
+use super::patterns::{Channels, append, append_channels_last, members};
 use super::plan::bad;
 use super::spec::Semantics;
 use super::{Groups, coords};
-use crate::array::{Column, ColumnData, RowSet};
+use crate::array::{Column, RowData, RowSet};
 use crate::error::{Error, Result};
 use crate::npz::Scalar;
 use crate::scan::Scan;
@@ -67,15 +67,16 @@ fn check(scan: &Scan, role: Role, column: &Column, fits: impl Fn(&Column) -> boo
 /// The patches of these groups: [C, N, N, 2] or [N, N, C, 2] each, real and imaginary part last.
 pub fn column(groups: &Groups, rows: &RowSet<'_>) -> Result<Vec<f32>> {
     let Some(source) = &groups.inner.patches else { return Ok(Vec::new()) };
-    let (patches, index) = (source.open(groups)?, groups.index()?);
+    let points = members(groups, rows)?;
+    let patches = source.open(groups, &points)?;
     let side = groups.scan().require_diffraction()?.row_shape()[0];
     let patch_len = side * side * 2;
     let mut out = Vec::with_capacity(rows.len() * groups.group_size() * patch_len);
     let mut scratch = Vec::new();
-    for row in rows.iter() {
+    for (group, row) in rows.iter().enumerate() {
         scratch.clear();
         match &patches {
-            Patches::Member(data) => append(data, index.members(row), &mut scratch),
+            Patches::Member(data) => append(data, group, groups.group_size(), &mut scratch),
             Patches::Object(object) => {
                 let offsets = coords::patch_offsets(groups, row)?;
                 scratch.resize(offsets.len() * patch_len, 0.0);
@@ -93,15 +94,15 @@ pub fn column(groups: &Groups, rows: &RowSet<'_>) -> Result<Vec<f32>> {
 
 /// A source at hand: made once a batch, shared by all its groups.
 enum Patches<'a> {
-    Member(ColumnData<'a>),
+    Member(RowData<'a>),
     Object(Object<'a>),
 }
 
 impl PatchSource {
-    /// The data: a member's, or the object's pixels; those are the map itself where it is aligned, else copied once.
-    fn open<'a>(&'a self, groups: &'a Groups) -> Result<Patches<'a>> {
+    /// The data: a member's rows for these scan points, or the object's pixels; those are the map itself where it is aligned, else copied once.
+    fn open<'a>(&'a self, groups: &'a Groups, points: &'a [usize]) -> Result<Patches<'a>> {
         let column = match self {
-            Self::Member(column) => return Ok(Patches::Member(column.data()?)),
+            Self::Member(column) => return Ok(Patches::Member(column.rows(&RowSet::List(points))?)),
             Self::Object(column) => column,
         };
         let object = groups.inner.object.get_or_try_init(|| {

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Groups;
 use super::plan::bad;
 use super::spec::Semantics;
-use crate::array::{ColumnData, RowSet};
+use crate::array::{RowData, RowSet};
 use crate::error::Result;
 use crate::scan::Scan;
 use crate::scan::layout::Measurement;
@@ -110,20 +110,21 @@ pub fn takes_roots(groups: &Groups) -> bool {
 /// If the scan has no patterns, or a deflated one cannot be inflated.
 pub fn gather(groups: &Groups, rows: &RowSet<'_>, conversion: Conversion) -> Result<Vec<f32>> {
     let patterns = groups.scan().require_diffraction()?;
-    let (data, index) = (patterns.data()?, groups.index()?);
+    let points = members(groups, rows)?;
+    let data = patterns.rows(&RowSet::List(&points))?;
     let group_len = groups.group_size() * patterns.row_len();
     let mut out = Vec::with_capacity(rows.len() * group_len);
     let mut scratch = Vec::new();
-    for row in rows.iter() {
+    for group in 0..rows.len() {
         match groups.patterns().channels {
             Channels::First => {
                 let start = out.len();
-                append(&data, index.members(row), &mut out);
+                append(&data, group, groups.group_size(), &mut out);
                 conversion.apply(&mut out[start..]);
             }
             Channels::Last => {
                 scratch.clear();
-                append(&data, index.members(row), &mut scratch);
+                append(&data, group, groups.group_size(), &mut scratch);
                 conversion.apply(&mut scratch);
                 append_channels_last(&scratch, groups.group_size(), 1, &mut out);
             }
@@ -132,9 +133,15 @@ pub fn gather(groups: &Groups, rows: &RowSet<'_>, conversion: Conversion) -> Res
     Ok(out)
 }
 
-/// Appends the members' rows, slot after slot.
-pub fn append(data: &ColumnData<'_>, members: &[u32], out: &mut Vec<f32>) {
-    members.iter().for_each(|member| data.extend_row_f32(*member as usize, out));
+/// The scan points of the members of these groups, group after group.
+pub fn members(groups: &Groups, rows: &RowSet<'_>) -> Result<Vec<usize>> {
+    let index = groups.index()?;
+    Ok(rows.iter().flat_map(|row| index.members(row)).map(|point| *point as usize).collect())
+}
+
+/// Appends the rows of a group's members, slot after slot; `data` are the rows of all [`members`].
+pub fn append(data: &RowData<'_>, group: usize, group_size: usize, out: &mut Vec<f32>) {
+    (group * group_size..(group + 1) * group_size).for_each(|place| data.extend_f32(place, out));
 }
 
 /// Appends `channels` images to `out` with the channel as the last axis but for the `parts` of a pixel.

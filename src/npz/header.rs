@@ -5,6 +5,9 @@
 
 use std::fmt;
 
+/// What every NPY file begins with.
+pub const MAGIC: &[u8] = b"\x93NUMPY";
+
 /// What precedes the text of any header: magic, version and the longest length field.
 pub const PREFIX_LEN: usize = 12;
 
@@ -13,6 +16,9 @@ const MAX_TEXT: usize = 1 << 20;
 
 /// NumPy's limit of axes.
 const MAX_AXES: usize = 64;
+
+/// Most values of a dtype that takes no bytes, such as `<U0`.
+const MAX_EMPTY_TEXTS: usize = 1 << 20;
 
 /// An element type that Arrow can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,12 +51,48 @@ pub enum Scalar {
     Complex64,
     /// Two doubles: real, imaginary.
     Complex128,
+    /// So many bytes of text, filled up with NULs (`S`).
+    Bytes(u32),
+    /// So many characters of text, each as four bytes, filled up with NULs (`U`).
+    Text(u32),
+    /// Steps since 1970-01-01, 64 bits (`M8`); the smallest number is "not a time".
+    DateTime(TimeStep),
+    /// A number of steps, 64 bits (`m8`); the smallest number is "not a time".
+    TimeDelta(TimeStep),
+}
+
+/// The step of a date or of a time difference: so many of a unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimeStep {
+    /// How many.
+    pub count: u32,
+    /// Of what.
+    pub unit: TimeUnit,
+}
+
+/// NumPy's units of time, as far as Arrow has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum TimeUnit {
+    Year,
+    Month,
+    Week,
+    Day,
+    Hour,
+    Minute,
+    Second,
+    Millisecond,
+    Microsecond,
+    Nanosecond,
 }
 
 impl Scalar {
     /// Bytes a value takes, a complex one as a whole.
     pub fn num_bytes(self) -> usize {
         match self {
+            Self::Bytes(len) => len as usize,
+            Self::Text(len) => len as usize * 4,
+            Self::DateTime(_) | Self::TimeDelta(_) => 8,
             Self::Bool | Self::Int8 | Self::UInt8 => 1,
             Self::Int16 | Self::UInt16 | Self::Float16 => 2,
             Self::Int32 | Self::UInt32 | Self::Float32 => 4,
@@ -68,9 +110,28 @@ impl Scalar {
         }
     }
 
+    /// Bytes of the smallest part that has a byte order: a number, half of a complex one, a character.
+    pub fn unit_bytes(self) -> usize {
+        match self {
+            Self::Bytes(_) => 1,
+            Self::Text(_) => 4,
+            other => other.part().num_bytes(),
+        }
+    }
+
     /// Whether a value is a pair of real and imaginary part.
     pub fn is_complex(self) -> bool {
         self.part() != self
+    }
+
+    /// Whether a value is a number, a truth value included: no text, no time.
+    pub fn is_number(self) -> bool {
+        !matches!(self, Self::Bytes(_) | Self::Text(_) | Self::DateTime(_) | Self::TimeDelta(_))
+    }
+
+    /// Whether a value is one real number, a truth value not included.
+    pub fn is_real(self) -> bool {
+        self.is_number() && !self.is_complex() && self != Self::Bool
     }
 
     /// Whether a value is a whole number.
@@ -95,8 +156,32 @@ impl Scalar {
             (b'f', 8) => Self::Float64,
             (b'c', 8) => Self::Complex64,
             (b'c', 16) => Self::Complex128,
+            (b'S' | b'a', size) => Self::Bytes(u32::try_from(size).ok()?),
+            (b'U', size) => Self::Text(u32::try_from(size).ok().filter(|len| len.checked_mul(4).is_some())?),
             _ => return None,
         })
+    }
+}
+
+impl TimeStep {
+    /// What stands in the brackets of a dtype such as `<M8[25s]`.
+    fn parse(text: &str) -> Option<Self> {
+        let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+        let count = if digits == 0 { 1 } else { text[..digits].parse().ok().filter(|count| *count > 0)? };
+        let unit = match &text[digits..] {
+            "Y" => TimeUnit::Year,
+            "M" => TimeUnit::Month,
+            "W" => TimeUnit::Week,
+            "D" => TimeUnit::Day,
+            "h" => TimeUnit::Hour,
+            "m" => TimeUnit::Minute,
+            "s" => TimeUnit::Second,
+            "ms" => TimeUnit::Millisecond,
+            "us" => TimeUnit::Microsecond,
+            "ns" => TimeUnit::Nanosecond,
+            _ => return None,
+        };
+        Some(Self { count, unit })
     }
 }
 
@@ -141,7 +226,12 @@ impl Header {
         if self.shape.contains(&0) {
             return Ok(0);
         }
-        let bytes = self.shape.iter().try_fold(self.dtype.scalar.num_bytes(), multiply);
+        let values = self.shape.iter().try_fold(1, multiply);
+        // Empty texts take no bytes: nothing but this limit stands behind the number that a header claims.
+        if self.dtype.scalar.num_bytes() == 0 && values.is_none_or(|values| values > MAX_EMPTY_TEXTS) {
+            return Err(format!("a shape {:?} of texts without a byte", self.shape));
+        }
+        let bytes = values.and_then(|values| values.checked_mul(self.dtype.scalar.num_bytes()));
         let bytes = bytes.filter(|bytes| isize::try_from(*bytes).is_ok());
         bytes.map(|bytes| bytes as u64).ok_or_else(|| format!("a shape {:?} of more bytes than exist", self.shape))
     }
@@ -167,7 +257,7 @@ pub fn parse(bytes: &[u8]) -> Result<Header, String> {
     let text = text.ok_or_else(|| format!("an NPY header of {text_len} bytes, cut short"))?;
     let fields = Literal::parse(text)?.into_dict()?;
     let field = |name: &str| {
-        let found = fields.iter().find(|(key, _)| key == name).map(|(_, value)| value);
+        let found = fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value);
         found.ok_or_else(|| format!("an NPY header without `{name}`"))
     };
     Ok(Header {
@@ -180,7 +270,7 @@ pub fn parse(bytes: &[u8]) -> Result<Header, String> {
 
 /// Where the header's text begins, and how long it claims to be.
 fn text_range(bytes: &[u8]) -> Result<(usize, usize), String> {
-    if !bytes.starts_with(b"\x93NUMPY") {
+    if !bytes.starts_with(MAGIC) {
         return Err("bytes that are no NPY array (no \\x93NUMPY at the start)".to_string());
     }
     let cut = || "an NPY header cut short".to_string();
@@ -206,22 +296,40 @@ fn dtype(descr: &Literal) -> Result<Dtype, String> {
         rest => (b'=', rest),
     };
     let kind = *rest.first().ok_or("an empty dtype")?;
-    let digits = rest.iter().skip(1).take_while(|byte| byte.is_ascii_digit()).count();
-    let size = std::str::from_utf8(&rest[1..=digits]).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
-    let scalar = (digits + 1 == rest.len()).then(|| Scalar::parse(kind, size)).flatten();
+    let scalar = if matches!(kind, b'M' | b'm') { time(rest) } else { plain(kind, &rest[1..]) };
     let scalar = scalar.ok_or_else(|| unsupported(kind, descr))?;
     let big_endian = order == b'>' || (order == b'=' && cfg!(target_endian = "big"));
     Ok(Dtype { descr: descr.clone(), scalar, big_endian: big_endian && scalar.num_bytes() > 1 })
 }
 
+/// A type by its letter and the digits behind it; `?` alone is a truth value.
+fn plain(kind: u8, digits: &[u8]) -> Option<Scalar> {
+    let size = match digits {
+        [] if kind == b'?' => 1,
+        digits if digits.iter().all(u8::is_ascii_digit) => std::str::from_utf8(digits).ok()?.parse().ok()?,
+        _ => return None,
+    };
+    Scalar::parse(kind, size)
+}
+
+/// A type such as `M8[us]`. Time differences in months or years have no fixed length.
+fn time(text: &[u8]) -> Option<Scalar> {
+    let text = std::str::from_utf8(text).ok()?;
+    let step = TimeStep::parse(text.get(1..)?.strip_prefix("8[")?.strip_suffix(']')?)?;
+    match (text.as_bytes()[0], step.unit) {
+        (b'M', _) => Some(Scalar::DateTime(step)),
+        (_, TimeUnit::Year | TimeUnit::Month) => None,
+        _ => Some(Scalar::TimeDelta(step)),
+    }
+}
+
 fn unsupported(kind: u8, descr: &str) -> String {
     match kind {
         b'O' => "pickled Python objects (dtype object), which are never unpickled".to_string(),
-        b'S' | b'a' => format!("byte strings (dtype {descr})"),
-        b'U' => format!("text (dtype {descr})"),
+        b'S' | b'a' | b'U' => format!("text of no known length (dtype {descr})"),
         b'V' => format!("raw bytes (dtype {descr})"),
-        b'M' => format!("dates (dtype {descr})"),
-        b'm' => format!("time differences (dtype {descr})"),
+        b'M' => format!("dates (dtype {descr}), whose unit Arrow does not have"),
+        b'm' => format!("time differences (dtype {descr}), whose unit Arrow does not have"),
         b'f' | b'c' => format!("extended-precision floats (dtype {descr}), which Arrow has no type for"),
         _ => format!("an unknown dtype {descr:?}"),
     }
@@ -437,12 +545,26 @@ mod tests {
     }
 
     #[test]
+    fn reads_text_and_times() {
+        let scalar = |descr: &str| parse(&npy(1, &dict(descr, "False", "(3,)"))).unwrap().dtype.scalar;
+        assert_eq!(scalar("'|S75'"), Scalar::Bytes(75));
+        assert_eq!((scalar("'>U5'"), scalar("'>U5'").num_bytes()), (Scalar::Text(5), 20));
+        assert_eq!(scalar("'<M8[25us]'"), Scalar::DateTime(TimeStep { count: 25, unit: TimeUnit::Microsecond }));
+        assert_eq!(scalar("'<m8[D]'"), Scalar::TimeDelta(TimeStep { count: 1, unit: TimeUnit::Day }));
+        let none = parse(&npy(1, &dict("'<U0'", "False", "(4611686018427387904,)"))).unwrap();
+        assert!(none.num_bytes().is_err());
+    }
+
+    #[test]
     fn names_what_it_does_not_read() {
         let problem = |descr: &str| parse(&npy(1, &dict(descr, "False", "(3,)"))).unwrap_err();
         insta::assert_snapshot!(problem("'|O'"), @"pickled Python objects (dtype object), which are never unpickled");
         insta::assert_snapshot!(problem("'<f16'"), @"extended-precision floats (dtype <f16), which Arrow has no type for");
         insta::assert_snapshot!(problem("[('a', '<f4'), ('b', '<i4', (2,))]"), @"a structured dtype (several fields a value)");
-        insta::assert_snapshot!(problem("'<U3'"), @"text (dtype <U3)");
+        insta::assert_snapshot!(problem("'|V3'"), @"raw bytes (dtype |V3)");
+        insta::assert_snapshot!(problem("'<M8'"), @"dates (dtype <M8), whose unit Arrow does not have");
+        insta::assert_snapshot!(problem("'<m8[Y]'"), @"time differences (dtype <m8[Y]), whose unit Arrow does not have");
+        insta::assert_snapshot!(problem("'<U4294967295'"), @"text of no known length (dtype <U4294967295)");
         insta::assert_snapshot!(problem("'<x3'"), @r#"an unknown dtype "<x3""#);
         insta::assert_snapshot!(problem("'é'"), @r#"an unknown dtype "é""#);
     }

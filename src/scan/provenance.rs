@@ -17,8 +17,8 @@ pub const SOURCES_KEY: &str = "ptychoarrow.sources";
 pub fn of(npz: &NpzFile, table: &str) -> BTreeMap<String, String> {
     let name = npz.path().file_name().unwrap_or_default().to_string_lossy();
     // A BTreeMap, so that the keys are sorted whatever the order in the file.
-    let crc = |member: &crate::npz::Member| (member.name.clone(), format!("{:08x}", member.crc32));
-    let members: BTreeMap<String, String> = npz.members().iter().map(crc).collect();
+    let crc = |member: &crate::npz::Member| (member.name.clone(), member.crc32.map(|crc| format!("{crc:08x}")));
+    let members: BTreeMap<String, Option<String>> = npz.members().iter().map(crc).collect();
     let sources = json!([{"name": name, "size": npz.identity().size, "crc32": members}]);
     BTreeMap::from([
         (VERSION_KEY.to_string(), env!("CARGO_PKG_VERSION").to_string()),

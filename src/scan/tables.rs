@@ -9,7 +9,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use super::Scan;
 use super::layout::Role;
 use super::provenance;
-use crate::array::{Access, Column, RowAxis, RowSet};
+use crate::array::{Access, Column, RowSet, View};
 use crate::error::{Error, Result};
 use crate::npz::NpzFile;
 use crate::table::{MemoryTable, Table};
@@ -21,7 +21,7 @@ use crate::table::{MemoryTable, Table};
 pub fn arrays(npz: &NpzFile) -> Result<MemoryTable> {
     let members = npz.members();
     let infos = || members.iter().map(|member| member.array.as_ref().ok());
-    let access: Vec<Option<Access>> = infos().map(|info| info.map(Access::of)).collect();
+    let access: Vec<Option<Access>> = infos().map(|info| info.map(|info| Access::of(npz, info))).collect();
     let words = access.iter().map(|access| access.as_ref().map_or("refused", Access::word));
     let reasons = access.iter().zip(members).map(|(access, member)| match access {
         Some(access) => access.reason(),
@@ -108,7 +108,7 @@ fn zero_frequency(patterns: &Column) -> Result<&'static str> {
     let step = (patterns.num_rows() / PATTERNS).max(1);
     let rows: Vec<usize> = (0..patterns.num_rows()).step_by(step).take(PATTERNS).collect();
     let (mut centre, mut corner) = (0.0, 0.0);
-    for (at, value) in patterns.data()?.rows_f64(&RowSet::List(&rows)).into_iter().enumerate() {
+    for (at, value) in patterns.rows(&RowSet::List(&rows))?.to_f64().into_iter().enumerate() {
         let (row, col) = (at / width % height, at % width);
         let inner = |at: usize, len: usize| at >= len / 4 && at < len - len / 4;
         match (inner(row, *height), inner(col, *width)) {
@@ -170,8 +170,9 @@ impl Table for ScansTable {
 fn layers(npz: &Arc<NpzFile>, member: &str) -> Result<Column> {
     let info = npz.array_info(member)?;
     let axis = match info.shape[..] {
-        [_, _] | [_, _, 1] => RowAxis::Whole,
-        [_, _, _] => RowAxis::Along(0),
+        [_, _] => View::whole(),
+        [_, _, 1] => View { rows: Vec::new(), fixed: vec![(2, 0)] },
+        [_, _, _] => View::along(0),
         _ => {
             return Err(Error::BadMember {
                 path: npz.path().to_path_buf(),
@@ -182,7 +183,7 @@ fn layers(npz: &Arc<NpzFile>, member: &str) -> Result<Column> {
             });
         }
     };
-    Column::open(npz, member, member, axis, matches!(info.shape[..], [_, _, 1]))
+    Column::open(npz, member, member, &axis)
 }
 
 /// `probe` or `object`: a complex field a row.
@@ -208,7 +209,7 @@ impl LayerTable {
 
     /// Sum of the squares of real and imaginary parts, in f8.
     fn power(&self, row: usize) -> Result<f64> {
-        let values = self.layers.data()?.rows_f64(&RowSet::Range(row..row + 1));
+        let values = self.layers.rows(&RowSet::Range(row..row + 1))?.to_f64();
         Ok(values.iter().map(|value| value * value).sum())
     }
 }

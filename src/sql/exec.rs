@@ -123,7 +123,7 @@ impl NpzScanExec {
 
 /// Whether a column may be read for rows that a filter then drops: not if it is wide, or costs a pass over all patterns.
 pub fn is_filterable(table: &dyn Table, schema: &Schema, name: &str) -> bool {
-    schema.index_of(name).is_ok_and(|index| !is_wide(schema.field(index).data_type()) && !table.is_on_request(index))
+    schema.index_of(name).is_ok_and(|index| !is_wide(schema.field(index)) && !table.is_on_request(index))
 }
 
 /// A schema whose rows come in ascending order of some columns, as far as they are projected.

@@ -99,7 +99,7 @@ impl LazySchema {
             return Ok(Some(Arc::clone(table)));
         }
         let Some((source, npz)) = lock(&self.sources).get(name).cloned() else { return Ok(None) };
-        let table = open_relation(&npz, &source.layout, &source.relation)?;
+        let table = open_relation(&npz, &source.scan, &source.relation)?;
         let table = Arc::new(NpzTable::new(source, table));
         lock(&self.opened).insert(name.to_string(), Arc::clone(&table));
         Ok(Some(table))

@@ -179,7 +179,6 @@ fn failures_say_what_to_do_and_write_nothing() {
         vec!["group", SIEMENS, "-o", &out, "--columns", "difraction"],
         vec!["group", SIEMENS, "-o", &out, "--batch-bytes", "64MiB"],
         vec!["group", SIEMENS, "-o", &out, "--among", "y <"],
-        vec!["group", COUNTS, "-o", &out, "--inflate-memory", "1MiB"],
         vec!["sql", SIEMENS, "-c", "SELECT * FROM scna"],
         vec!["export", SIEMENS, "--table", "object", "-o", &out],
         vec!["export", SIEMENS],

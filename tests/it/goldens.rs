@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Float64Type, Int32Type};
-use ptychoarrow::array::{Column, RowAxis, RowSet};
+use ptychoarrow::array::{Column, RowSet, View};
 use ptychoarrow::group::patch::{Object, cut};
 use ptychoarrow::group::reference::{Call, Refusal, table_and_next};
 use ptychoarrow::group::{Channels, PatternOptions, Sampling, Semantics};
@@ -74,14 +74,14 @@ fn datasets() -> impl Iterator<Item = (Value, PathBuf, PathBuf)> {
 
 fn stored_i32(path: &Path) -> Vec<i32> {
     let npz = Arc::new(NpzFile::open(path).unwrap());
-    let column = Column::open(&npz, "nn", "nn", RowAxis::Along(0), false).unwrap();
+    let column = Column::open(&npz, "nn", "nn", &View::along(0)).unwrap();
     let array = column.array(&RowSet::Range(0..column.num_rows())).unwrap();
     array.as_primitive::<Int32Type>().values().to_vec()
 }
 
 fn coordinates(npz: &Arc<NpzFile>, member: &str) -> Vec<f64> {
-    let column = Column::open(npz, member, member, RowAxis::Along(0), false).unwrap();
-    column.data().unwrap().rows_f64(&RowSet::Range(0..column.num_rows()))
+    let column = Column::open(npz, member, member, &View::along(0)).unwrap();
+    column.rows(&RowSet::Range(0..column.num_rows())).unwrap().to_f64()
 }
 
 fn whole(value: &Value) -> Option<usize> {
