@@ -61,6 +61,11 @@ impl Access {
         }
     }
 
+    /// What would happen to a member of that description, were it stored and mapped.
+    pub fn once_stored(info: &ArrayInfo) -> Self {
+        copied(info, true).map_or(Self::Mapped, |reason| Self::Copied { reason })
+    }
+
     /// What happens to a member of `npz` when it is read along its first axis, told from its header alone.
     pub fn of(npz: &NpzFile, info: &ArrayInfo) -> Self {
         let one_axis = info.shape.iter().filter(|len| **len != 1).count() <= 1;
@@ -81,20 +86,27 @@ fn access(npz: &NpzFile, info: &ArrayInfo, in_order: bool) -> Access {
     if let Some(to) = npz.inflates_to(&info.name) {
         return Access::Inflated { to };
     }
+    let reason = match npz.access() {
+        AccessMode::Read => Some("read by position".to_string()),
+        AccessMode::Map => copied(info, in_order),
+    };
+    reason.map_or(Access::Mapped, |reason| Access::Copied { reason })
+}
+
+/// Why the map of a stored member cannot serve as it is.
+fn copied(info: &ArrayInfo, in_order: bool) -> Option<String> {
     let scalar = info.dtype.scalar;
     let alignment = scalar.unit_bytes() as u64;
     let misaligned = info.byte_offset.filter(|offset| !offset.is_multiple_of(alignment));
-    let reason = match misaligned {
-        _ if npz.access() == AccessMode::Read => "read by position".to_string(),
+    Some(match misaligned {
         _ if scalar == Scalar::Bool => "Arrow packs eight booleans into a byte".to_string(),
         _ if matches!(scalar, Scalar::Bytes(_) | Scalar::Text(_)) => "Arrow's text has no fixed width".to_string(),
         _ if info.dtype.big_endian => "big-endian".to_string(),
         _ if !in_order => "not in C order".to_string(),
         Some(offset) => format!("misaligned: data at byte {offset}, no multiple of {alignment}"),
         _ if !time::is_as_stored(scalar) => "converted to a unit that Arrow has".to_string(),
-        None => return Access::Mapped,
-    };
-    Access::Copied { reason }
+        None => return None,
+    })
 }
 
 /// The part of an array that is a column, and which of its axes count the rows.

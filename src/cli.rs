@@ -1,5 +1,6 @@
 //! The command line: what was typed, then what it means, then one call of the library.
 
+mod align;
 mod export;
 mod group;
 mod input;
@@ -38,8 +39,10 @@ enum Command {
     Norm(norm::NormArgs),
     /// Ask scans and groups by SQL.
     Sql(sql::SqlArgs),
-    /// Write one table of a file to another format.
+    /// Write one table or one array of a file to another format.
     Export(export::ExportArgs),
+    /// Rewrite an NPZ file so that it maps: members stored, data aligned to 64 bytes.
+    Align(align::AlignArgs),
 }
 
 /// How to run; for every command.
@@ -96,6 +99,7 @@ fn run(cli: Cli) -> Result<()> {
         Command::Norm(args) => norm::run(&args, &cli.run),
         Command::Sql(args) => sql::run(&args, &cli.run),
         Command::Export(args) => export::run(&args, &cli.run),
+        Command::Align(args) => align::run(&args, &cli.run),
     }
 }
 

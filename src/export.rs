@@ -4,6 +4,7 @@
 //! a run that fails or is killed leaves nothing behind under the target's name. Nothing in the files depends on time,
 //! host or path: the same rows in the same batches give the same bytes.
 
+mod align;
 mod csv;
 mod ipc;
 mod npz;
@@ -20,6 +21,7 @@ use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};
+pub use align::{AlignOptions, Aligned, align};
 pub use csv::{list_text, lists_as_text, text_columns};
 pub use npz::{NpzMember, write_npz};
 use target::Target;

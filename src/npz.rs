@@ -328,6 +328,14 @@ impl NpzFile {
         }
     }
 
+    /// An error of [`NpzFile::raw`]'s reader as ours: which member of which file is damaged, or what the system said.
+    pub fn unpacking(&self, name: &str, error: std::io::Error) -> Error {
+        match self.index(name) {
+            Ok(index) => inflate::unpacking(&self.source, &self.directory.entries[index], error),
+            Err(unknown) => unknown,
+        }
+    }
+
     /// The name a member has in the archive, with `.npy`.
     ///
     /// # Errors

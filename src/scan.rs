@@ -21,7 +21,7 @@ use crate::error::{Error, Result};
 use crate::npz::{NpzFile, OpenOptions, Scalar};
 use crate::table::{ReadOptions, Table, TableReader};
 use layout::{Layout, LayoutOptions, Measurement, Role, Unit};
-pub use tables::{arrays, shape_text};
+pub use tables::{array, arrays, shape_text};
 
 /// The metadata key of a position column's unit.
 pub const UNIT_KEY: &str = "ptychoarrow.unit";

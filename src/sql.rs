@@ -4,6 +4,7 @@
 //! `probe`, `object`, `arrays`. [`query`] runs one statement with batches sized by bytes.
 
 pub mod exec;
+mod relation;
 mod session;
 pub mod table;
 
@@ -44,6 +45,8 @@ pub enum Relation {
     Object,
     /// One row a member of the archive.
     Arrays,
+    /// A member, one row along its first axis.
+    Array(String),
 }
 
 impl Relation {
@@ -57,6 +60,7 @@ impl Relation {
             Self::Probe => "probe",
             Self::Object => "object",
             Self::Arrays => "arrays",
+            Self::Array(_) => "array",
         }
     }
 
@@ -107,6 +111,7 @@ fn open_relation(npz: &Arc<NpzFile>, options: &ScanOptions, relation: &Relation)
         Relation::Probe => Arc::new(scan()?.probe()?),
         Relation::Object => Arc::new(scan()?.object()?),
         Relation::Arrays => Arc::new(scan::arrays(npz)?),
+        Relation::Array(member) => Arc::new(scan::array(npz, member)?),
     })
 }
 
@@ -142,13 +147,21 @@ pub fn register(ctx: &SessionContext, schema: &str, path: &Path, options: &Regis
 
 pub use session::{QueryReader, Session};
 
-/// A context for queries over scans: statistics and dynamic filters on, `threads` partitions (all cores by default).
-pub fn context(threads: Option<usize>) -> SessionContext {
+/// A context for queries over scans: statistics and dynamic filters on, `threads` partitions (all cores by default), and
+/// the table functions `arrays('f.npz')` and `array('f.npz', 'name')`, which open files as `options` say.
+///
+/// # Errors
+/// If the planner of table functions cannot be registered.
+pub fn context(threads: Option<usize>, options: &ScanOptions) -> Result<SessionContext> {
     let mut config = SessionConfig::new().with_information_schema(true).with_collect_statistics(true);
     if let Some(threads) = threads {
         config = config.with_target_partitions(threads);
     }
-    SessionContext::new_with_config(config)
+    let context = SessionContext::new_with_config(config);
+    let functions = relation::TableFunctions { options: options.clone() };
+    let registered = context.register_relation_planner(Arc::new(functions));
+    registered.map_err(|e| Error::external("cannot register table functions", e))?;
+    Ok(context)
 }
 
 /// Rows of a batch that DataFusion takes by default.

@@ -116,6 +116,14 @@ impl<'a> RowData<'a> {
         }
     }
 
+    /// All rows, one after the other, in the file's byte order.
+    pub fn for_each_row(&self, mut visit: impl FnMut(&[u8])) {
+        match &self.bytes {
+            Bytes::Packed(bytes) => visit(bytes),
+            Bytes::InPlace(_) => (0..self.len()).for_each(|place| visit(self.row(place))),
+        }
+    }
+
     /// All rows, one after the other, in this machine's byte order.
     pub(super) fn into_native(self) -> Buffer {
         let scalar = self.column.scalar;

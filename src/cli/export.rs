@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::export::ExportOptions;
 use crate::group::GroupSpec;
 use crate::npz::NpzFile;
-use crate::scan::{Scan, arrays};
+use crate::scan::{Scan, array, arrays};
 use crate::sql::Session;
 use crate::table::{ReadOptions, Rows, Table, TableReader};
 
@@ -25,6 +25,9 @@ pub struct ExportArgs {
     /// The table to write.
     #[arg(long, value_enum, default_value = "scan")]
     table: TableArg,
+    /// Write one array of the archive instead, a row along its first axis: columns `row` and `value`.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["table", "among"])]
+    array: Option<String>,
     /// Columns to write; all by default.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     columns: Option<Vec<String>>,
@@ -47,15 +50,7 @@ enum TableArg {
 }
 
 pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
-    let missing = |found: &str, expected: &str, hint: &str| Error::BadParameter {
-        parameter: "output",
-        found: found.to_string(),
-        expected: expected.to_string(),
-        hint: hint.to_string(),
-    };
-    let Some(output) = &args.output.output else {
-        return Err(missing("no output", "-o FILE", "name a file that ends in .arrow, .arrows, .parquet or .csv"));
-    };
+    let output = args.output.require(&[], "name a file that ends in .arrow, .arrows, .parquet or .csv")?;
     if !args.output.check()? {
         return Ok(());
     }
@@ -76,6 +71,9 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
 fn open(args: &ExportArgs) -> Result<Arc<dyn Table>> {
     let options = args.input.options();
     let npz = Arc::new(NpzFile::open_with(&args.file, &options.open)?);
+    if let Some(name) = &args.array {
+        return Ok(Arc::new(array(&npz, name)?));
+    }
     let scan = || Scan::try_new(Arc::clone(&npz), &options);
     Ok(match args.table {
         TableArg::Scan => Arc::new(scan()?),
@@ -96,7 +94,7 @@ fn rows(args: &ExportArgs, run: &RunArgs) -> Result<Rows> {
             hint: "only scan has one row a scan point".to_string(),
         });
     }
-    let session = Session::try_new(run.threads)?;
+    let session = Session::try_new(run.threads, &args.input.options())?;
     session.register("public", &args.file, &register_options(&args.input.options(), GroupSpec::default()))?;
     let points = session.scan_points(predicate)?;
     Ok(Rows::List(points.into_iter().map(|point| point as usize).collect()))

@@ -182,7 +182,7 @@ impl SpecArgs {
     pub fn spec(&self, file: Option<&Path>, input: &ScanOptions, run: &RunArgs) -> Result<GroupSpec> {
         let points = |predicate: &Option<String>| -> Result<Option<Vec<u32>>> {
             let (Some(predicate), Some(file)) = (predicate, file) else { return Ok(None) };
-            let session = Session::try_new(run.threads)?;
+            let session = Session::try_new(run.threads, input)?;
             session.register("public", file, &register_options(input, GroupSpec::default()))?;
             session.scan_points(predicate).map(Some)
         };

@@ -49,6 +49,27 @@ impl OutputArgs {
         }
     }
 
+    /// The output, which this command cannot do without; its ending is one of `endings`, if any are given.
+    ///
+    /// # Errors
+    /// If there is none, or if it ends otherwise.
+    pub fn require(&self, endings: &[&str], hint: &'static str) -> Result<&Path> {
+        let Some(path) = &self.output else {
+            return Err(Error::BadParameter {
+                parameter: "output",
+                found: "no output".to_string(),
+                expected: "-o FILE".to_string(),
+                hint: hint.to_string(),
+            });
+        };
+        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        if !endings.is_empty() && !endings.contains(&ending) {
+            let reason = format!("it ends in .{ending}");
+            return Err(Error::BadOutput { path: path.clone(), reason, hint });
+        }
+        Ok(path)
+    }
+
     /// Checks the output before any work is done; false if it is there and stays.
     ///
     /// # Errors
@@ -85,6 +106,15 @@ pub fn announce(path: &Path, options: &ExportOptions) {
     if let Some(bytes) = options.expected_bytes {
         log(&format!("{}: {} of data to write", path.display(), ByteSize::b(bytes)));
     }
+}
+
+/// A bar for bytes, on a terminal; its length comes with the first report.
+pub fn byte_bar() -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {elapsed}, {eta} left");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 fn progress_bar(rows: Option<u64>) -> ProgressBar {

@@ -93,7 +93,7 @@ fn query(args: &SqlArgs) -> Result<String> {
 }
 
 fn session(args: &SqlArgs, run: &RunArgs) -> Result<Session> {
-    let session = Session::try_new(run.threads)?;
+    let session = Session::try_new(run.threads, &args.input.options())?;
     let input = args.input.options();
     if args.files.len() > 1 && args.spec.has_predicates() {
         return Err(Error::BadParameter {

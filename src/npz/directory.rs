@@ -106,7 +106,7 @@ impl Directory {
 fn bare(source: &Source) -> Entry {
     let name = source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let (data, size) = (0..source.len(), source.len());
-    Entry { file_name: name.clone(), name, method: Method::Stored, data, size, crc32: None, problem: None }
+    Entry { file_name: format!("{name}.npy"), name, method: Method::Stored, data, size, crc32: None, problem: None }
 }
 
 fn find_end(source: &Source) -> Result<std::result::Result<End, String>> {

@@ -4,6 +4,7 @@
 //! dict literal. Source: `numpy/lib/_format_impl.py` and NEP 1.
 
 use std::fmt;
+use std::ops::Range;
 
 /// What every NPY file begins with.
 pub const MAGIC: &[u8] = b"\x93NUMPY";
@@ -242,8 +243,7 @@ impl Header {
 /// # Errors
 /// What was found instead of a header, in words.
 pub fn header_len(prefix: &[u8]) -> Result<usize, String> {
-    let (text_offset, text_len) = text_range(prefix)?;
-    Ok(text_offset + text_len)
+    Ok(text_range(prefix)?.end)
 }
 
 /// Parses the header that `bytes` begins with.
@@ -251,10 +251,10 @@ pub fn header_len(prefix: &[u8]) -> Result<usize, String> {
 /// # Errors
 /// What was found instead of a plain array's header, in words.
 pub fn parse(bytes: &[u8]) -> Result<Header, String> {
-    let (text_offset, text_len) = text_range(bytes)?;
-    let data_offset = text_offset + text_len;
-    let text = bytes.get(text_offset..data_offset);
-    let text = text.ok_or_else(|| format!("an NPY header of {text_len} bytes, cut short"))?;
+    let range = text_range(bytes)?;
+    let data_offset = range.end;
+    let text = bytes.get(range.clone());
+    let text = text.ok_or_else(|| format!("an NPY header of {} bytes, cut short", range.len()))?;
     let fields = Literal::parse(text)?.into_dict()?;
     let field = |name: &str| {
         let found = fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value);
@@ -268,8 +268,11 @@ pub fn parse(bytes: &[u8]) -> Result<Header, String> {
     })
 }
 
-/// Where the header's text begins, and how long it claims to be.
-fn text_range(bytes: &[u8]) -> Result<(usize, usize), String> {
+/// Where the header says that its text is.
+///
+/// # Errors
+/// What was found instead of a header, in words.
+pub fn text_range(bytes: &[u8]) -> Result<Range<usize>, String> {
     if !bytes.starts_with(MAGIC) {
         return Err("bytes that are no NPY array (no \\x93NUMPY at the start)".to_string());
     }
@@ -284,7 +287,7 @@ fn text_range(bytes: &[u8]) -> Result<(usize, usize), String> {
     if len > MAX_TEXT {
         return Err(format!("an NPY header that claims {len} bytes"));
     }
-    Ok((offset, len))
+    Ok(offset..offset + len)
 }
 
 fn dtype(descr: &Literal) -> Result<Dtype, String> {

@@ -8,6 +8,8 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
+use super::header;
+
 /// Where the data of a member begins, modulo this.
 const ALIGNMENT: u16 = 64;
 
@@ -24,12 +26,20 @@ impl<W: Write + Seek> NpzWriter<W> {
         Self { zip: ZipWriter::new(out), missing: 0 }
     }
 
-    /// Begins a member in C order; its data, `num_bytes` of it, is then written to this writer. `descr` is NumPy's text
-    /// for the dtype, such as `<f4`.
+    /// Begins the member `name.npy` in C order; its data, `num_bytes` of it, is then written to this writer. `descr` is
+    /// NumPy's text for the dtype, such as `<f4`.
     ///
     /// # Errors
     /// If the member before is not complete, or if writing fails.
     pub fn begin(&mut self, name: &str, descr: &str, shape: &[usize], num_bytes: u64) -> io::Result<()> {
+        self.begin_file(&format!("{name}.npy"), &header(descr, shape), num_bytes)
+    }
+
+    /// Begins a member of any kind: its whole name, the bytes it begins with, and the number of those to come.
+    ///
+    /// # Errors
+    /// As [`NpzWriter::begin`].
+    pub fn begin_file(&mut self, file_name: &str, start: &[u8], num_bytes: u64) -> io::Result<()> {
         self.check_complete()?;
         let options = SimpleFileOptions::default()
             .compression_method(CompressionMethod::Stored)
@@ -37,8 +47,8 @@ impl<W: Write + Seek> NpzWriter<W> {
             // Sizes are known only afterwards: leave room for large ones, as NumPy does.
             .large_file(true)
             .last_modified_time(DateTime::default());
-        self.zip.start_file(format!("{name}.npy"), options).map_err(io_error)?;
-        self.zip.write_all(&header(descr, shape))?;
+        self.zip.start_file(file_name, options).map_err(io_error)?;
+        self.zip.write_all(start)?;
         self.missing = num_bytes;
         Ok(())
     }
@@ -75,20 +85,34 @@ impl<W: Write + Seek> Write for NpzWriter<W> {
     }
 }
 
-/// An NPY header whose length is a multiple of the alignment, so that the data behind it is aligned as it is.
-fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+/// An NPY header in C order whose length is a multiple of 64, so that the data behind it is aligned as it is.
+pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
     let shape = match shape {
         [len] => format!("({len},)"),
         shape => format!("({})", shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     };
     let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-    const PREFIX: usize = 10;
-    let len = (PREFIX + dict.len() + 1).next_multiple_of(usize::from(ALIGNMENT)) - PREFIX;
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    // Shapes have at most a few axes here: far below the 65,535 bytes that version 1 can say.
-    bytes.extend((len as u16).to_le_bytes());
-    bytes.extend(dict.bytes());
-    bytes.resize(PREFIX + len - 1, b' ');
+    padded(1, dict.as_bytes())
+}
+
+/// The NPY header that `member` begins with, filled up with spaces to a multiple of 64 bytes; its text stays as it is.
+///
+/// # Errors
+/// In words, if there is none.
+pub fn aligned_header(member: &[u8]) -> Result<Vec<u8>, String> {
+    let text = member.get(header::text_range(member)?).ok_or("an NPY header, cut short")?;
+    Ok(padded(member[6], text.trim_ascii_end()))
+}
+
+/// A header of this version, or of version 2 if the text is too long for version 1.
+fn padded(version: u8, text: &[u8]) -> Vec<u8> {
+    let fits = text.len() + usize::from(ALIGNMENT) < usize::from(u16::MAX);
+    let (version, prefix) = if version == 1 && fits { (1, 10) } else { (version.max(2), 12) };
+    let len = (prefix + text.len() + 1).next_multiple_of(usize::from(ALIGNMENT)) - prefix;
+    let mut bytes = [header::MAGIC, &[version, 0]].concat();
+    bytes.extend_from_slice(&(len as u32).to_le_bytes()[..prefix - 8]);
+    bytes.extend_from_slice(text);
+    bytes.resize(prefix + len - 1, b' ');
     bytes.push(b'\n');
     bytes
 }
@@ -113,6 +137,23 @@ mod tests {
         assert_eq!((parsed.shape, parsed.data_offset, parsed.dtype.descr.as_str()), (vec![3, 2], 128, "<f4"));
         assert_eq!(parse(&header("<i8", &[])).unwrap().shape, [0usize; 0]);
         assert_eq!(parse(&header("<i8", &[7])).unwrap().shape, [7]);
+    }
+
+    #[test]
+    fn any_header_can_be_aligned() {
+        for (version, prefix) in [(1u8, 10), (2, 12), (3, 12)] {
+            let text = b"{'descr': '|O', 'fortran_order': False, 'shape': (), }\n";
+            let mut member = [header::MAGIC, &[version, 0]].concat();
+            member.extend_from_slice(&(text.len() as u32).to_le_bytes()[..prefix - 8]);
+            member.extend_from_slice(text);
+            let aligned = aligned_header(&member).unwrap();
+            assert_eq!((aligned.len(), aligned[6]), (128, version));
+            assert_eq!(header::header_len(&aligned), Ok(128));
+            assert_eq!(aligned[prefix..].trim_ascii_end(), text.trim_ascii_end());
+            assert!(aligned_header(&member[..20]).is_err());
+        }
+        let long = padded(1, &[b'x'; 65_500]);
+        assert_eq!((long[6], header::header_len(&long)), (2, Ok(long.len())));
     }
 
     #[test]

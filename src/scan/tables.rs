@@ -40,6 +40,64 @@ pub fn arrays(npz: &NpzFile) -> Result<MemoryTable> {
     Ok(MemoryTable::new("arrays", RecordBatch::try_from_iter(columns)?, provenance::of(npz, "arrays")))
 }
 
+/// The table `array`: a member, a row along its first axis; an array without axes is one row.
+///
+/// Columns: `row` Int64, `value` of the member's own type: a number, a text, a time, or a tensor of the other axes.
+///
+/// # Errors
+/// If there is no such member, or if it is no plain array.
+pub fn array(npz: &Arc<NpzFile>, member: &str) -> Result<ArrayTable> {
+    let value = Column::open(npz, member, "value", &View::first_axis(npz.array_info(member)?))?;
+    let row = Arc::new(Field::new("row", DataType::Int64, false));
+    let schema = Arc::new(Schema::new(vec![row, Arc::clone(value.field())]));
+    Ok(ArrayTable { npz: Arc::clone(npz), value, schema })
+}
+
+/// A member as rows; see [`array`].
+#[derive(Debug)]
+pub struct ArrayTable {
+    npz: Arc<NpzFile>,
+    value: Column,
+    schema: SchemaRef,
+}
+
+impl Table for ArrayTable {
+    fn name(&self) -> &str {
+        "array"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn known_rows(&self) -> Option<usize> {
+        Some(self.value.num_rows())
+    }
+
+    fn num_rows(&self) -> Result<usize> {
+        Ok(self.value.num_rows())
+    }
+
+    fn ordering(&self) -> &[&str] {
+        &["row"]
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.npz.check_unchanged()
+    }
+
+    fn provenance(&self) -> BTreeMap<String, String> {
+        provenance::of(&self.npz, self.name())
+    }
+
+    fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        match index {
+            0 => Ok(Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row as i64)))),
+            _ => self.value.array(rows),
+        }
+    }
+}
+
 /// A shape as Python writes it: `(516, 64, 64)`, `(2,)`, `()`.
 pub fn shape_text(shape: &[usize]) -> String {
     match shape {

@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 
 use super::{RegisterOptions, context, query, register};
 use crate::error::{Error, Result};
+use crate::scan::ScanOptions;
 
 /// A context and the threads it runs on.
 pub struct Session {
@@ -21,17 +22,17 @@ pub struct Session {
 }
 
 impl Session {
-    /// A session with so many threads; all cores by default.
+    /// A session with so many threads, all cores by default; its table functions open files as `options` say.
     ///
     /// # Errors
     /// If the system gives no threads.
-    pub fn try_new(threads: Option<usize>) -> Result<Self> {
+    pub fn try_new(threads: Option<usize>, options: &ScanOptions) -> Result<Self> {
         let mut builder = Builder::new_multi_thread();
         if let Some(threads) = threads {
             builder.worker_threads(threads);
         }
         let runtime = builder.build().map_err(|e| Error::external("cannot start threads for SQL", e))?;
-        Ok(Self { context: context(threads), runtime })
+        Ok(Self { context: context(threads, options)?, runtime })
     }
 
     /// The context, to register more in.

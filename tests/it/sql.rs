@@ -4,6 +4,7 @@ use std::path::Path;
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Int64Type};
+use ptychoarrow::scan::ScanOptions;
 use ptychoarrow::sql::{RegisterOptions, Session};
 use ptychoarrow::{Error, GroupSpec, Scan};
 
@@ -15,7 +16,7 @@ fn session() -> Session {
 }
 
 fn session_of(path: &Path, spec: GroupSpec) -> Session {
-    let session = Session::try_new(Some(2)).unwrap();
+    let session = Session::try_new(Some(2), &ScanOptions::default()).unwrap();
     session.register("public", path, &RegisterOptions { spec, ..Default::default() }).unwrap();
     session
 }
@@ -211,7 +212,7 @@ fn a_file_replaced_after_planning_is_noticed() {
 #[test]
 fn several_files_are_schemas_of_one_session() {
     let folder = folder();
-    let session = Session::try_new(Some(2)).unwrap();
+    let session = Session::try_new(Some(2), &ScanOptions::default()).unwrap();
     for (name, count) in [("a", 5), ("b", 7)] {
         let path = folder.path().join(format!("{name}.npz"));
         let positions: Vec<f64> = (0..count).map(f64::from).collect();
