@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use arrow::ipc::reader::{FileReader, StreamReader};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use ptychoarrow::export::{ExportOptions, IfExists, write};
+use ptychoarrow::array::{Access, Column, RowSet, View};
+use ptychoarrow::export::{AlignOptions, ExportOptions, IfExists, align, write};
 use ptychoarrow::table::TableReader;
-use ptychoarrow::{Error, GroupSpec, Groups, ReadOptions, Scan, Table};
+use ptychoarrow::{Error, GroupSpec, Groups, NpzFile, ReadOptions, Scan, Table};
 
-use crate::support::{SIEMENS, collect, folder};
+use crate::support::{SIEMENS, collect, f8, folder, npy};
 
 fn groups(seed: u64) -> Groups {
     let spec = GroupSpec { n_groups: Some(40), neighbors: Some(6), seed, ..Default::default() };
@@ -179,4 +180,86 @@ fn what_the_disk_cannot_hold_is_refused_at_once() {
     let error = write(reader, &folder.path().join("g.arrow"), &options, &mut |_| ()).unwrap_err();
     assert!(matches!(error, Error::DiskFull { .. }), "{error}");
     assert!(names(folder.path()).is_empty());
+}
+
+/// Members of every kind: order and byte order, deflated, no array at all.
+fn mixed(path: &Path) {
+    let cube: Vec<f64> = (0..60).map(f64::from).collect();
+    let big: Vec<u8> = (0..6u16).flat_map(u16::to_be_bytes).collect();
+    let members = [
+        ("cube", npy("'<f8'", true, &[3, 4, 5], &f8(&cube))),
+        ("big", npy("'>u2'", false, &[6], &big)),
+        ("flags", npy("'|b1'", false, &[3], &[1, 0, 1])),
+        ("words", npy("'<U1'", false, &[2], &[97, 0, 0, 0, 98, 0, 0, 0])),
+        ("pickle", npy("'|O'", false, &[], b"\x80\x04N.")),
+        ("record", npy("[('a', '<f4'), ('b', '<i2')]", false, &[2], &[7; 12])),
+        ("none", npy("'<c8'", true, &[0, 3], &[])),
+        ("text", b"no array".to_vec()),
+    ];
+    crate::support::npz(path, &members, zip::CompressionMethod::Deflated);
+}
+
+#[test]
+fn an_aligned_archive_maps_and_is_reproducible() {
+    let folder = folder();
+    let (from, to, again) = (folder.path().join("a.npz"), folder.path().join("b.npz"), folder.path().join("c.npz"));
+    mixed(&from);
+    let npz = Arc::new(NpzFile::open(&from).unwrap());
+    let mut reports = Vec::new();
+    let aligned =
+        align(&npz, &to, &AlignOptions::default(), &mut |done, total| reports.push((done, total))).unwrap().unwrap();
+    assert!(reports.windows(2).all(|pair| pair[0].0 <= pair[1].0) && reports.iter().all(|(done, total)| done <= total));
+    let kept: Vec<String> = aligned.not_mapped.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+    insta::assert_snapshot!(kept.join("\n"), @r"
+    big: big-endian
+    flags: Arrow packs eight booleans into a byte
+    words: Arrow's text has no fixed width
+    pickle: pickled Python objects (dtype object), which are never unpickled
+    record: a structured dtype (several fields a value)
+    text: bytes that are no NPY array (no \x93NUMPY at the start)
+    ");
+    let out = Arc::new(NpzFile::open(&to).unwrap());
+    assert_eq!(out.names(), npz.names());
+    for (before, after) in npz.arrays().zip(out.arrays()) {
+        assert_eq!((&before.dtype, &before.shape), (&after.dtype, &after.shape), "{}", before.name);
+        assert!(after.byte_offset.unwrap().is_multiple_of(64), "{}", after.name);
+        let rows = |npz: &Arc<NpzFile>| {
+            let view = View::first_axis(npz.info(&before.name).unwrap());
+            let column = Column::open(npz, &before.name, "value", &view).unwrap();
+            column.array(&RowSet::Range(0..column.num_rows())).unwrap()
+        };
+        assert_eq!(&rows(&npz), &rows(&out), "{}", before.name);
+    }
+    let bytes = |npz: &NpzFile, name: &str| {
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut npz.raw(name).unwrap(), &mut bytes).unwrap();
+        bytes
+    };
+    assert_eq!(bytes(&out, "text"), b"no array");
+    assert!(bytes(&out, "pickle").ends_with(b"\n\x80\x04N."));
+    assert!(bytes(&out, "record").ends_with(&[7; 12]));
+    align(&npz, &again, &AlignOptions::default(), &mut |_, _| {}).unwrap();
+    assert_eq!(std::fs::read(&to).unwrap(), std::fs::read(&again).unwrap(), "the same bytes");
+    let little = AlignOptions { to_little_endian: true, if_exists: IfExists::Replace };
+    align(&npz, &to, &little, &mut |_, _| {}).unwrap();
+    let out = Arc::new(NpzFile::open(&to).unwrap());
+    assert_eq!(out.info("big").unwrap().dtype.descr, "<u2");
+    assert_eq!(Access::of(&out, out.info("big").unwrap()), Access::Mapped);
+    assert_eq!(Access::of(&out, out.info("cube").unwrap()), Access::Mapped);
+}
+
+#[test]
+fn a_damaged_member_is_not_aligned() {
+    let folder = folder();
+    let (from, to) = (folder.path().join("a.npz"), folder.path().join("b.npz"));
+    let values = npy("'<f8'", false, &[4], &f8(&[1.0, 2.0, 3.0, 4.0]));
+    crate::support::npz(&from, &[("a", values)], zip::CompressionMethod::Stored);
+    let mut bytes = std::fs::read(&from).unwrap();
+    let at = bytes.windows(8).position(|window| window == 2f64.to_le_bytes()).unwrap();
+    bytes[at] ^= 1;
+    std::fs::write(&from, bytes).unwrap();
+    let npz = Arc::new(NpzFile::open(&from).unwrap());
+    let error = align(&npz, &to, &AlignOptions::default(), &mut |_, _| {}).unwrap_err().report();
+    assert!(error.contains("member `a`: found CRC-32") && error.contains("a stored member of 160 bytes"), "{error}");
+    assert!(!to.exists());
 }

@@ -7,6 +7,8 @@ mod container;
 mod export;
 mod goldens;
 mod group;
+#[cfg(target_os = "linux")]
+mod kill;
 mod layers;
 mod npz;
 mod scan;

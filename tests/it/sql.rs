@@ -241,3 +241,30 @@ fn every_query_of_the_folder_runs() {
         insta::assert_snapshot!(file.file_stem().unwrap().to_str().unwrap(), table);
     }
 }
+
+#[test]
+fn any_array_of_any_file_is_a_table() {
+    let session = Session::try_new(Some(2), &ScanOptions::default()).unwrap();
+    let answer = |sql: &str| match session.query(sql) {
+        Ok(reader) => text(&collect(reader)),
+        Err(error) => format!("{error}"),
+    };
+    let queries = [
+        "SELECT name, dtype, shape, access FROM arrays('tests/data/siemens_star.npz') WHERE method = 'stored' ORDER BY name",
+        "SELECT count(*), min(value), max(value) FROM array('tests/data/siemens_star.npz', 'xcoords')",
+        "SELECT array.row, a.row FROM array('tests/data/siemens_star.npz', name => 'xcoords') JOIN \
+         array(name => 'ycoords', file => 'tests/data/' || 'siemens_star.npz') AS a USING (value) LIMIT 1",
+        "SELECT a.value FROM array('tests/data/siemens_star.npz', 'scan_index') a WHERE row IN (3, 500) ORDER BY row",
+        "SELECT * FROM array('tests/data/siemens_star.npz')",
+        "SELECT * FROM array('tests/data/siemens_star.npz', 'xcoord')",
+        "SELECT * FROM array('tests/data/siemens_star.npz', nam => 'xcoords')",
+        "SELECT * FROM array('tests/data/siemens_star.npz', name = 'xcoords')",
+        "SELECT * FROM array('tests/data/siemens_star.npz', 'xcoords', 3)",
+        "SELECT * FROM array('tests/data/siemens_star.npz', 'xcoords', name => 'ycoords')",
+        "SELECT * FROM array('tests/data/siemens_star.npz', name => 7)",
+        "SELECT * FROM array('tests/data/siemens_star.npz', name => x)",
+        "SELECT * FROM arrays('missing.npz')",
+    ];
+    let told: Vec<String> = queries.iter().map(|sql| format!("{sql}\n{}", answer(sql))).collect();
+    insta::assert_snapshot!(told.join("\n\n"));
+}
