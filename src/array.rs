@@ -153,6 +153,8 @@ pub struct Column {
     start: usize,
     /// Axes that count the rows, slowest first.
     row_axes: Vec<Axis>,
+    /// The rows that are the column's, in their order; all if there are none.
+    picked: Option<Arc<[usize]>>,
     /// Axes within a row; empty if a row's values lie together in order.
     scattered: Vec<Axis>,
     /// The member's data, once it was asked for.
@@ -206,6 +208,7 @@ impl Column {
             row_shape,
             start,
             row_axes,
+            picked: None,
             scattered,
             data: Arc::default(),
         })
@@ -226,6 +229,16 @@ impl Column {
         self.scalar
     }
 
+    /// The member it is made of.
+    pub fn info(&self) -> Option<&ArrayInfo> {
+        self.npz.info(&self.member)
+    }
+
+    /// The file it is in.
+    pub fn npz(&self) -> &Arc<NpzFile> {
+        &self.npz
+    }
+
     /// Rows it has.
     pub fn num_rows(&self) -> usize {
         self.num_rows
@@ -244,6 +257,20 @@ impl Column {
     /// Bytes that one row takes in the file.
     pub fn row_bytes(&self) -> usize {
         self.row_len() * self.scalar.num_bytes()
+    }
+
+    /// These rows of the column, in this order, as a column.
+    ///
+    /// # Panics
+    /// If a row lies beyond the column.
+    pub fn reordered(mut self, rows: Arc<[usize]>) -> Self {
+        assert!(rows.iter().all(|row| *row < self.num_rows), "rows lie within the column");
+        self.num_rows = rows.len();
+        if !matches!(self.access, Access::Inflated { .. }) {
+            self.access = Access::Copied { reason: "in the order of another file's frames".to_string() };
+        }
+        self.picked = Some(rows);
+        self
     }
 
     /// The same column under another name.
@@ -305,6 +332,7 @@ impl Column {
     /// Where a row begins, in values.
     fn row_start(&self, mut row: usize) -> usize {
         let mut at = self.start;
+        row = self.picked.as_ref().map_or(row, |picked| picked[row]);
         for (len, stride) in self.row_axes.iter().rev() {
             at += row % len * stride;
             row /= len;
@@ -314,7 +342,8 @@ impl Column {
 
     /// Whether rows follow each other without a gap, each in C order.
     fn is_in_order(&self) -> bool {
-        self.scattered.is_empty() && matches!(self.row_axes[..], [(_, stride)] if stride == self.row_len())
+        let follow = matches!(self.row_axes[..], [(_, stride)] if stride == self.row_len());
+        follow && self.scattered.is_empty() && self.picked.is_none()
     }
 
     fn is_sliceable(&self, bytes: &Bytes) -> bool {

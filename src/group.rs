@@ -300,7 +300,7 @@ impl Table for Groups {
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        let mut provenance = provenance::of(self.scan().npz(), self.name());
+        let mut provenance = provenance::of(self.scan().sources(), self.name());
         provenance.insert(SPEC_KEY.to_string(), self.inner.spec.to_json());
         provenance.insert(PATTERNS_KEY.to_string(), serde_json::json!(self.inner.patterns).to_string());
         provenance

@@ -4,6 +4,7 @@
 //! column is. `scan` has one row a position; [`Scan::scans`], [`Scan::probe`], [`Scan::object`] and [`arrays`] are
 //! the small tables beside it.
 
+mod join;
 pub mod layout;
 pub mod provenance;
 mod tables;
@@ -17,8 +18,8 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::array::{Column, RowSet, View};
-use crate::error::{Error, Result};
-use crate::npz::{NpzFile, OpenOptions, Scalar};
+use crate::error::Result;
+use crate::npz::{ArrayInfo, NpzFile, OpenOptions, Scalar};
 use crate::table::{ReadOptions, Table, TableReader};
 use layout::{Layout, LayoutOptions, Measurement, Role, Unit};
 pub use tables::{array, arrays, shape_text};
@@ -82,18 +83,29 @@ pub struct Scan {
 #[derive(Debug)]
 struct Inner {
     npz: Arc<NpzFile>,
+    /// The file that the patterns are in, if it is another.
+    patterns: Option<Arc<NpzFile>>,
     layout: Layout,
     options: LayoutOptions,
     measurement: Measurement,
-    unit: Unit,
-    num_positions: usize,
     schema: SchemaRef,
     columns: Vec<ScanColumn>,
-    corrected: [Column; 2],
+    corrected: PositionSource,
     starts: Option<[Column; 2]>,
     diffraction: Option<Column>,
     positions: OnceLock<Positions>,
     start_positions: OnceLock<Positions>,
+}
+
+/// Where positions come from.
+#[derive(Debug, Clone)]
+enum PositionSource {
+    /// Members, x and y.
+    Members([Column; 2]),
+    /// The patterns' place in a raster with so many columns: x is the scan column, y the scan row.
+    Raster(usize),
+    /// The file has none.
+    None,
 }
 
 /// How a column of `scan` comes about.
@@ -107,13 +119,31 @@ enum ScanColumn {
     Float(Column),
     /// A member cast to i8.
     Int(Column),
+    /// The scan row (`of` a raster: the row number divided by its columns) or the scan column (the rest), as i8 or f8.
+    Raster { of: Direction, columns: usize, as_position: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    Row,
+    Column,
+}
+
+impl Direction {
+    fn of(self, point: usize, columns: usize) -> usize {
+        match self {
+            Self::Row => point / columns.max(1),
+            Self::Column => point % columns.max(1),
+        }
+    }
 }
 
 impl Scan {
     /// Opens a scan; reads the archive's directory and the members' headers only.
     ///
     /// # Errors
-    /// If the file is no NPZ, if it has no positions, or if lengths and shapes of the roles do not fit each other.
+    /// If the file is no NPZ, if it has neither positions nor patterns, if lengths and shapes of the roles do not fit
+    /// each other, or if it stays open which member or axis is which.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_with(path, &ScanOptions::default())
     }
@@ -121,7 +151,7 @@ impl Scan {
     /// As [`Scan::open`], with options.
     ///
     /// # Errors
-    /// As [`Scan::open`].
+    /// As [`Scan::open`]; with [`ScanOptions::patterns`] also if a position has no pattern in that file.
     pub fn open_with(path: impl AsRef<Path>, options: &ScanOptions) -> Result<Self> {
         Self::try_new(Arc::new(NpzFile::open_with(path, &options.open)?), options)
     }
@@ -129,45 +159,58 @@ impl Scan {
     /// A scan in an archive that is open already.
     ///
     /// # Errors
-    /// As [`Scan::open`].
+    /// As [`Scan::open_with`].
     pub fn try_new(npz: Arc<NpzFile>, options: &ScanOptions) -> Result<Self> {
-        let options = &options.layout;
-        let layout = Layout::detect(&npz, options)?;
-        let x = layout.require(&npz, Role::X)?;
-        let num_positions = num_positions(&npz, x)?;
-        let per_position = |role, name| member_column(&npz, &layout, role, name, num_positions);
-        let (x, y) = (per_position(Role::X, "x")?, per_position(Role::Y, "y")?);
-        let starts = (per_position(Role::XStart, "x_start")?, per_position(Role::YStart, "y_start")?);
-        let frame_index = per_position(Role::FrameIndex, "frame_index")?;
-        let diffraction = diffraction(&npz, &layout, options, num_positions)?;
-        let (Some(x), Some(y)) = (x, y) else { unreachable!("detection made sure of both") };
-        let starts = match starts {
-            (Some(x_start), Some(y_start)) => Some([x_start, y_start]),
-            _ => None,
+        let layout = Layout::detect(&npz, &options.layout)?;
+        let column = |role, name| column(&npz, &layout, role, name);
+        let pair = |x: Option<Column>, y: Option<Column>| x.zip(y).map(|(x, y)| [x, y]);
+        let corrected = pair(column(Role::X, "x")?, column(Role::Y, "y")?);
+        let starts = pair(column(Role::XStart, "x_start")?, column(Role::YStart, "y_start")?);
+        let frame_index = column(Role::FrameIndex, "frame_index")?;
+        let mut diffraction = column(Role::Diffraction, "diffraction")?;
+        let mut patterns = None;
+        if let Some(path) = &options.patterns {
+            let joined = join::patterns(&npz, &layout, frame_index.as_ref(), path, options)?;
+            diffraction = Some(joined.column);
+            patterns = Some(joined.npz);
+        }
+        let corrected = match (corrected, layout.raster) {
+            (Some(corrected), _) => PositionSource::Members(corrected),
+            (None, Some([_, columns])) => PositionSource::Raster(columns),
+            (None, None) => PositionSource::None,
         };
 
-        let unit = options.unit.unwrap_or_else(|| unit_of(&layout));
-        let [x_start, y_start] = starts.clone().unwrap_or([x.clone().renamed("x_start"), y.clone().renamed("y_start")]);
-        let corrected = [x.clone(), y.clone()];
-        let mut columns = vec![ScanColumn::RowNumber];
-        columns.extend([x, y, x_start, y_start].map(ScanColumn::Float));
-        columns.push(frame_index.map_or(ScanColumn::RowNumber, ScanColumn::Int));
-        columns.extend(other_members(&npz, &layout, num_positions)?.into_iter().map(ScanColumn::Member));
-        columns.extend(diffraction.clone().map(ScanColumn::Member));
-        let schema = Arc::new(Schema::new(fields(&columns, unit)));
+        let mut columns = Columns::default();
+        columns.add(number("scan_point"), ScanColumn::RowNumber);
+        columns.add_positions(&corrected, ["x", "y"], layout.unit);
+        match &starts {
+            Some([x, y]) => {
+                let starts = PositionSource::Members([x.clone(), y.clone()]);
+                columns.add_positions(&starts, ["x_start", "y_start"], layout.unit);
+            }
+            None => columns.add_positions(&corrected, ["x_start", "y_start"], layout.unit),
+        }
+        columns.add(number("frame_index"), frame_index.map_or(ScanColumn::RowNumber, ScanColumn::Int));
+        if let Some([_, scan_columns]) = layout.raster {
+            for (name, of) in [("scan_row", Direction::Row), ("scan_column", Direction::Column)] {
+                columns.add(number(name), ScanColumn::Raster { of, columns: scan_columns, as_position: false });
+            }
+        }
+        for member in other_members(&npz, &layout)?.into_iter().chain(diffraction.clone()) {
+            columns.add(Arc::clone(member.field()), ScanColumn::Member(member));
+        }
+        let Columns { fields, columns } = columns;
 
         let integers = diffraction.as_ref().is_some_and(|column| column.scalar().is_integer());
         let by_dtype = if integers { Measurement::Intensity } else { Measurement::Unknown };
-        let measurement = options.measurement.unwrap_or(by_dtype);
-        let options = options.clone();
+        let measurement = options.layout.measurement.unwrap_or(by_dtype);
         let inner = Inner {
             npz,
+            patterns,
             layout,
-            options,
+            options: options.layout.clone(),
             measurement,
-            unit,
-            num_positions,
-            schema,
+            schema: Arc::new(Schema::new(fields)),
             columns,
             corrected,
             starts,
@@ -200,12 +243,34 @@ impl Scan {
 
     /// The unit of positions.
     pub fn unit(&self) -> Unit {
-        self.inner.unit
+        self.inner.layout.unit
     }
 
-    /// Number of positions, M.
+    /// Metres a pixel of the object, if the file or the options say so.
+    ///
+    /// # Errors
+    /// If the member that says so cannot be read.
+    pub fn pixel_size_m(&self) -> Result<Option<f64>> {
+        match (self.inner.options.pixel_size_m, self.member_column(Role::PixelSize)?) {
+            (Some(said), _) => Ok(Some(said)),
+            (None, Some(column)) => Ok(column.rows(&RowSet::Range(0..1))?.to_f64().first().copied()),
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// The files it is read from: the archive, and the one of its patterns if that is another.
+    pub fn sources(&self) -> impl Iterator<Item = &Arc<NpzFile>> {
+        std::iter::once(&self.inner.npz).chain(&self.inner.patterns)
+    }
+
+    /// Number of positions, M; of patterns, if there are no positions.
     pub fn num_positions(&self) -> usize {
-        self.inner.num_positions
+        self.inner.layout.positions
+    }
+
+    /// Whether it has positions, its own or those of a raster.
+    pub fn has_positions(&self) -> bool {
+        !matches!(self.inner.corrected, PositionSource::None)
     }
 
     /// The patterns as a column, one a row; `None` for a scan without.
@@ -218,8 +283,10 @@ impl Scan {
     /// # Errors
     /// [`Error::MissingRole`] for a scan without.
     pub fn require_diffraction(&self) -> Result<&Column> {
-        self.inner.layout.require(&self.inner.npz, Role::Diffraction)?;
-        self.diffraction().ok_or_else(|| unreachable!("a filled role has a column"))
+        match self.diffraction() {
+            Some(column) => Ok(column),
+            None => Err(self.inner.layout.missing(&self.inner.npz, Role::Diffraction)),
+        }
     }
 
     /// Whether the file has start positions of its own.
@@ -230,15 +297,22 @@ impl Scan {
     /// All positions as f8, read when first asked for.
     ///
     /// # Errors
-    /// If a deflated member cannot be inflated.
+    /// [`Error::MissingRole`](crate::Error::MissingRole) for a scan without; if they cannot be read.
     pub fn positions(&self) -> Result<&Positions> {
-        self.read_positions(&self.inner.positions, &self.inner.corrected)
+        match &self.inner.corrected {
+            PositionSource::Members(columns) => self.read_positions(&self.inner.positions, columns),
+            PositionSource::Raster(columns) => Ok(self.inner.positions.get_or_init(|| {
+                let of = |of: Direction| (0..self.num_positions()).map(|point| of.of(point, *columns) as f64).collect();
+                Positions { x: of(Direction::Column), y: of(Direction::Row) }
+            })),
+            PositionSource::None => Err(self.inner.layout.missing(&self.inner.npz, Role::X)),
+        }
     }
 
     /// All nominal positions as f8; those of [`Scan::positions`] where the file has no others.
     ///
     /// # Errors
-    /// If a deflated member cannot be inflated.
+    /// As [`Scan::positions`].
     pub fn start_positions(&self) -> Result<&Positions> {
         match &self.inner.starts {
             Some(starts) => self.read_positions(&self.inner.start_positions, starts),
@@ -257,21 +331,21 @@ impl Scan {
 
     /// Whether positions (or, with `start`, nominal ones) are stored as f4: PtychoPINN then computes in f4 too.
     pub fn positions_are_single(&self, start: bool) -> bool {
-        let stored = self.inner.starts.as_ref().filter(|_| start).unwrap_or(&self.inner.corrected);
-        stored.iter().all(|column| column.scalar() == Scalar::Float32)
+        let corrected = match &self.inner.corrected {
+            PositionSource::Members(columns) => Some(columns),
+            _ => None,
+        };
+        let stored = self.inner.starts.as_ref().filter(|_| start).or(corrected);
+        stored.is_some_and(|columns| columns.iter().all(|column| column.scalar() == Scalar::Float32))
     }
 
-    /// The member that fills a role: object patches as one row a scan point, any other as one row in all.
+    /// The member that fills a role, with the rows that the layout gives it: object patches one a scan point, the probe
+    /// one a mode, the object one a layer.
     ///
     /// # Errors
     /// If the member cannot be a column.
     pub fn member_column(&self, role: Role) -> Result<Option<Column>> {
-        let Some(member) = self.inner.layout.member(role) else { return Ok(None) };
-        let view = match role {
-            Role::ObjectPatches => View::along(0),
-            _ => View::whole(),
-        };
-        Column::open(&self.inner.npz, member, role.name(), &view).map(Some)
+        column(&self.inner.npz, &self.inner.layout, role, role.name())
     }
 
     /// Reads the table `scan`: one row a position.
@@ -293,11 +367,11 @@ impl Table for Scan {
     }
 
     fn known_rows(&self) -> Option<usize> {
-        Some(self.inner.num_positions)
+        Some(self.num_positions())
     }
 
     fn num_rows(&self) -> Result<usize> {
-        Ok(self.inner.num_positions)
+        Ok(self.num_positions())
     }
 
     fn ordering(&self) -> &[&str] {
@@ -305,11 +379,11 @@ impl Table for Scan {
     }
 
     fn check_unchanged(&self) -> Result<()> {
-        self.inner.npz.check_unchanged()
+        self.sources().try_for_each(|npz| npz.check_unchanged())
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        provenance::of(&self.inner.npz, self.name())
+        provenance::of(self.sources(), self.name())
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
@@ -320,101 +394,68 @@ impl Table for Scan {
             ScanColumn::Int(column) if column.scalar() == Scalar::Int64 => column.array(rows)?,
             ScanColumn::Float(column) => Arc::new(Float64Array::from(column.rows(rows)?.to_f64())),
             ScanColumn::Int(column) => Arc::new(Int64Array::from(column.rows(rows)?.to_i64())),
+            ScanColumn::Raster { of, columns, as_position } => {
+                let values = rows.iter().map(|row| of.of(row, *columns));
+                match as_position {
+                    true => Arc::new(Float64Array::from_iter_values(values.map(|value| value as f64))),
+                    false => Arc::new(Int64Array::from_iter_values(values.map(|value| value as i64))),
+                }
+            }
         })
     }
 }
 
-fn fields(columns: &[ScanColumn], unit: Unit) -> Vec<FieldRef> {
-    let number = |name: &str| Arc::new(Field::new(name, DataType::Int64, false));
-    let position = |name: &str| {
-        let metadata = [(UNIT_KEY.to_string(), unit.word().to_string())].into();
-        Arc::new(Field::new(name, DataType::Float64, false).with_metadata(metadata))
-    };
-    let field = |(index, column): (usize, &ScanColumn)| match column {
-        ScanColumn::RowNumber if index == 0 => number("scan_point"),
-        ScanColumn::RowNumber | ScanColumn::Int(_) => number("frame_index"),
-        ScanColumn::Float(column) => position(column.field().name()),
-        ScanColumn::Member(column) => Arc::clone(column.field()),
-    };
-    columns.iter().enumerate().map(field).collect()
+/// Columns on their way to a schema.
+#[derive(Default)]
+struct Columns {
+    fields: Vec<FieldRef>,
+    columns: Vec<ScanColumn>,
 }
 
-/// Length of a member of positions.
-fn num_positions(npz: &NpzFile, member: &str) -> Result<usize> {
-    let shape = &npz.array_info(member)?.shape;
-    match shape[..] {
-        [len] | [len, 1] if i32::try_from(len).is_ok() => Ok(len),
-        _ => Err(bad_shape(npz, member, shape, "(M,), one value a scan point, fewer than 2^31 of them")),
+impl Columns {
+    fn add(&mut self, field: FieldRef, column: ScanColumn) {
+        self.fields.push(field);
+        self.columns.push(column);
+    }
+
+    fn add_positions(&mut self, source: &PositionSource, names: [&str; 2], unit: Unit) {
+        let columns = match source {
+            PositionSource::Members(columns) => columns.clone().map(ScanColumn::Float),
+            PositionSource::Raster(columns) => [Direction::Column, Direction::Row].map(|of| ScanColumn::Raster {
+                of,
+                columns: *columns,
+                as_position: true,
+            }),
+            PositionSource::None => return,
+        };
+        for (name, column) in names.into_iter().zip(columns) {
+            let metadata = [(UNIT_KEY.to_string(), unit.word().to_string())].into();
+            self.add(Arc::new(Field::new(name, DataType::Float64, false).with_metadata(metadata)), column);
+        }
     }
 }
 
-/// A member with one number a position, if the role is filled.
-fn member_column(npz: &Arc<NpzFile>, layout: &Layout, role: Role, name: &str, len: usize) -> Result<Option<Column>> {
-    let Some(member) = layout.member(role) else { return Ok(None) };
-    let info = npz.array_info(member)?;
-    if !matches!(info.shape[..], [n] | [n, 1] if n == len) {
-        let expected = format!("({len},), one value for each of the {len} positions in `{}`", layout.roles[0].1);
-        return Err(bad_shape(npz, member, &info.shape, &expected));
-    }
-    let fixed = (1..info.shape.len()).map(|axis| (axis, 0)).collect();
-    let column = Column::open(npz, member, name, &View { rows: vec![0], fixed })?;
-    let fits = match role {
-        Role::FrameIndex => column.scalar().is_integer(),
-        _ => column.scalar().is_real(),
-    };
-    if !fits {
-        let expected = if role == Role::FrameIndex { "whole numbers" } else { "real numbers" };
-        return Err(bad_dtype(npz, member, &info.dtype.descr, expected));
-    }
-    Ok(Some(column))
+fn number(name: &str) -> FieldRef {
+    Arc::new(Field::new(name, DataType::Int64, false))
 }
 
-fn diffraction(npz: &Arc<NpzFile>, layout: &Layout, options: &LayoutOptions, len: usize) -> Result<Option<Column>> {
-    let Some(member) = layout.member(Role::Diffraction) else { return Ok(None) };
-    let info = npz.array_info(member)?;
-    let axis = layout::pattern_axis(npz, info, len, options.pattern_axis)?;
-    if !info.dtype.scalar.is_real() && info.dtype.scalar != Scalar::Bool {
-        return Err(bad_dtype(npz, member, &info.dtype.descr, "real numbers: amplitudes or counts"));
-    }
-    Column::open(npz, member, "diffraction", &View::along(axis)).map(Some)
+/// The part of a member that fills a role.
+fn column(npz: &Arc<NpzFile>, layout: &Layout, role: Role, name: &str) -> Result<Option<Column>> {
+    let Some(placed) = layout.get(role) else { return Ok(None) };
+    Column::open(npz, &placed.member, name, &placed.view()).map(Some)
 }
 
-/// Columns of `scan` that every scan has; a member of such a name gets `member_` before it.
-const RESERVED: [&str; 7] = ["scan_id", "scan_point", "x", "y", "x_start", "y_start", "frame_index"];
+/// Columns that a scan may have; a member of such a name gets `member_` before it.
+const RESERVED: [&str; 10] =
+    ["scan_id", "scan_point", "x", "y", "x_start", "y_start", "frame_index", "scan_row", "scan_column", "diffraction"];
 
 /// Members without a role whose first axis counts positions.
-fn other_members(npz: &Arc<NpzFile>, layout: &Layout, len: usize) -> Result<Vec<Column>> {
-    let fills_role = |name: &str| layout.roles.iter().any(|(_, member)| member == name);
-    let others = npz.arrays().filter(|info| info.shape.first() == Some(&len) && !fills_role(&info.name));
+fn other_members(npz: &Arc<NpzFile>, layout: &Layout) -> Result<Vec<Column>> {
+    let fills_role = |name: &str| layout.roles.iter().any(|(_, placed)| placed.member == name);
+    let counts = |info: &&ArrayInfo| info.shape.first() == Some(&layout.positions) && !fills_role(&info.name);
     let open = |name: &str| {
-        let taken = RESERVED.contains(&name) || name == "diffraction";
-        let column = if taken { format!("member_{name}") } else { name.to_string() };
+        let column = if RESERVED.contains(&name) { format!("member_{name}") } else { name.to_string() };
         Column::open(npz, name, &column, &View::along(0))
     };
-    others.map(|info| open(&info.name)).collect()
-}
-
-fn unit_of(layout: &Layout) -> Unit {
-    match layout.member(Role::X) {
-        Some(member) if member.ends_with("_m") => Unit::Metres,
-        _ => Unit::Pixels,
-    }
-}
-
-fn bad_shape(npz: &NpzFile, member: &str, shape: &[usize], expected: &str) -> Error {
-    bad_member(npz, member, format!("shape {shape:?}"), expected)
-}
-
-fn bad_dtype(npz: &NpzFile, member: &str, descr: &str, expected: &str) -> Error {
-    bad_member(npz, member, format!("dtype {descr}"), expected)
-}
-
-fn bad_member(npz: &NpzFile, member: &str, found: String, expected: &str) -> Error {
-    Error::BadMember {
-        path: npz.path().to_path_buf(),
-        member: member.to_string(),
-        found,
-        expected: expected.to_string(),
-        hint: "correct the file, or name another member with --role".to_string(),
-    }
+    npz.arrays().filter(counts).map(|info| open(&info.name)).collect()
 }

@@ -198,7 +198,7 @@ impl Done<'_> {
     /// The members that play a part, of one kind of access; reasons are told once.
     fn members(&self, word: &str) -> String {
         let scan = self.groups.scan();
-        let roles = scan.layout().roles.iter().filter_map(|(_, member)| scan.npz().info(member));
+        let roles = scan.layout().roles.iter().filter_map(|(_, placed)| scan.npz().info(&placed.member));
         let of_kind =
             roles.map(|info| (info, Access::of(scan.npz(), info))).filter(|(_, access)| access.word() == word);
         let text = of_kind.map(|(info, access)| match access.reason() {

@@ -9,14 +9,15 @@ use crate::error::Result;
 use crate::group::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
 use crate::npz::{AccessMode, OpenOptions};
 use crate::scan::ScanOptions;
-use crate::scan::layout::{LayoutOptions, Measurement, PatternAxis, Role, Unit};
+use crate::scan::layout::{LayoutOptions, Measurement, PatternAxis, PositionOrder, Role, Unit};
 use crate::sql::{RegisterOptions, Session};
 
 /// What a file does not say.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What the file does not say")]
 pub struct InputArgs {
-    /// Name the member for a role: x, y, x_start, y_start, diffraction, probe, object, object_patches, frame_index.
+    /// Name the member for a role: x, y, x_start, y_start, diffraction, probe, object, object_patches, frame_index,
+    /// bad_pixels, valid_pixels, pixel_size.
     #[arg(long, value_name = "ROLE=NAME", value_parser = parse_role)]
     role: Vec<(Role, String)>,
     /// What the detector's numbers are; integers are taken for intensity.
@@ -31,6 +32,9 @@ pub struct InputArgs {
     /// The axis that counts the patterns, where the shape leaves it open.
     #[arg(long, value_enum)]
     pattern_axis: Option<PatternAxisArg>,
+    /// The columns of a combined position array, such as yx; _ for one that is neither.
+    #[arg(long, value_name = "ORDER")]
+    position_order: Option<PositionOrder>,
     /// Another NPZ file that has the patterns, joined on the frame index.
     #[arg(long, value_name = "FILE")]
     patterns: Option<PathBuf>,
@@ -79,6 +83,7 @@ enum MeasurementArg {
 enum UnitArg {
     Pixels,
     Metres,
+    Steps,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -99,12 +104,14 @@ impl InputArgs {
             unit: self.unit.map(|unit| match unit {
                 UnitArg::Pixels => Unit::Pixels,
                 UnitArg::Metres => Unit::Metres,
+                UnitArg::Steps => Unit::Steps,
             }),
             pixel_size_m: self.pixel_size,
             pattern_axis: self.pattern_axis.map(|axis| match axis {
                 PatternAxisArg::First => PatternAxis::First,
                 PatternAxisArg::Last => PatternAxis::Last,
             }),
+            position_order: self.position_order,
         };
         ScanOptions { open: self.open.options(), layout, patterns: self.patterns.clone() }
     }

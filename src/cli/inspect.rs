@@ -15,8 +15,8 @@ use crate::array::{Access, Column, RowSet, View};
 use crate::error::Result;
 use crate::group::neighbors::{Spacing, spacing};
 use crate::npz::{ArrayInfo, NpzFile, Scalar};
-use crate::scan::layout::Role;
-use crate::scan::{Scan, arrays, shape_text};
+use crate::scan::layout::{Role, suspicious_unit};
+use crate::scan::{Positions, Scan, arrays, shape_text};
 use crate::table::{ReadOptions, TableReader};
 
 #[derive(Debug, Args)]
@@ -44,10 +44,16 @@ struct Report {
 
 struct ScanReport {
     scan: Scan,
+    positions: Option<PositionReport>,
+}
+
+struct PositionReport {
     x: (f64, f64),
     y: (f64, f64),
     not_finite: usize,
     spacing: Option<Spacing>,
+    /// Positions that an earlier scan point has already.
+    duplicates: usize,
 }
 
 /// Of the finite numbers of an array.
@@ -92,7 +98,8 @@ impl Report {
     fn text(&self) -> Result<String> {
         let size = ByteSize::b(self.npz.identity().size);
         let count = self.npz.members().len();
-        let mut text = format!("{}: {size}, {count} arrays\n", shown(self.npz.path()));
+        let mut text = format!("{}: {size}, {count} members\n", shown(self.npz.path()));
+        self.npz.notes().iter().for_each(|note| text += &format!("note: {note}\n"));
         text += &table(&[self.arrays()?])?;
         for (name, stats) in &self.stats {
             let Stats { min, max, mean, not_finite } = stats;
@@ -125,6 +132,7 @@ impl Report {
         let mut report = Map::new();
         report.insert("file".to_string(), json!(shown(self.npz.path())));
         report.insert("size".to_string(), json!(self.npz.identity().size));
+        report.insert("notes".to_string(), json!(self.npz.notes()));
         report.insert("arrays".to_string(), members.collect());
         match &self.scan {
             Ok(scan) => report.insert("scan".to_string(), scan.json()),
@@ -157,7 +165,72 @@ impl Stats {
 
 impl ScanReport {
     fn of(scan: Scan) -> Result<Self> {
-        let positions = scan.positions()?;
+        let positions = match scan.has_positions() {
+            true => Some(PositionReport::of(scan.positions()?)),
+            false => None,
+        };
+        Ok(Self { scan, positions })
+    }
+
+    fn text(&self) -> String {
+        let layout = self.scan.layout();
+        let mut lines = vec![("layout", format!("{}: {}", layout.name, layout.reason))];
+        lines.extend(layout.runner_up.iter().map(|runner_up| ("runner-up", runner_up.clone())));
+        lines.extend(layout.notes.iter().map(|note| ("note", note.clone())));
+        match &self.positions {
+            Some(positions) => lines.extend(positions.lines(&self.scan)),
+            None => lines.push(("positions", "none: without them there are no groups".to_string())),
+        }
+        lines.push(("patterns", self.patterns_text()));
+        for role in [Role::Probe, Role::Object, Role::ObjectPatches, Role::BadPixels, Role::ValidPixels] {
+            if let Some(info) = layout.member(role).and_then(|member| self.scan.npz().info(member)) {
+                let label = if role == Role::ObjectPatches { "patches" } else { role.name() };
+                lines.push((label, format!("`{}` {} {}", info.name, info.dtype, shape_text(&info.shape))));
+            }
+        }
+        lines.iter().map(|(label, text)| format!("\n{label:<12} {text}")).collect()
+    }
+
+    fn patterns_text(&self) -> String {
+        let Some(patterns) = self.scan.diffraction() else {
+            return "none; they may be in another file: --patterns FILE".to_string();
+        };
+        let shape = patterns.row_shape().iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
+        let measurement = self.scan.measurement().word();
+        let settle = if measurement == "unknown" { " (settle it with --measurement)" } else { "" };
+        format!("{} of {shape}, measurement {measurement}{settle}, {}", patterns.num_rows(), patterns.access())
+    }
+
+    fn json(&self) -> Value {
+        let layout = self.scan.layout();
+        let roles: Map<String, Value> =
+            layout.roles.iter().map(|(role, placed)| (role.name().to_string(), json!(placed.member))).collect();
+        let mut report = json!({
+            "layout": layout.name,
+            "reason": layout.reason,
+            "runner_up": layout.runner_up,
+            "notes": layout.notes,
+            "roles": roles,
+            "unit": self.scan.unit().word(),
+            "raster": layout.raster,
+            "start_positions": self.scan.has_starts(),
+            "patterns": self.scan.diffraction().map(Column::num_rows),
+            "pattern_shape": self.scan.diffraction().map(Column::row_shape),
+            "measurement": self.scan.measurement().word(),
+        });
+        let positions = match &self.positions {
+            Some(positions) => positions.json(&self.scan),
+            None => json!({"positions": 0}),
+        };
+        if let (Value::Object(report), Value::Object(positions)) = (&mut report, positions) {
+            report.extend(positions);
+        }
+        report
+    }
+}
+
+impl PositionReport {
+    fn of(positions: &Positions) -> Self {
         let finite = |values: &[f64]| values.iter().copied().filter(|value| value.is_finite()).collect::<Vec<_>>();
         let extent = |values: &[f64]| {
             let values = finite(values);
@@ -170,75 +243,50 @@ impl ScanReport {
         let not_finite = (0..positions.len()).filter(is_bad).count();
         let (x, y) = (extent(&positions.x), extent(&positions.y));
         let spacing = spacing(positions);
-        Ok(Self { scan, x, y, not_finite, spacing })
+        // All but one, if there is no step.
+        let of_none = (positions.len() - not_finite).saturating_sub(1);
+        let duplicates = spacing.map_or(of_none, |spacing| spacing.duplicates);
+        Self { x, y, not_finite, spacing, duplicates }
     }
 
-    fn text(&self) -> String {
-        let unit = self.scan.unit().word();
-        let mut lines = vec![("layout", format!("{}: {}", self.scan.layout().name, self.scan.layout().reason))];
-        lines.push(("positions", self.positions_text(unit)));
-        lines.push(("extent", self.extent_text(unit)));
+    fn lines(&self, scan: &Scan) -> Vec<(&'static str, String)> {
+        let unit = scan.unit().word();
+        let mut lines = vec![("positions", self.positions_text(scan)), ("extent", self.extent_text(scan))];
         if let Some(step) = self.spacing {
             let of = [step.min, step.median, step.max].map(number).join(" / ");
             lines.push(("step", format!("{of} {unit} to the nearest neighbour (min / median / max)")));
         }
-        lines.push(("patterns", self.patterns_text()));
-        for role in [Role::Probe, Role::Object] {
-            if let Some(info) = self.scan.layout().member(role).and_then(|member| self.scan.npz().info(member)) {
-                lines.push((role.name(), format!("`{}` {} {}", info.name, info.dtype, shape_text(&info.shape))));
-            }
-        }
-        lines.iter().map(|(label, text)| format!("\n{label:<10} {text}")).collect()
+        lines.extend(suspicious_unit(scan.unit(), self.x, self.y).map(|doubt| ("SUSPICIOUS", doubt)));
+        lines
     }
 
-    /// Positions that an earlier scan point has already; all but one if there is no step.
-    fn duplicates(&self) -> usize {
-        let finite = self.scan.num_positions() - self.not_finite;
-        self.spacing.map_or(finite.saturating_sub(1), |spacing| spacing.duplicates)
-    }
-
-    fn positions_text(&self, unit: &str) -> String {
-        let duplicates = self.duplicates();
-        let starts = if self.scan.has_starts() { "with start positions" } else { "no start positions" };
+    fn positions_text(&self, scan: &Scan) -> String {
+        let (unit, duplicates) = (scan.unit().word(), self.duplicates);
+        let starts = if scan.has_starts() { "with start positions" } else { "no start positions" };
         let bad = if self.not_finite > 0 { format!(", {} NOT FINITE", self.not_finite) } else { String::new() };
-        format!("{} in {unit}, {duplicates} duplicates, {starts}{bad}", self.scan.num_positions())
+        let settle = if unit == "unknown" { " unit (settle it with --unit)" } else { "" };
+        format!("{} in {unit}{settle}, {duplicates} duplicates, {starts}{bad}", scan.num_positions())
     }
 
-    fn extent_text(&self, unit: &str) -> String {
+    fn extent_text(&self, scan: &Scan) -> String {
         let span = |(min, max): (f64, f64)| number(max - min);
         let range = |(min, max): (f64, f64)| format!("{} to {}", number(min), number(max));
-        if self.scan.num_positions() == self.not_finite {
+        if scan.num_positions() == self.not_finite {
             return "none".to_string();
         }
+        let unit = scan.unit().word();
         format!("x {}, y {} ({} x {} {unit})", range(self.x), range(self.y), span(self.x), span(self.y))
     }
 
-    fn patterns_text(&self) -> String {
-        let Some(patterns) = self.scan.diffraction() else { return "none".to_string() };
-        let shape = patterns.row_shape().iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
-        let measurement = self.scan.measurement().word();
-        let settle = if measurement == "unknown" { " (settle it with --measurement)" } else { "" };
-        format!("{} of {shape}, measurement {measurement}{settle}, {}", patterns.num_rows(), patterns.access())
-    }
-
-    fn json(&self) -> Value {
-        let layout = self.scan.layout();
-        let roles: Map<String, Value> =
-            layout.roles.iter().map(|(role, member)| (role.name().to_string(), json!(member))).collect();
+    fn json(&self, scan: &Scan) -> Value {
         let step = self.spacing.map(|step| json!({"min": step.min, "median": step.median, "max": step.max}));
         json!({
-            "layout": layout.name,
-            "reason": layout.reason,
-            "roles": roles,
-            "positions": self.scan.num_positions(),
-            "unit": self.scan.unit().word(),
+            "positions": scan.num_positions(),
             "extent": {"x": [self.x.0, self.x.1], "y": [self.y.0, self.y.1]},
             "step": step,
-            "duplicates": self.duplicates(),
+            "duplicates": self.duplicates,
             "not_finite": self.not_finite,
-            "start_positions": self.scan.has_starts(),
-            "pattern_shape": self.scan.diffraction().map(Column::row_shape),
-            "measurement": self.scan.measurement().word(),
+            "suspicious_unit": suspicious_unit(scan.unit(), self.x, self.y),
         })
     }
 }

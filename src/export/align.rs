@@ -10,7 +10,6 @@ use super::IfExists;
 use super::target::Target;
 use crate::array::{Access, Column, RowSet, View};
 use crate::error::{Error, Result};
-use crate::npz::header::{self, PREFIX_LEN};
 use crate::npz::write::{self, NpzWriter};
 use crate::npz::{ArrayInfo, Member, NpzFile};
 
@@ -136,17 +135,11 @@ impl<W: Write + io::Seek> Copy<'_, W> {
         Ok(())
     }
 
-    /// A member that is no array, or none that we read: the same bytes, an NPY header filled up.
+    /// A member that is no array, or none that we read: the same bytes.
     fn other(&mut self) -> Result<()> {
         let mut member = self.npz.raw(&self.member.name)?;
-        let mut start = Vec::new();
-        self.read(&mut member.by_ref().take(PREFIX_LEN as u64), &mut start)?;
-        if let Ok(len) = header::header_len(&start) {
-            self.read(&mut member.by_ref().take(len.saturating_sub(PREFIX_LEN) as u64), &mut start)?;
-        }
-        let left = self.member.size - start.len() as u64;
-        self.begin(&write::aligned_header(&start).unwrap_or(start), left)?;
-        self.copy(&mut member, left, 1)?;
+        self.begin(&[], self.member.size)?;
+        self.copy(&mut member, self.member.size, 1)?;
         self.read_to_end(&mut member)
     }
 
@@ -187,10 +180,6 @@ impl<W: Write + io::Seek> Copy<'_, W> {
     /// Only at its end does a member show that it is whole.
     fn read_to_end(&mut self, member: &mut impl Read) -> Result<()> {
         io::copy(member, &mut io::sink()).map(drop).map_err(|e| self.damaged(e))
-    }
-
-    fn read(&mut self, member: &mut impl Read, into: &mut Vec<u8>) -> Result<()> {
-        member.read_to_end(into).map(drop).map_err(|e| self.damaged(e))
     }
 
     fn damaged(&self, error: io::Error) -> Error {

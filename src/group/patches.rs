@@ -5,7 +5,6 @@ use arrow::datatypes::{Float32Type, Float64Type};
 
 use super::patch::{Object, cut};
 use super::patterns::{Channels, append, append_channels_last, members};
-use super::plan::bad;
 use super::spec::Semantics;
 use super::{Groups, coords};
 use crate::array::{Column, RowData, RowSet};
@@ -24,44 +23,26 @@ pub enum PatchSource {
 }
 
 impl PatchSource {
-    /// Where the patches of a scan come from, if it has any: member `Y` first, in PtychoPINN semantics the object only.
+    /// Where the patches of a scan come from, if it has any: a member with one a position first; else the object, if it
+    /// is one layer and the positions are its pixels. In PtychoPINN semantics the object only.
     ///
     /// # Errors
-    /// If the member has not one patch a position, of the patterns' shape.
+    /// If those members cannot be columns.
     pub fn of(scan: &Scan, semantics: Semantics) -> Result<Option<Self>> {
         let Some([height, width]) = scan.diffraction().map(Column::row_shape) else { return Ok(None) };
         if height != width {
             return Ok(None);
         }
-        if semantics == Semantics::Native
-            && let Some(patches) = scan.member_column(Role::ObjectPatches)?
+        let patches = scan.member_column(Role::ObjectPatches)?.filter(|_| semantics == Semantics::Native);
+        if let Some(patches) = patches
+            && patches.num_rows() == scan.num_positions()
+            && patches.row_shape() == [*height, *width]
         {
-            check(scan, Role::ObjectPatches, &patches, |column| {
-                column.num_rows() == scan.num_positions() && column.row_shape() == [*height, *width]
-            })?;
             return Ok(Some(Self::Member(patches)));
         }
-        let Some(object) = scan.member_column(Role::Object)? else { return Ok(None) };
-        check(scan, Role::Object, &object, |column| column.row_shape().len() == 2)?;
-        Ok(Some(Self::Object(object)))
+        let object = scan.member_column(Role::Object)?.filter(|_| scan.unit() == Unit::Pixels);
+        Ok(object.filter(|object| object.num_rows() == 1 && object.row_shape().len() == 2).map(Self::Object))
     }
-}
-
-fn check(scan: &Scan, role: Role, column: &Column, fits: impl Fn(&Column) -> bool) -> Result<()> {
-    if column.scalar().is_complex() && fits(column) {
-        return Ok(());
-    }
-    let expected = match role {
-        Role::Object => "one complex object (H, W)",
-        _ => "complex patches (M, N, N), one a position, of the shape of the patterns",
-    };
-    Err(Error::BadMember {
-        path: scan.npz().path().to_path_buf(),
-        member: scan.layout().require(scan.npz(), role)?.to_string(),
-        found: format!("{:?} of shape {:?} a row, {} rows", column.scalar(), column.row_shape(), column.num_rows()),
-        expected: expected.to_string(),
-        hint: "name another member with --role".to_string(),
-    })
 }
 
 /// The patches of these groups: [C, N, N, 2] or [N, N, C, 2] each, real and imaginary part last.
@@ -105,14 +86,7 @@ impl PatchSource {
             Self::Member(column) => return Ok(Patches::Member(column.rows(&RowSet::List(points))?)),
             Self::Object(column) => column,
         };
-        let object = groups.inner.object.get_or_try_init(|| {
-            if groups.scan().unit() != Unit::Pixels {
-                let found = "object_patches of positions in metres";
-                let hint = "leave the column out, or convert the positions";
-                return Err(bad("columns", found, "positions in pixels of the object", hint));
-            }
-            column.array(&RowSet::Range(0..1))
-        })?;
+        let object = groups.inner.object.get_or_try_init(|| column.array(&RowSet::Range(0..1)))?;
         let (pixels, shape) = (object.as_fixed_size_list().values(), column.row_shape());
         let object = match column.scalar() {
             Scalar::Complex64 => Object::complex64(pixels.as_primitive::<Float32Type>().values(), shape[0], shape[1]),

@@ -272,7 +272,7 @@ pub fn parse(bytes: &[u8]) -> Result<Header, String> {
 ///
 /// # Errors
 /// What was found instead of a header, in words.
-pub fn text_range(bytes: &[u8]) -> Result<Range<usize>, String> {
+fn text_range(bytes: &[u8]) -> Result<Range<usize>, String> {
     if !bytes.starts_with(MAGIC) {
         return Err("bytes that are no NPY array (no \\x93NUMPY at the start)".to_string());
     }

@@ -8,7 +8,7 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::header;
+use super::header::MAGIC;
 
 /// Where the data of a member begins, modulo this.
 const ALIGNMENT: u16 = 64;
@@ -92,27 +92,13 @@ pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
         shape => format!("({})", shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     };
     let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
-    padded(1, dict.as_bytes())
-}
-
-/// The NPY header that `member` begins with, filled up with spaces to a multiple of 64 bytes; its text stays as it is.
-///
-/// # Errors
-/// In words, if there is none.
-pub fn aligned_header(member: &[u8]) -> Result<Vec<u8>, String> {
-    let text = member.get(header::text_range(member)?).ok_or("an NPY header, cut short")?;
-    Ok(padded(member[6], text.trim_ascii_end()))
-}
-
-/// A header of this version, or of version 2 if the text is too long for version 1.
-fn padded(version: u8, text: &[u8]) -> Vec<u8> {
-    let fits = text.len() + usize::from(ALIGNMENT) < usize::from(u16::MAX);
-    let (version, prefix) = if version == 1 && fits { (1, 10) } else { (version.max(2), 12) };
-    let len = (prefix + text.len() + 1).next_multiple_of(usize::from(ALIGNMENT)) - prefix;
-    let mut bytes = [header::MAGIC, &[version, 0]].concat();
-    bytes.extend_from_slice(&(len as u32).to_le_bytes()[..prefix - 8]);
-    bytes.extend_from_slice(text);
-    bytes.resize(prefix + len - 1, b' ');
+    const PREFIX: usize = 10;
+    let len = (PREFIX + dict.len() + 1).next_multiple_of(usize::from(ALIGNMENT)) - PREFIX;
+    let mut bytes = [MAGIC, &[1, 0]].concat();
+    // NumPy has at most 64 axes: far below the 65,535 bytes that version 1 can say.
+    bytes.extend((len as u16).to_le_bytes());
+    bytes.extend(dict.bytes());
+    bytes.resize(PREFIX + len - 1, b' ');
     bytes.push(b'\n');
     bytes
 }
@@ -137,23 +123,6 @@ mod tests {
         assert_eq!((parsed.shape, parsed.data_offset, parsed.dtype.descr.as_str()), (vec![3, 2], 128, "<f4"));
         assert_eq!(parse(&header("<i8", &[])).unwrap().shape, [0usize; 0]);
         assert_eq!(parse(&header("<i8", &[7])).unwrap().shape, [7]);
-    }
-
-    #[test]
-    fn any_header_can_be_aligned() {
-        for (version, prefix) in [(1u8, 10), (2, 12), (3, 12)] {
-            let text = b"{'descr': '|O', 'fortran_order': False, 'shape': (), }\n";
-            let mut member = [header::MAGIC, &[version, 0]].concat();
-            member.extend_from_slice(&(text.len() as u32).to_le_bytes()[..prefix - 8]);
-            member.extend_from_slice(text);
-            let aligned = aligned_header(&member).unwrap();
-            assert_eq!((aligned.len(), aligned[6]), (128, version));
-            assert_eq!(header::header_len(&aligned), Ok(128));
-            assert_eq!(aligned[prefix..].trim_ascii_end(), text.trim_ascii_end());
-            assert!(aligned_header(&member[..20]).is_err());
-        }
-        let long = padded(1, &[b'x'; 65_500]);
-        assert_eq!((long[6], header::header_len(&long)), (2, Ok(long.len())));
     }
 
     #[test]

@@ -1,70 +1,35 @@
 //! Which member plays which role.
 //!
-//! A role is filled by the first of its names that the file has, exact spelling first, then any case; `--role x=NAME`
-//! overrides. Nothing is guessed silently: what stays ambiguous is an error that names the option which settles it.
+//! A file is taken for the known layout most of whose members it has ([`known`]); roles that the layout leaves empty, or
+//! all of them if no layout fits, go to members by their names alone, exact spelling first, then any case; `--role
+//! x=NAME` overrides ([`assign`]). The axes of each member are then told apart by their lengths ([`place`]). Nothing is
+//! guessed silently: the choice is reported with its reason and the runner-up ([`report`]), and what stays ambiguous is
+//! an error that names the option which settles it.
+
+mod archive;
+mod assign;
+mod form;
+mod known;
+mod order;
+mod place;
+mod report;
+mod roles;
+#[cfg(test)]
+mod tests;
+
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::npz::{ArrayInfo, NpzFile};
-
-/// What a member is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Scan positions along columns, f8 (M,).
-    X,
-    /// Scan positions along rows, f8 (M,).
-    Y,
-    /// Nominal positions along columns; default `X`.
-    XStart,
-    /// Nominal positions along rows; default `Y`.
-    YStart,
-    /// Diffraction patterns, (M, N, N).
-    Diffraction,
-    /// Probe, complex (N, N), (N, N, 1) or (P, N, N).
-    Probe,
-    /// Object, complex (H, W) or (L, H, W).
-    Object,
-    /// Object patches, complex (M, N, N).
-    ObjectPatches,
-    /// The detector's own frame numbers, (M,); default 0..M-1.
-    FrameIndex,
-}
-
-/// Role, its name in `--role`, the member names that fill it.
-const ROLES: &[(Role, &str, &[&str])] = &[
-    (Role::X, "x", &["xcoords"]),
-    (Role::Y, "y", &["ycoords"]),
-    (Role::XStart, "x_start", &["xcoords_start"]),
-    (Role::YStart, "y_start", &["ycoords_start"]),
-    (Role::Diffraction, "diffraction", &["diffraction", "diff3d"]),
-    (Role::Probe, "probe", &["probeGuess", "probe"]),
-    (Role::Object, "object", &["objectGuess", "object"]),
-    (Role::ObjectPatches, "object_patches", &["Y"]),
-    (Role::FrameIndex, "frame_index", &["scan_index"]),
-];
-
-impl Role {
-    /// Its name in `--role` and in messages.
-    pub fn name(self) -> &'static str {
-        ROLES.iter().find(|(role, ..)| *role == self).map_or("", |(_, name, _)| name)
-    }
-
-    /// The role of that name.
-    pub fn from_name(name: &str) -> Option<Self> {
-        ROLES.iter().find(|(_, known, _)| *known == name).map(|(role, ..)| *role)
-    }
-
-    /// Every role.
-    pub fn all() -> impl Iterator<Item = Self> {
-        ROLES.iter().map(|(role, ..)| *role)
-    }
-
-    fn members(self) -> &'static [&'static str] {
-        ROLES.iter().find(|(role, ..)| *role == self).map_or(&[], |(_, _, members)| members)
-    }
-}
+use crate::npz::{Member, NpzFile};
+use archive::Archive;
+use assign::{By, Named, Roster};
+use known::{Known, Match};
+pub use order::PositionOrder;
+pub use place::Placed;
+use report::Findings;
+pub use roles::Role;
 
 /// What the detector's numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,14 +62,20 @@ pub enum Unit {
     Pixels,
     /// Metres.
     Metres,
+    /// Steps of the scan, of unknown size.
+    Steps,
+    /// The file does not say.
+    Unknown,
 }
 
 impl Unit {
-    /// `pixels` or `metres`.
+    /// `pixels`, `metres`, `steps` or `unknown`.
     pub fn word(self) -> &'static str {
         match self {
             Self::Pixels => "pixels",
             Self::Metres => "metres",
+            Self::Steps => "steps",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -113,131 +84,153 @@ impl Unit {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PatternAxis {
-    /// (M, N, N).
+    /// (M, N, N); of a raster (R, S, H, W).
     First,
-    /// (N, N, M), as some older files have it.
+    /// (N, N, M), as some older files have it; of a raster (H, W, R, S).
     Last,
 }
 
 /// What the file does not say.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LayoutOptions {
-    /// Members by role, where the names are not the usual ones.
+    /// Members by role, where the names are not the usual ones. A combined position array may be named for x alone, or
+    /// for x and y.
     pub roles: Vec<(Role, String)>,
     /// What the detector's numbers are; by default intensity for an integer dtype, unknown otherwise.
     pub measurement: Option<Measurement>,
-    /// The unit of positions; by default metres for names that end in `_m`, pixels otherwise.
+    /// The unit of positions; by default that of the layout, else metres for names that end in `_m`, pixels for those
+    /// of PtychoPINN, unknown otherwise.
     pub unit: Option<Unit>,
     /// Metres a pixel of the object.
     pub pixel_size_m: Option<f64>,
     /// The axis of patterns, where the shape leaves it open.
     pub pattern_axis: Option<PatternAxis>,
+    /// The columns of a combined position array; by default those of the layout.
+    pub position_order: Option<PositionOrder>,
 }
 
-/// Members by role, and why.
+/// Members by role, where their data lies, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
     /// The layout's name.
     pub name: &'static str,
-    /// Why it is that one.
+    /// Why it is that one: the members that spoke for it, in one line.
     pub reason: String,
-    /// Each role that is filled, and its member.
-    pub roles: Vec<(Role, String)>,
+    /// The next best layout, and what speaks for or against it.
+    pub runner_up: Option<String>,
+    /// What else a careful reader would want to know: members that could have filled a role, roles taken by a name
+    /// alone, the polarity of masks.
+    pub notes: Vec<String>,
+    /// Number of positions, M; of patterns in a file without positions.
+    pub positions: usize,
+    /// Scan rows and scan columns, if the patterns are a raster (R, S, H, W).
+    pub raster: Option<[usize; 2]>,
+    /// The unit of positions; steps for a raster without positions.
+    pub unit: Unit,
+    /// Each role that is filled, and where its data lies, in the order of [`Role`].
+    pub roles: Vec<(Role, Placed)>,
 }
 
 impl Layout {
-    /// Finds the members of all roles.
+    /// Finds the members of all roles; reads headers only.
     ///
     /// # Errors
-    /// If a member named by an option is not there, or if the file has no positions.
+    /// As [`Layout::detect_in`].
     pub fn detect(npz: &NpzFile, options: &LayoutOptions) -> Result<Self> {
-        let mut roles = Vec::new();
-        for role in Role::all() {
-            let chosen = options.roles.iter().rev().find(|(named, _)| *named == role);
-            let member = match chosen {
-                // Asking for it makes a missing or unreadable member an error.
-                Some((_, member)) => Some(npz.array_info(member)?.name.clone()),
-                None => find(npz, role).map(|info| info.name.clone()),
-            };
-            roles.extend(member.map(|member| (role, member)));
+        Self::detect_in(npz.path(), npz.members(), options)
+    }
+
+    /// Finds the members of all roles; a pure function of the headers, `path` is for messages.
+    ///
+    /// # Errors
+    /// If a member named by an option is not there or does not fit its role; if there are neither positions nor
+    /// patterns, or only half of the positions; if lengths do not fit each other; if it stays open which axis counts
+    /// the patterns, or which column is x; if the file holds groups instead of a scan.
+    pub fn detect_in(path: &Path, members: &[Member], options: &LayoutOptions) -> Result<Self> {
+        let archive = Archive::new(path, members);
+        let named = Named::of(&archive, &options.roles)?;
+        let ranking = known::rank(&archive, &named);
+        let layout = ranking.first().filter(|first| first.fits());
+        if layout.is_some_and(|layout| layout.known.is_grouped) {
+            return Err(known::is_grouped(&archive));
         }
-        let (name, reason) = classify(&roles, !options.roles.is_empty());
-        let layout = Self { name, reason, roles };
-        layout.require(npz, Role::X)?;
-        layout.require(npz, Role::Y)?;
-        Ok(layout)
+        let mut roster = Roster::of(&archive, &named, layout);
+        let order = options.position_order.or_else(|| known_order(&roster, layout));
+        let scene = place::place(&archive, &mut roster, order, options.pattern_axis)?;
+        let unit = options.unit.unwrap_or_else(|| unit_of(&roster, layout, scene.raster));
+        let runner_up = report::runner_up(&archive, &ranking, layout);
+        let (points, raster, roles) = (scene.points, scene.raster, scene.roles.clone());
+        let findings = Findings { archive, layout, roster, scene };
+        let (name, reason) = (findings.name(), findings.reason());
+        Ok(Self { name, reason, runner_up, notes: findings.notes(), positions: points, raster, unit, roles })
+    }
+
+    /// Where the data of a role lies.
+    pub fn get(&self, role: Role) -> Option<&Placed> {
+        self.roles.iter().find(|(filled, _)| *filled == role).map(|(_, placed)| placed)
     }
 
     /// The member that fills a role.
     pub fn member(&self, role: Role) -> Option<&str> {
-        self.roles.iter().find(|(filled, _)| *filled == role).map(|(_, member)| member.as_str())
+        self.get(role).map(|placed| placed.member.as_str())
     }
 
-    /// The member that fills a role.
+    /// Where the data of a role lies.
     ///
     /// # Errors
-    /// [`Error::MissingRole`] if none does; if a member has the role's name but is no plain array, that is the error.
-    pub fn require(&self, npz: &NpzFile, role: Role) -> Result<&str> {
-        if let Some(member) = self.member(role) {
-            return Ok(member);
-        }
-        let names = role.members();
-        if let Some(unreadable) = npz.members().iter().find(|member| names.contains(&member.name.as_str())) {
-            npz.array_info(&unreadable.name)?;
-        }
-        let expected = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(" or ");
-        let path = npz.path().to_path_buf();
-        Err(Error::MissingRole { path, role: role.name(), expected, available: npz.names() })
+    /// [`Error::MissingRole`](crate::Error::MissingRole) if no member fills it; if a member has the role's name but is
+    /// no plain array, or one that cannot fill the role, that is the error.
+    pub fn require(&self, npz: &NpzFile, role: Role) -> Result<&Placed> {
+        self.get(role).ok_or_else(|| self.missing(npz, role))
+    }
+
+    /// Why no member of `npz` fills a role.
+    pub fn missing(&self, npz: &NpzFile, role: Role) -> Error {
+        Archive::new(npz.path(), npz.members()).missing(role)
     }
 }
 
-/// The first of the role's names that is an array in the file.
-fn find(npz: &NpzFile, role: Role) -> Option<&ArrayInfo> {
-    let exact = role.members().iter().find_map(|name| npz.info(name));
-    let any_case = |name: &&str| npz.arrays().find(|info| info.name.eq_ignore_ascii_case(name));
-    // `Y` is the patches, `y` somebody's positions: one letter is too little to go by in another case.
-    exact.or_else(|| role.members().iter().filter(|name| name.len() > 1).find_map(any_case))
+/// The columns of combined positions as the layout has them, if it is the layout that chose the member, and if it has
+/// that many columns.
+fn known_order(roster: &Roster, layout: Option<&Match>) -> Option<PositionOrder> {
+    let x = roster.get(Role::X).filter(|x| x.by == By::Layout)?;
+    layout?.known.order.filter(|order| x.info.shape.contains(&order.len()))
 }
 
-fn classify(roles: &[(Role, String)], overridden: bool) -> (&'static str, String) {
-    let member = |role| roles.iter().find(|(filled, _)| *filled == role).map_or("no member", |(_, name)| name.as_str());
-    let positions = format!("positions in `{}` and `{}`", member(Role::X), member(Role::Y));
-    let patterns = member(Role::Diffraction);
-    match patterns {
-        _ if overridden => ("named by options", format!("{positions}, patterns in `{patterns}`")),
-        "diff3d" => ("PtychoPINN raw", format!("{positions}, patterns in `diff3d`")),
-        "diffraction" => ("PtychoPINN prepared", format!("{positions}, patterns in `diffraction`")),
-        "no member" => ("scan path", format!("{positions}, no patterns")),
-        other => ("PtychoPINN", format!("{positions}, patterns in `{other}` by its name in another case")),
+fn unit_of(roster: &Roster, layout: Option<&Match>, raster: Option<[usize; 2]>) -> Unit {
+    let (x, y) = (roster.get(Role::X), roster.get(Role::Y));
+    let by_layout = [x, y].into_iter().flatten().all(|filled| filled.by == By::Layout);
+    match (x, layout.map(|layout| layout.known)) {
+        (None, _) if raster.is_some() => Unit::Steps,
+        (None, _) => Unit::Unknown,
+        (Some(_), Some(Known { unit, .. })) if by_layout => *unit,
+        (Some(x), _) => unit_of_names([&x.info.name, &y.unwrap_or(x).info.name]),
     }
 }
 
-/// The axis along which patterns are counted.
+fn unit_of_names(names: [&str; 2]) -> Unit {
+    match () {
+        () if names.iter().all(|name| name.ends_with("_m")) => Unit::Metres,
+        () if names[0].eq_ignore_ascii_case("xcoords") && names[1].eq_ignore_ascii_case("ycoords") => Unit::Pixels,
+        () => Unit::Unknown,
+    }
+}
+
+/// Words for positions whose range, (min, max) of x and of y, is unlikely in their unit: more than 0.1 metres, or less
+/// than 0.01 pixels but not a single point.
 ///
-/// # Errors
-/// If no axis is as long as the positions, or if the shape leaves it open which one it is.
-pub fn pattern_axis(npz: &NpzFile, info: &ArrayInfo, positions: usize, said: Option<PatternAxis>) -> Result<usize> {
-    let wrong = |expected: String, hint: &str| Error::BadMember {
-        path: npz.path().to_path_buf(),
-        member: info.name.clone(),
-        found: format!("shape {:?}", info.shape),
-        expected,
-        hint: hint.to_string(),
+/// ```
+/// use ptychoarrow::scan::layout::{Unit, suspicious_unit};
+/// assert!(suspicious_unit(Unit::Metres, (0.0, 12.3), (0.0, 4.0)).is_some());
+/// assert!(suspicious_unit(Unit::Metres, (0.0, 12.3e-6), (0.0, 4e-6)).is_none());
+/// ```
+pub fn suspicious_unit(unit: Unit, x: (f64, f64), y: (f64, f64)) -> Option<String> {
+    let span = (x.1 - x.0).max(y.1 - y.0);
+    let doubt = match unit {
+        Unit::Metres if span > 0.1 => "micrometres or pixels",
+        Unit::Pixels if span > 0.0 && span < 0.01 => "metres",
+        _ => return None,
     };
-    let expected = format!("({positions}, N, N): one pattern for each of the {positions} positions");
-    let [first, _, last] = info.shape[..] else {
-        return Err(wrong(expected, "name the patterns with --role diffraction=NAME"));
-    };
-    match (said, first == positions, last == positions) {
-        (Some(PatternAxis::First) | None, true, false) => Ok(0),
-        (Some(PatternAxis::Last) | None, false, true) => Ok(2),
-        (Some(PatternAxis::First), true, true) => Ok(0),
-        (Some(PatternAxis::Last), true, true) => Ok(2),
-        (None, true, true) => Err(wrong(
-            format!("one axis of length {positions}, the number of positions"),
-            "say which axis counts the patterns: --pattern-axis first or --pattern-axis last",
-        )),
-        (Some(_), ..) => Err(wrong(expected, "the axis named by --pattern-axis has another length")),
-        (None, false, false) => Err(wrong(expected, "positions and patterns must be of the same scan")),
-    }
+    let span = if span < 1e-3 { format!("{span:.2e}") } else { format!("{}", (span * 1e3).round() / 1e3) };
+    Some(format!("positions in {} that span {span}: are they {doubt}? say so with --unit", unit.word()))
 }

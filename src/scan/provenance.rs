@@ -1,8 +1,9 @@
 //! Where rows came from, for the metadata of an export: no time, no host, no path.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::npz::NpzFile;
 
@@ -13,16 +14,20 @@ pub const TABLE_KEY: &str = "ptychoarrow.table";
 /// The metadata key of the sources: a JSON list of name, size in bytes, and CRC-32 of each member in hexadecimal.
 pub const SOURCES_KEY: &str = "ptychoarrow.sources";
 
-/// Version, table and source. The CRCs are the directory's own; nothing is read for them.
-pub fn of(npz: &NpzFile, table: &str) -> BTreeMap<String, String> {
+/// Version, table and sources. The CRCs are the directory's own; nothing is read for them.
+pub fn of<'a>(sources: impl IntoIterator<Item = &'a Arc<NpzFile>>, table: &str) -> BTreeMap<String, String> {
+    let sources: Vec<Value> = sources.into_iter().map(|npz| source(npz)).collect();
+    BTreeMap::from([
+        (VERSION_KEY.to_string(), env!("CARGO_PKG_VERSION").to_string()),
+        (TABLE_KEY.to_string(), table.to_string()),
+        (SOURCES_KEY.to_string(), json!(sources).to_string()),
+    ])
+}
+
+fn source(npz: &NpzFile) -> Value {
     let name = npz.path().file_name().unwrap_or_default().to_string_lossy();
     // A BTreeMap, so that the keys are sorted whatever the order in the file.
     let crc = |member: &crate::npz::Member| (member.name.clone(), member.crc32.map(|crc| format!("{crc:08x}")));
     let members: BTreeMap<String, Option<String>> = npz.members().iter().map(crc).collect();
-    let sources = json!([{"name": name, "size": npz.identity().size, "crc32": members}]);
-    BTreeMap::from([
-        (VERSION_KEY.to_string(), env!("CARGO_PKG_VERSION").to_string()),
-        (TABLE_KEY.to_string(), table.to_string()),
-        (SOURCES_KEY.to_string(), sources.to_string()),
-    ])
+    json!({"name": name, "size": npz.identity().size, "crc32": members})
 }

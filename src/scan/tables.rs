@@ -10,7 +10,7 @@ use super::Scan;
 use super::layout::Role;
 use super::provenance;
 use crate::array::{Access, Column, RowSet, View};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::npz::NpzFile;
 use crate::table::{MemoryTable, Table};
 
@@ -18,7 +18,7 @@ use crate::table::{MemoryTable, Table};
 ///
 /// Columns: `name`, `dtype` (NumPy's text), `shape`, `method` (stored, deflated), `byte_offset` of the data in the
 /// file (null unless stored), `num_bytes` unpacked, `access` (mapped, copied, inflated, refused), `reason`.
-pub fn arrays(npz: &NpzFile) -> Result<MemoryTable> {
+pub fn arrays(npz: &Arc<NpzFile>) -> Result<MemoryTable> {
     let members = npz.members();
     let infos = || members.iter().map(|member| member.array.as_ref().ok());
     let access: Vec<Option<Access>> = infos().map(|info| info.map(|info| Access::of(npz, info))).collect();
@@ -37,7 +37,7 @@ pub fn arrays(npz: &NpzFile) -> Result<MemoryTable> {
         ("access", Arc::new(StringArray::from_iter_values(words))),
         ("reason", Arc::new(StringArray::from_iter(reasons))),
     ];
-    Ok(MemoryTable::new("arrays", RecordBatch::try_from_iter(columns)?, provenance::of(npz, "arrays")))
+    Ok(MemoryTable::new("arrays", RecordBatch::try_from_iter(columns)?, provenance::of([npz], "arrays")))
 }
 
 /// The table `array`: a member, a row along its first axis; an array without axes is one row.
@@ -87,7 +87,7 @@ impl Table for ArrayTable {
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        provenance::of(&self.npz, self.name())
+        provenance::of([&self.npz], self.name())
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
@@ -114,7 +114,7 @@ impl Scan {
     pub fn scans(&self) -> Result<ScansTable> {
         let patterns = self.diffraction();
         let axis = |index: usize| patterns.and_then(|column| column.row_shape().get(index)).map(|len| *len as i64);
-        let dtype = self.layout().member(Role::Diffraction).and_then(|member| self.npz().info(member));
+        let dtype = patterns.and_then(Column::info);
         let file = self.npz().path().display().to_string();
         let columns: Vec<(&str, ArrayRef, bool)> = vec![
             ("scan_id", Arc::new(Int32Array::from(vec![0])), false),
@@ -122,14 +122,14 @@ impl Scan {
             ("layout", Arc::new(StringArray::from(vec![self.layout().name])), false),
             ("measurement", Arc::new(StringArray::from(vec![self.measurement().word()])), false),
             ("unit", Arc::new(StringArray::from(vec![self.unit().word()])), false),
-            ("pixel_size_m", Arc::new(Float64Array::from(vec![self.layout_options().pixel_size_m])), true),
+            ("pixel_size_m", Arc::new(Float64Array::from(vec![self.pixel_size_m()?])), true),
             ("positions", Arc::new(Int64Array::from(vec![self.num_positions() as i64])), false),
             ("height", Arc::new(Int64Array::from(vec![axis(0)])), true),
             ("width", Arc::new(Int64Array::from(vec![axis(1)])), true),
             ("dtype", Arc::new(StringArray::from(vec![dtype.map(|info| info.dtype.descr.as_str())])), true),
             ("probe_modes", Arc::new(Int64Array::from(vec![self.probe_modes()?])), true),
         ];
-        let provenance = provenance::of(self.npz(), "scans");
+        let provenance = provenance::of(self.sources(), "scans");
         let headers = MemoryTable::new("scans", RecordBatch::try_from_iter_with_nullable(columns)?, provenance);
         let mut fields = headers.schema().fields().to_vec();
         fields.insert(fields.len() - 1, Arc::new(Field::new("zero_frequency", DataType::Utf8, true)));
@@ -137,8 +137,7 @@ impl Scan {
     }
 
     fn probe_modes(&self) -> Result<Option<i64>> {
-        let Some(member) = self.layout().member(Role::Probe) else { return Ok(None) };
-        Ok(Some(layers(self.npz(), member)?.num_rows() as i64))
+        Ok(self.member_column(Role::Probe)?.map(|modes| modes.num_rows() as i64))
     }
 
     /// The table `probe`: `mode`, `power` (sum of |P|^2), `probe` [N, N, 2] (real, imaginary); one row a mode.
@@ -224,26 +223,6 @@ impl Table for ScansTable {
     }
 }
 
-/// A complex member as layers: (H, W) is one, (H, W, 1) too, (L, H, W) are L.
-fn layers(npz: &Arc<NpzFile>, member: &str) -> Result<Column> {
-    let info = npz.array_info(member)?;
-    let axis = match info.shape[..] {
-        [_, _] => View::whole(),
-        [_, _, 1] => View { rows: Vec::new(), fixed: vec![(2, 0)] },
-        [_, _, _] => View::along(0),
-        _ => {
-            return Err(Error::BadMember {
-                path: npz.path().to_path_buf(),
-                member: member.to_string(),
-                found: format!("shape {:?}", info.shape),
-                expected: "(H, W), (H, W, 1) or (layers, H, W)".to_string(),
-                hint: "name another member with --role".to_string(),
-            });
-        }
-    };
-    Column::open(npz, member, member, &axis)
-}
-
 /// `probe` or `object`: a complex field a row.
 #[derive(Debug)]
 pub struct LayerTable {
@@ -255,8 +234,7 @@ pub struct LayerTable {
 
 impl LayerTable {
     fn try_new(scan: &Scan, role: Role, name: &'static str, number: &str) -> Result<Self> {
-        let member = scan.layout().require(scan.npz(), role)?;
-        let layers = layers(scan.npz(), member)?.renamed(name);
+        let layers = scan.member_column(role)?.ok_or_else(|| scan.layout().missing(scan.npz(), role))?.renamed(name);
         let mut fields = vec![Arc::new(Field::new(number, DataType::Int32, false))];
         if role == Role::Probe {
             fields.push(Arc::new(Field::new("power", DataType::Float64, false)));
@@ -294,7 +272,7 @@ impl Table for LayerTable {
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        provenance::of(self.scan.npz(), self.name)
+        provenance::of([self.scan.npz()], self.name)
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {

@@ -1,0 +1,130 @@
+//! What an array must look like to fill a role: its shape, then its type. Pure functions of a header.
+
+use super::order::MAX_COLUMNS;
+use crate::npz::{ArrayInfo, Scalar};
+
+/// A kind of array.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// Any array: the name says enough, and what does not fit is an error later.
+    Any,
+    /// One real number a scan point: (M,), (M, 1), (1, M).
+    Vector,
+    /// One whole number a scan point.
+    Indices,
+    /// Several real numbers a scan point: (M, 2), (2, M), (M, 3), (1, M, 2).
+    Columns,
+    /// Patterns: real numbers, 3 axes, or 4 for a raster.
+    Patterns,
+    /// Patterns of a raster: real numbers, 4 axes.
+    Raster,
+    /// One complex field a scan point: 3 axes.
+    Stack,
+    /// A complex field, or several: at least 2 axes.
+    Field,
+    /// One truth a pixel: (H, W).
+    Mask,
+    /// One real number.
+    Number,
+}
+
+impl Form {
+    /// Whether the array is of this form.
+    pub fn fits(self, info: &ArrayInfo) -> bool {
+        self.complaint(info).is_none()
+    }
+
+    /// What is found and what was expected, if the array is not of this form.
+    pub fn complaint(self, info: &ArrayInfo) -> Option<(String, &'static str)> {
+        if !self.shape_fits(&info.shape) {
+            return Some((shape_found(info), self.expected()));
+        }
+        (!self.scalar_fits(info.dtype.scalar)).then(|| (format!("dtype {}", info.dtype), self.values()))
+    }
+
+    fn shape_fits(self, shape: &[usize]) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Vector | Self::Indices => vector_axis(shape).is_some(),
+            Self::Columns => {
+                let axes = squeezed(shape, 2);
+                axes.len() == 2 && axes.iter().any(|len| (2..=MAX_COLUMNS).contains(len))
+            }
+            Self::Patterns => matches!(squeezed(shape, 3).len(), 3 | 4),
+            Self::Raster => squeezed(shape, 3).len() == 4,
+            Self::Stack => squeezed(shape, 3).len() == 3,
+            Self::Field => shape.len() >= 2,
+            Self::Mask => squeezed(shape, 2).len() == 2,
+            Self::Number => shape.iter().all(|len| *len == 1),
+        }
+    }
+
+    fn scalar_fits(self, scalar: Scalar) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Indices => scalar.is_integer(),
+            Self::Mask => scalar.is_integer() || scalar == Scalar::Bool,
+            Self::Stack | Self::Field => scalar.is_complex(),
+            _ => scalar.is_real(),
+        }
+    }
+
+    /// Its shape in words.
+    pub fn expected(self) -> &'static str {
+        match self {
+            Self::Any => "any array",
+            Self::Vector | Self::Indices => "(M,), one value a scan point, fewer than 2^31 of them",
+            Self::Columns => "(M, 2), (2, M) or (M, 3): x and y of each scan point",
+            Self::Patterns => "(M, N, N) patterns, or (R, S, H, W) of a raster",
+            Self::Raster => "(R, S, H, W) patterns of a raster",
+            Self::Stack => "(M, N, N), one patch a scan point",
+            Self::Field => "(H, W), (H, W, 1) or (..., H, W)",
+            Self::Mask => "(H, W), one value a pixel of the detector",
+            Self::Number => "a single number",
+        }
+    }
+
+    /// Its values in words.
+    fn values(self) -> &'static str {
+        match self {
+            Self::Any => "any values",
+            Self::Indices => "whole numbers",
+            Self::Patterns | Self::Raster => "real numbers: amplitudes or counts",
+            Self::Stack | Self::Field => "complex numbers",
+            Self::Mask => "booleans or whole numbers",
+            Self::Vector | Self::Columns | Self::Number => "real numbers",
+        }
+    }
+}
+
+/// The shape as messages show it.
+pub fn shape_found(info: &ArrayInfo) -> String {
+    format!("shape {:?}", info.shape)
+}
+
+/// How many axes of length 1 in front may go so that `keep` axes are left.
+pub fn leading_ones(shape: &[usize], keep: usize) -> usize {
+    let ones = shape.iter().take_while(|len| **len == 1).count();
+    ones.min(shape.len().saturating_sub(keep))
+}
+
+/// The shape without axes of length 1 in front, of which `keep` axes at least are left.
+pub fn squeezed(shape: &[usize], keep: usize) -> &[usize] {
+    &shape[leading_ones(shape, keep)..]
+}
+
+/// The axis along which a vector runs: the only one that is not 1, the first if all are.
+pub fn vector_axis(shape: &[usize]) -> Option<usize> {
+    let mut long = shape.iter().enumerate().filter(|(_, len)| **len != 1);
+    let axis = match (long.next(), long.next()) {
+        (None, _) => 0,
+        (Some((axis, _)), None) => axis,
+        (Some(_), Some(_)) => return None,
+    };
+    shape.get(axis).filter(|len| is_count(**len)).map(|_| axis)
+}
+
+/// Whether it may be a number of scan points.
+pub fn is_count(len: usize) -> bool {
+    i32::try_from(len).is_ok()
+}

@@ -1,0 +1,92 @@
+//! Patterns: the axis as long as the positions, or the two of a raster.
+
+use super::{Count, Placed};
+use crate::error::{Error, Result};
+use crate::npz::ArrayInfo;
+use crate::scan::layout::PatternAxis;
+use crate::scan::layout::archive::Archive;
+use crate::scan::layout::form::{Form, is_count, leading_ones, shape_found};
+
+/// Patterns in their place, as many as the positions if those are counted.
+///
+/// # Errors
+/// If there are not that many, if the shape leaves open which axis counts them, or if they are no real numbers.
+pub fn place(archive: &Archive, info: &ArrayInfo, count: Option<&Count>, said: Option<PatternAxis>) -> Result<Placed> {
+    let skip = leading_ones(&info.shape, 3);
+    let points = count.map(|count| count.points);
+    let rows = match info.shape.len() - skip {
+        3 => vec![pattern_axis(archive, info, skip, points, said)?],
+        4 => raster_axes(archive, info, skip, points, said)?,
+        _ => return Err(mismatch(archive, info, points, "name the patterns with --role diffraction=NAME")),
+    };
+    archive.check(info, Form::Patterns)?;
+    let placed = Placed::new(info, rows, (0..skip).map(|axis| (axis, 0)).collect());
+    if !is_count(placed.num_rows(&info.shape)) {
+        return Err(archive.wrong(info, shape_found(info), "fewer than 2^31 patterns"));
+    }
+    Ok(placed)
+}
+
+/// Scan rows and scan columns of patterns along two axes.
+pub fn raster(info: &ArrayInfo, placed: &Placed) -> Option<[usize; 2]> {
+    let [rows, cols] = placed.rows[..] else { return None };
+    Some([info.shape[rows], info.shape[cols]])
+}
+
+/// The axis along which patterns are counted: first or last of the three after `skip`.
+///
+/// # Errors
+/// If neither is as long as the positions, or if the shape leaves it open which one it is.
+fn pattern_axis(
+    archive: &Archive,
+    info: &ArrayInfo,
+    skip: usize,
+    points: Option<usize>,
+    said: Option<PatternAxis>,
+) -> Result<usize> {
+    let said = said.map(|axis| if axis == PatternAxis::First { skip } else { skip + 2 });
+    let Some(points) = points else { return Ok(said.unwrap_or(skip)) };
+    let lengths = &info.shape[skip..];
+    let first = (lengths[0] == points).then_some(skip);
+    let last = (lengths[2] == points).then_some(skip + 2);
+    let several = lengths.iter().filter(|len| **len == points).count() > 1;
+    match said {
+        Some(said) if [first, last].contains(&Some(said)) => Ok(said),
+        Some(_) => Err(mismatch(archive, info, Some(points), "the axis named by --pattern-axis has another length")),
+        // Two axes as long as the positions never leave a square image; which of them counts is anybody's guess.
+        None if several => Err(archive.bad(
+            &info.name,
+            shape_found(info),
+            format!("one axis of length {points}, the number of positions"),
+            "say which axis counts the patterns: --pattern-axis first or --pattern-axis last",
+        )),
+        None => first
+            .or(last)
+            .ok_or_else(|| mismatch(archive, info, Some(points), "positions and patterns must be of the same scan")),
+    }
+}
+
+/// The two axes of a raster, scan row and scan column.
+fn raster_axes(
+    archive: &Archive,
+    info: &ArrayInfo,
+    skip: usize,
+    points: Option<usize>,
+    said: Option<PatternAxis>,
+) -> Result<Vec<usize>> {
+    let start = if said == Some(PatternAxis::Last) { skip + 2 } else { skip };
+    let product = info.shape[start].checked_mul(info.shape[start + 1]);
+    if points.is_some() && product != points {
+        return Err(mismatch(archive, info, points, "positions and patterns must be of the same scan"));
+    }
+    Ok(vec![start, start + 1])
+}
+
+/// Patterns that are not as many as the positions.
+fn mismatch(archive: &Archive, info: &ArrayInfo, points: Option<usize>, hint: &str) -> Error {
+    let expected = match points {
+        Some(points) => format!("({points}, N, N): one pattern for each of the {points} positions"),
+        None => Form::Patterns.expected().to_string(),
+    };
+    archive.bad(&info.name, shape_found(info), expected, hint)
+}
