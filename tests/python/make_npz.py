@@ -11,6 +11,7 @@ import sys
 import unittest.mock
 import warnings
 import zipfile
+import zlib
 
 import numpy as np
 
@@ -332,6 +333,54 @@ def odd_names(path):
 
 def many_members(path):
     write_zip(path, [(f"{i:04}.npy", npy(np.int64(i))) for i in range(3000)])
+
+
+PATTERNS_BEYOND, SIDE_BEYOND = 20_000, 256
+ROWS_BEYOND = (0, 17_000, PATTERNS_BEYOND - 1)
+
+
+def beyond_4_gib(path):
+    """A stored scan whose patterns take 5.2 GB: three have a number in them, the rest is a hole that takes no room."""
+    shape = (PATTERNS_BEYOND, SIDE_BEYOND, SIDE_BEYOND)
+    pattern_bytes = SIDE_BEYOND**2 * 4
+    xs = np.arange(PATTERNS_BEYOND, dtype="<f8")
+    directory = b""
+    with open(path, "wb") as out:
+        for name in ("xcoords", "ycoords", "diff3d"):
+            start = npy_saying(header("<f4", shape), b"") if name == "diff3d" else npy(xs)
+            size = len(start) + (PATTERNS_BEYOND * pattern_bytes if name == "diff3d" else 0)
+            crc = zlib.crc32(start)
+            if name == "diff3d":
+                for row in range(PATTERNS_BEYOND):
+                    crc = zlib.crc32(pattern_beyond(row), crc)
+            offset, raw = out.tell(), f"{name}.npy".encode()
+            common = struct.pack("<HHHHHIIIHH", 45, 0, 0, 0, 33, crc, 0xFFFFFFFF, 0xFFFFFFFF, len(raw), 20)
+            out.write(b"PK\x03\x04" + common + raw + struct.pack("<HHQQ", 1, 16, size, size) + start)
+            data = out.tell()
+            if name == "diff3d":
+                for row in ROWS_BEYOND:
+                    out.seek(data + row * pattern_bytes)
+                    out.write(pattern_beyond(row))
+            out.truncate(data + size - len(start))
+            out.seek(0, 2)
+            common = common[:-2] + struct.pack("<HHHHII", 28, 0, 0, 0, 0, 0xFFFFFFFF)
+            directory += b"PK\x01\x02" + struct.pack("<H", 45) + common + raw
+            directory += struct.pack("<HHQQQ", 1, 24, size, size, offset)
+        start = out.tell()
+        out.write(directory)
+        end = out.tell()
+        out.write(struct.pack("<4sQHHIIQQQQ", b"PK\x06\x06", 44, 45, 45, 0, 0, 3, 3, end - start, start))
+        out.write(struct.pack("<4sIQI", b"PK\x06\x07", 0, end, 1))
+        out.write(struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 0xFFFF, 0xFFFF, 0xFFFFFFFF, 0xFFFFFFFF, 0))
+
+
+def pattern_beyond(row):
+    if row not in ROWS_BEYOND:
+        return ZEROS
+    return np.full((SIDE_BEYOND, SIDE_BEYOND), row + 0.5, "<f4").tobytes()
+
+
+ZEROS = bytes(SIDE_BEYOND**2 * 4)
 
 
 def containers(folder):
