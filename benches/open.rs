@@ -4,6 +4,7 @@
 #[path = "../tests/it/sparse.rs"]
 mod sparse;
 
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
 use ptychoarrow::table::Rows;
@@ -33,6 +34,33 @@ fn private_bytes() -> u64 {
     line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) * 1024
 }
 
+/// How long it takes to refuse a file whose directory lies: in the size, the place, the number of members.
+fn lying(path: &std::path::Path) -> std::io::Result<()> {
+    let good = std::fs::metadata(path)?.len();
+    // The ZIP64 end record, 98 bytes before the end, has count, size and offset from byte 32 on; the locator, 42 bytes
+    // before the end, has the record's place from byte 8 on.
+    let lies = [
+        ("the directory's offset", 98 - 48, vec![50_000_000_000]),
+        ("its size", 98 - 40, vec![90_000_000_000]),
+        ("its members", 98 - 24, vec![1 << 31, 1 << 31]),
+        ("the end record's offset", 42 - 8, vec![50_000_000_000]),
+    ];
+    for (what, from_end, values) in lies {
+        let mut file = std::fs::OpenOptions::new().read(true).write(true).open(path)?;
+        let at = SeekFrom::Start(good - from_end);
+        let mut before = vec![0; values.len() * 8];
+        file.seek(at)?;
+        file.read_exact(&mut before)?;
+        file.seek(at)?;
+        file.write_all(&values.iter().flat_map(|value: &u64| value.to_le_bytes()).collect::<Vec<_>>())?;
+        let time = median(|| assert!(Scan::open(path).is_err()));
+        println!("  100 GB that lies about {what}: refused in {time:.1?} (limit 10 ms)");
+        file.seek(at)?;
+        file.write_all(&before)?;
+    }
+    Ok(())
+}
+
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join(format!("ptychoarrow-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
@@ -58,6 +86,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             assert_eq!(ten().unwrap_or(0), 10);
         });
         println!("{label:>8} {open:>14.1?} {read:>20.1?} {:>13.2} MB", grown as f64 / 1e6);
+        if label == "100 GB" {
+            lying(&path)?;
+        }
         std::fs::remove_file(&path)?;
     }
     std::fs::remove_dir(&folder)?;
