@@ -57,6 +57,7 @@ use patches::PatchSource;
 use patterns::Conversion;
 pub use patterns::{Channels, Measure, PatternOptions};
 use plan::Plan;
+use sample::Numbers;
 pub use spec::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
 
 /// The metadata key of the spec, as JSON.
@@ -95,8 +96,12 @@ struct Inner {
     object: Once<ArrayRef>,
     schema: SchemaRef,
     columns: Vec<gather::GroupColumn>,
+    /// All seed points of the spec, drawn before any neighbour is looked for.
+    seeds: Once<Vec<u32>>,
     index: Once<GroupIndex>,
     norm_factor: Once<f32>,
+    /// The groups that these are some of.
+    whole: Option<Groups>,
 }
 
 impl Groups {
@@ -130,8 +135,10 @@ impl Groups {
             schema,
             columns,
             object: Once::default(),
+            seeds: Once::default(),
             index: Once::default(),
             norm_factor: Once::default(),
+            whole: None,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -182,9 +189,45 @@ impl Groups {
             return Err(plan::bad("groups", format!("{numbers:?}"), &expected, "groups count from 0"));
         }
         match spec.semantics {
-            Semantics::Native => sample::index(plan, scan, spec, numbers),
+            Semantics::Native => sample::index(plan, scan, spec, Numbers::Range(numbers)),
             Semantics::Ptychopinn => legacy::index(scan, spec, numbers),
         }
+    }
+
+    /// Whether each row is the group of one seed point, known once the seed points are drawn: not with group
+    /// oversampling, not where `max_distance` may skip some, not in PtychoPINN semantics.
+    fn is_one_a_seed_point(&self) -> bool {
+        let Inner { spec, plan, .. } = self.inner.as_ref();
+        let native = spec.semantics == Semantics::Native && spec.max_distance.is_none();
+        native && plan.num_groups <= plan.seeds.len() && self.inner.whole.is_none()
+    }
+
+    /// The seed point of each row.
+    fn seeds(&self) -> Result<&Vec<u32>> {
+        self.inner.seeds.get_or_try_init(|| Ok(sample::seed_points(&self.inner.plan, &self.inner.spec)))
+    }
+
+    /// These groups alone, ascending; of no other are neighbours looked for. The factor stays that of all of them.
+    fn some(&self, numbers: &[usize]) -> Result<Self> {
+        let Inner { scan, spec, plan, patterns, patches, schema, columns, .. } = self.inner.as_ref();
+        let index = Once::default();
+        let some = sample::index(plan, scan, spec, Numbers::List(numbers))?;
+        index.get_or_try_init(|| Ok(some))?;
+        let inner = Inner {
+            scan: scan.clone(),
+            spec: spec.clone(),
+            plan: plan.clone(),
+            patterns: *patterns,
+            patches: patches.clone(),
+            object: Once::default(),
+            schema: Arc::clone(schema),
+            columns: columns.clone(),
+            seeds: Once::default(),
+            index,
+            norm_factor: Once::default(),
+            whole: Some(self.clone()),
+        };
+        Ok(Self { inner: Arc::new(inner) })
     }
 
     /// The factor that `diffraction_normalized` is multiplied by.
@@ -195,7 +238,10 @@ impl Groups {
     /// # Errors
     /// If the scan has no patterns.
     pub fn norm_factor(&self) -> Result<f32> {
-        self.inner.norm_factor.get_or_try_init(|| gather::norm_factor(self)).copied()
+        match &self.inner.whole {
+            Some(whole) => whole.norm_factor(),
+            None => self.inner.norm_factor.get_or_try_init(|| gather::norm_factor(self)).copied(),
+        }
     }
 
     /// What the user should know about these groups, as sentences.
@@ -293,6 +339,18 @@ impl Table for Groups {
 
     fn ordering(&self) -> &[&str] {
         &["group_id"]
+    }
+
+    fn is_early(&self, column: usize) -> bool {
+        self.is_one_a_seed_point() && self.inner.columns[column].is_of_the_seed_point()
+    }
+
+    fn restricted(&self, rows: &[usize]) -> Result<Option<Arc<dyn Table>>> {
+        // What is worked out already need not be worked out again.
+        if !self.is_one_a_seed_point() || self.inner.index.get().is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(self.some(rows)?)))
     }
 
     fn check_unchanged(&self) -> Result<()> {

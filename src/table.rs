@@ -49,6 +49,19 @@ pub trait Table: fmt::Debug + Send + Sync {
         &[]
     }
 
+    /// Whether a column is known before the rows themselves are worked out: filters on such columns come first.
+    fn is_early(&self, _column: usize) -> bool {
+        false
+    }
+
+    /// A table of these rows alone, ascending, in which no other is ever worked out; `None` if that would spare nothing.
+    ///
+    /// # Errors
+    /// If the rows cannot be worked out.
+    fn restricted(&self, _rows: &[usize]) -> Result<Option<Arc<dyn Table>>> {
+        Ok(None)
+    }
+
     /// Checks that the file behind it is still the one that was opened.
     ///
     /// # Errors

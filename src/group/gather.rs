@@ -39,6 +39,11 @@ pub enum GroupColumn {
 }
 
 impl GroupColumn {
+    /// Whether it is known once the seed points are drawn.
+    pub fn is_of_the_seed_point(self) -> bool {
+        matches!(self, Self::GroupId | Self::SeedPoint | Self::SeedX | Self::SeedY)
+    }
+
     /// Whether computing it takes a pass over all patterns.
     pub fn reads_every_pattern(self) -> bool {
         matches!(self, Self::NormFactor | Self::DiffractionNormalized)
@@ -117,8 +122,20 @@ fn keyed(field: Field, key: &str) -> Field {
 
 /// One column for these groups.
 pub fn column(groups: &Groups, column: GroupColumn, rows: &RowSet<'_>) -> Result<ArrayRef> {
-    let index = groups.index()?;
     let positions = groups.scan().positions()?;
+    if column.is_of_the_seed_point() && groups.is_one_a_seed_point() {
+        let seeds = groups.seeds()?;
+        let real = |values: &[f64]| Float64Array::from_iter_values(rows.iter().map(|row| values[seeds[row] as usize]));
+        return Ok(match column {
+            GroupColumn::SeedX => Arc::new(real(&positions.x)),
+            GroupColumn::SeedY => Arc::new(real(&positions.y)),
+            GroupColumn::SeedPoint => {
+                Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| i64::from(seeds[row]))))
+            }
+            _ => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row as i64))),
+        });
+    }
+    let index = groups.index()?;
     let whole =
         |value: &dyn Fn(usize) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(rows.iter().map(value))) };
     let real =

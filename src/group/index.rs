@@ -56,6 +56,12 @@ impl GroupIndex {
         Self { group_size, num_skipped: 0, group_ids: GroupIds::From(first as u64), seed_points, members }
     }
 
+    /// An index of these groups.
+    pub(super) fn listed(group_size: usize, numbers: &[usize], seed_points: Vec<u32>, members: Vec<u32>) -> Self {
+        let group_ids = GroupIds::List(numbers.iter().map(|number| *number as u64).collect());
+        Self { group_size, num_skipped: 0, group_ids, seed_points, members }
+    }
+
     /// Rows `range` alone.
     pub(super) fn slice(&self, range: Range<usize>) -> Self {
         let members = self.members[range.start * self.group_size..range.end * self.group_size].to_vec();

@@ -17,21 +17,58 @@ use crate::scan::{Positions, Scan};
 ///
 /// # Errors
 /// As [`super::Groups::index_of`].
-pub fn index(plan: &Plan, scan: &Scan, spec: &GroupSpec, numbers: Range<usize>) -> Result<GroupIndex> {
+pub fn index(plan: &Plan, scan: &Scan, spec: &GroupSpec, numbers: Numbers<'_>) -> Result<GroupIndex> {
     let positions = scan.positions()?;
     let candidates = plan.candidates.to_vec();
     check_finite(scan, positions, &candidates)?;
     let seeds = seed_points(plan, spec);
     if plan.group_size == 1 {
-        let (first, seeds) = (numbers.start, seeds[numbers].to_vec());
-        return Ok(GroupIndex::consecutive(1, first, seeds.clone(), seeds));
+        let seeds: Vec<u32> = (0..numbers.len()).map(|at| seeds[numbers.at(at)]).collect();
+        return Ok(numbers.index(1, seeds.clone(), seeds));
     }
     let neighbors = Neighbors::new(&positions.x, &positions.y, &candidates);
     Draw { plan, spec, neighbors, seeds: &seeds, numbers }.index()
 }
 
+/// Which groups to draw.
+#[derive(Debug, Clone)]
+pub enum Numbers<'a> {
+    /// Neighbouring ones.
+    Range(Range<usize>),
+    /// These, ascending; only where each seed point has one group.
+    List(&'a [usize]),
+}
+
+impl Numbers<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Range(range) => range.len(),
+            Self::List(list) => list.len(),
+        }
+    }
+
+    fn at(&self, place: usize) -> usize {
+        match self {
+            Self::Range(range) => range.start + place,
+            Self::List(list) => list[place],
+        }
+    }
+
+    /// The number behind the last one.
+    fn end(&self) -> usize {
+        self.len().checked_sub(1).map_or(0, |last| self.at(last) + 1)
+    }
+
+    fn index(&self, size: usize, seed_points: Vec<u32>, members: Vec<u32>) -> GroupIndex {
+        match self {
+            Self::Range(range) => GroupIndex::consecutive(size, range.start, seed_points, members),
+            Self::List(list) => GroupIndex::listed(size, list, seed_points, members),
+        }
+    }
+}
+
 /// The seed points, ascending.
-fn seed_points(plan: &Plan, spec: &GroupSpec) -> Vec<u32> {
+pub fn seed_points(plan: &Plan, spec: &GroupSpec) -> Vec<u32> {
     let (total, wanted) = (plan.seeds.len(), plan.num_groups.min(plan.seeds.len()));
     match spec.sampling {
         _ if wanted == total => plan.seeds.to_vec(),
@@ -59,7 +96,7 @@ struct Draw<'a> {
     /// All S seed points.
     seeds: &'a [u32],
     /// The groups to draw.
-    numbers: Range<usize>,
+    numbers: Numbers<'a>,
 }
 
 /// The groups of some seed points, in the order they were drawn: place in the index, C members.
@@ -93,14 +130,14 @@ impl Draw<'_> {
                 members[row * size..(row + 1) * size].copy_from_slice(group);
             }
         }
-        let seed_points = self.numbers.clone().map(|number| self.seeds[number % self.seeds.len()]).collect();
-        Ok(GroupIndex::consecutive(size, self.numbers.start, seed_points, members).without_skipped())
+        let seed_points = (0..count).map(|at| self.seeds[self.numbers.at(at) % self.seeds.len()]).collect();
+        Ok(self.numbers.index(size, seed_points, members).without_skipped())
     }
 
     /// Places in `seeds` of the seed points whose groups are to be drawn, each once.
     fn places(&self) -> impl Iterator<Item = usize> {
         let total = self.seeds.len();
-        self.numbers.clone().take(total).map(move |number| number % total)
+        (0..self.numbers.len().min(total)).map(move |at| self.numbers.at(at) % total)
     }
 
     /// The groups of these of the active seed points.
@@ -110,9 +147,7 @@ impl Draw<'_> {
         let mut failed = None;
         self.neighbors.nearest_of_each(active, order, self.plan.neighbors, |at, found| {
             self.fill_pool(active[at], found, &mut scratch.pool);
-            // The first of the seed point's groups that is asked for.
-            let first = self.numbers.start + at;
-            if let Err(error) = self.draw(first, active[at], &mut scratch, &mut drawn) {
+            if let Err(error) = self.draw(at, active[at], &mut scratch, &mut drawn) {
                 failed.get_or_insert(error);
             }
         });
@@ -132,22 +167,25 @@ impl Draw<'_> {
         pool.extend(found.iter().filter(|near| near.distance2 <= max2).map(|near| near.scan_point));
     }
 
-    /// Draws the groups of a seed point, from number `first` on.
-    fn draw(&self, first: usize, seed_point: u32, scratch: &mut Scratch, drawn: &mut Drawn) -> Result<()> {
-        let total = self.seeds.len();
+    /// Draws the groups of a seed point, the first of which is at this place of the numbers.
+    fn draw(&self, place: usize, seed_point: u32, scratch: &mut Scratch, drawn: &mut Drawn) -> Result<()> {
+        let (total, first) = (self.seeds.len(), self.numbers.at(place));
         let fixed = usize::from(self.spec.include_seed == IncludeSeed::First);
         let count = self.plan.group_size - fixed;
         if scratch.pool.len() < count {
             return Ok(());
         }
-        let rounds = first / total..(self.numbers.end - 1 - first) / total + first / total + 1;
+        let rounds = match self.numbers {
+            Numbers::Range(_) => first / total..(self.numbers.end() - 1 - first) / total + first / total + 1,
+            Numbers::List(_) => 0..1,
+        };
         self.check_rounds(rounds.end, count, seed_point, scratch.pool.len())?;
         let mut stream = Stream::of_group(self.spec.seed, self.spec.epoch, (first % total) as u64);
         scratch.seen.clear();
         for round in 0..rounds.end {
             scratch.draw_distinct(&mut stream, count, rounds.end > 1);
             if rounds.contains(&round) {
-                drawn.rows.push(first + (round - rounds.start) * total - self.numbers.start);
+                drawn.rows.push(place + (round - rounds.start) * total);
                 drawn.members.extend((fixed == 1).then_some(seed_point));
                 drawn.members.extend(&scratch.shuffled[..count]);
             }

@@ -1,9 +1,9 @@
 //! Which member plays which role.
 //!
-//! A file is taken for the known layout most of whose members it has ([`known`]); roles that the layout leaves empty, or
+//! A file is taken for the known layout most of whose members it has (`layout/known.rs`); roles that the layout leaves empty, or
 //! all of them if no layout fits, go to members by their names alone, exact spelling first, then any case; `--role
-//! x=NAME` overrides ([`assign`]). The axes of each member are then told apart by their lengths ([`place`]). Nothing is
-//! guessed silently: the choice is reported with its reason and the runner-up ([`report`]), and what stays ambiguous is
+//! x=NAME` overrides (`assign.rs`). The axes of each member are then told apart by their lengths (`place.rs`). Nothing is
+//! guessed silently: the choice is reported with its reason and the runner-up (`report.rs`), and what stays ambiguous is
 //! an error that names the option which settles it.
 
 mod archive;

@@ -307,6 +307,8 @@ struct FilteredReader {
     schema: SchemaRef,
     projection: Vec<usize>,
     filters: Vec<Filter>,
+    /// The partition that is to be read, and of how many; until the first row is asked for.
+    share: Option<(usize, usize)>,
     /// Rows not yet looked at.
     candidates: Range<usize>,
     /// Rows that passed and are not yet read, from `next_passed` on.
@@ -315,13 +317,16 @@ struct FilteredReader {
     batch_rows: usize,
     baseline: BaselineMetrics,
     bytes_gathered: Count,
+    /// Rows that were worked out: of groups, those whose neighbours were looked for.
+    rows_formed: Count,
 }
 
 impl FilteredReader {
     fn try_new(exec: &NpzScanExec, table: Arc<dyn Table>, partition: usize, batch_size: usize) -> Result<Self> {
         let filter = |expr| Filter::try_new(expr, &exec.table_schema);
         Ok(Self {
-            candidates: share(table.num_rows()?, partition, exec.num_partitions()),
+            share: Some((partition, exec.num_partitions())),
+            candidates: 0..0,
             table,
             schema: Arc::clone(&exec.schema),
             projection: exec.projection.clone(),
@@ -331,11 +336,45 @@ impl FilteredReader {
             batch_rows: batch_rows(&exec.schema, DEFAULT_BATCH_BYTES).min(batch_size.max(1)),
             baseline: BaselineMetrics::new(&exec.metrics, partition),
             bytes_gathered: MetricBuilder::new(&exec.metrics).counter("bytes_gathered", partition),
+            rows_formed: MetricBuilder::new(&exec.metrics).counter("rows_formed", partition),
         })
+    }
+
+    /// Finds out which rows there are. Filters that need nothing but what is known beforehand (the seed points of
+    /// groups) come first, and no row that they drop is worked out.
+    fn begin(&mut self, (partition, partitions): (usize, usize)) -> Result<()> {
+        let is_early = |filter: &Filter| {
+            !filter.columns.is_empty() && filter.columns.iter().all(|column| self.table.is_early(*column))
+        };
+        let (early, late): (Vec<Filter>, Vec<Filter>) =
+            std::mem::take(&mut self.filters).into_iter().partition(is_early);
+        self.filters = late;
+        self.candidates = share(self.table.num_rows()?, partition, partitions);
+        if early.is_empty() {
+            self.rows_formed.add(self.candidates.len());
+            return Ok(());
+        }
+        let mut rows: Vec<usize> = self.candidates.clone().collect();
+        early.iter().try_for_each(|filter| filter.retain(self.table.as_ref(), &mut rows))?;
+        match self.table.restricted(&rows)? {
+            Some(table) => {
+                self.rows_formed.add(rows.len());
+                self.candidates = 0..rows.len();
+                self.table = table;
+            }
+            None => {
+                self.rows_formed.add(self.candidates.len());
+                self.filters.extend(early);
+            }
+        }
+        Ok(())
     }
 
     /// The rows of the next batch; empty at the end.
     fn next_rows(&mut self) -> Result<Vec<usize>> {
+        if let Some(share) = self.share.take() {
+            self.begin(share)?;
+        }
         loop {
             while self.passed.len() < self.batch_rows.min(self.left) && !self.candidates.is_empty() {
                 let end = (self.candidates.start + CANDIDATES).min(self.candidates.end);
@@ -380,6 +419,7 @@ impl Iterator for FilteredReader {
         let item = self.next_batch().transpose();
         if !matches!(item, Some(Ok(_))) {
             // The end, or an error: nothing comes after it.
+            self.share = None;
             self.candidates = 0..0;
             self.passed.clear();
             self.baseline.done();

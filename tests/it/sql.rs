@@ -268,3 +268,43 @@ fn any_array_of_any_file_is_a_table() {
     let told: Vec<String> = queries.iter().map(|sql| format!("{sql}\n{}", answer(sql))).collect();
     insta::assert_snapshot!(told.join("\n\n"));
 }
+
+#[test]
+fn filters_on_seed_points_come_before_neighbours_and_those_on_members_after() {
+    let spec = GroupSpec { neighbors: Some(6), n_groups: Some(300), seed: 5, ..Default::default() };
+    let session = session_of(Path::new(SIEMENS), spec);
+    let columns = "group_id, seed_point, nn_indices, span, norm_factor";
+    let all = rows(&session, &format!("SELECT {columns} FROM groups ORDER BY group_id"));
+    let (xs, spans) = (rows(&session, "SELECT seed_x FROM groups ORDER BY group_id"), float64(&all, "span"));
+    let near: Vec<usize> = (0..300).filter(|row| float64(&xs, "seed_x")[*row] < 100.0).collect();
+    let limit = spans.iter().sum::<f64>() / 300.0;
+    let narrow: Vec<usize> = near.iter().copied().filter(|row| spans[*row] < limit).collect();
+    assert!(near.len() > 20 && near.len() < 280 && narrow.len() < near.len() && !narrow.is_empty());
+    let pick = |picks: &[usize]| {
+        let picks = arrow::array::UInt64Array::from_iter_values(picks.iter().map(|row| *row as u64));
+        arrow::compute::take_record_batch(&all, &picks).unwrap()
+    };
+    let filtered = |filter: &str| format!("SELECT {columns} FROM groups WHERE {filter} ORDER BY group_id");
+    assert_eq!(rows(&session, &filtered("seed_x < 100")), pick(&near));
+    assert_eq!(rows(&session, &filtered(&format!("seed_x < 100 AND span < {limit}"))), pick(&narrow));
+    assert_eq!(rows(&session, &filtered("seed_point = -1")).num_rows(), 0);
+    // Only those groups were formed; a fresh session, for what is worked out is not worked out again.
+    let fresh = |sql: &str| {
+        let spec = GroupSpec { neighbors: Some(6), n_groups: Some(300), seed: 5, ..Default::default() };
+        counted(&explain(&session_of(Path::new(SIEMENS), spec), sql), "rows_formed")
+    };
+    assert_eq!(fresh("SELECT span FROM groups WHERE seed_x < 100"), near.len());
+    assert_eq!(fresh("SELECT span FROM groups WHERE seed_x < 100 AND span < 25"), near.len());
+    assert_eq!(fresh("SELECT seed_x FROM groups WHERE span < 25"), 300);
+    let joined = "SELECT g.span FROM groups g JOIN (SELECT scan_point FROM scan WHERE x < 100) s \
+                  ON g.seed_point = s.scan_point";
+    assert!(fresh(joined) <= near.len(), "a join's filter comes before the neighbours too");
+}
+
+/// The number behind a metric's name.
+fn counted(plan: &str, metric: &str) -> usize {
+    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    plan.match_indices(&format!("{metric}="))
+        .map(|(at, name)| digits(&plan[at + name.len()..]).parse().unwrap_or(0))
+        .sum()
+}

@@ -1,6 +1,5 @@
 //! The members of a file, looked up by name and form; what is wrong with them, as errors.
 
-use std::collections::HashSet;
 use std::path::Path;
 
 use super::form::Form;
@@ -16,8 +15,8 @@ const CORRECT: &str = "correct the file, or name another member with --role";
 pub struct Archive<'a> {
     /// For messages.
     path: &'a Path,
-    /// In the order of the directory, the first of each name: it is the one that is read.
-    members: Vec<&'a Member>,
+    /// In the order of the directory.
+    members: &'a [Member],
 }
 
 /// How a member's name was compared.
@@ -55,13 +54,12 @@ pub struct Found<'a> {
 impl<'a> Archive<'a> {
     /// The members of a file, which is named in errors.
     pub fn new(path: &'a Path, members: &'a [Member]) -> Self {
-        let mut seen = HashSet::new();
-        Self { path, members: members.iter().filter(|member| seen.insert(&member.name)).collect() }
+        Self { path, members }
     }
 
     /// The members, arrays or not.
-    pub fn members(&self) -> &[&'a Member] {
-        &self.members
+    pub fn members(&self) -> &'a [Member] {
+        self.members
     }
 
     /// The members that are arrays.

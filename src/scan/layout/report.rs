@@ -129,7 +129,6 @@ impl Findings<'_> {
 
     /// Members that have the name of an empty role, but cannot fill it.
     fn namesakes(&self, role: Role) -> Vec<String> {
-        let told = |name: &str| self.scene.notes.iter().any(|note| note.starts_with(&format!("`{name}` ")));
         if self.place(role).is_some() {
             return Vec::new();
         }
@@ -139,11 +138,11 @@ impl Findings<'_> {
             let member = self.archive.members().iter().find(|member| member.name == *name)?;
             Some((member, form))
         });
-        let complaint = |(member, form): (&&Member, Form)| {
+        let complaint = |(member, form): (&Member, Form)| {
             let (name, role) = (&member.name, if form == Form::Columns { "x and y" } else { role.name() });
             match &member.array {
                 Err(problem) => Some(format!("`{name}` does not serve as {role}: {problem}")),
-                Ok(_) if name.len() == 1 || told(name) || self.roster.has(name) => None,
+                Ok(_) if name.len() == 1 || self.roster.has(name) => None,
                 Ok(info) => form.complaint(info).map(|(found, expected)| {
                     format!("`{name}` does not serve as {role}: {found}, expected {expected}")
                 }),

@@ -216,6 +216,13 @@ fn half_of_the_positions_by_option() {
 }
 
 #[test]
+fn positions_and_patterns_may_have_another_role_too() {
+    let members = [array("posx", "<f8", &[3]), array("posy", "<f8", &[3]), array("dp", "<f4", &[3, 8, 8])];
+    let layout = detect_with(&members, &roles([(Role::XStart, "posx"), (Role::YStart, "posy")])).unwrap();
+    assert_eq!((layout.member(Role::X), layout.member(Role::XStart)), (Some("posx"), Some("posx")));
+}
+
+#[test]
 fn the_unit_that_is_said_counts() {
     let metres = LayoutOptions { unit: Some(Unit::Metres), ..Default::default() };
     assert_eq!(detect_with(&coords(3), &metres).unwrap().unit, Unit::Metres);
