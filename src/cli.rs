@@ -1,6 +1,7 @@
 //! The command line: what was typed, then what it means, then one call of the library.
 
 mod align;
+mod check;
 mod export;
 mod group;
 mod input;
@@ -33,6 +34,8 @@ struct Cli {
 enum Command {
     /// Show what a file holds: arrays, layout, positions.
     Inspect(inspect::InspectArgs),
+    /// Read all of a file and say what is wrong with it.
+    Check(check::CheckArgs),
     /// Form groups of neighbouring patterns and write them to a file.
     Group(group::GroupArgs),
     /// Print the factor that patterns are normalised by.
@@ -78,29 +81,36 @@ pub fn main() -> ExitCode {
         }
     };
     match run(cli) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // Whoever read our output has had enough: nothing went wrong.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", error.report());
-            ExitCode::from(if error.is_usage() { 2 } else { 1 })
+            ExitCode::from(exit_code(&error))
         }
     }
 }
 
-fn run(cli: Cli) -> Result<()> {
+/// 2 if the call is at fault, 1 if the data or the system is.
+fn exit_code(error: &Error) -> u8 {
+    if error.is_usage() { 2 } else { 1 }
+}
+
+fn run(cli: Cli) -> Result<ExitCode> {
     if let Some(threads) = cli.run.threads {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         pool.map_err(|e| Error::external("cannot start threads", e))?;
     }
-    match cli.command {
+    let done = match cli.command {
+        Command::Check(args) => return check::run(&args),
         Command::Inspect(args) => inspect::run(&args),
         Command::Group(args) => group::run(&args, &cli.run),
         Command::Norm(args) => norm::run(&args, &cli.run),
         Command::Sql(args) => sql::run(&args, &cli.run),
         Command::Export(args) => export::run(&args, &cli.run),
         Command::Align(args) => align::run(&args, &cli.run),
-    }
+    };
+    done.map(|()| ExitCode::SUCCESS)
 }
 
 fn is_broken_pipe(error: &Error) -> bool {

@@ -27,11 +27,13 @@
 //! | [`table`] | the one contract: schema, rows, `read(&ReadOptions)` |
 //! | [`scan`] | a scan: roles of members, the table `scan` and those beside it |
 //! | [`group`] | groups of neighbouring positions |
+//! | [`check`] | what is wrong, or odd, with a file |
 //! | `export` | writers of any `RecordBatchReader` (feature `export`) |
 //! | `sql` | DataFusion over all of it (feature `sql`) |
 //! | `cli` | the command (feature `cli`) |
 
 pub mod array;
+pub mod check;
 #[cfg(feature = "cli")]
 pub mod cli;
 pub mod error;

@@ -4,6 +4,9 @@
 //! `probe`, `object`, `arrays`. [`query`] runs one statement with batches sized by bytes.
 
 pub mod exec;
+mod external;
+mod groups;
+mod points;
 mod relation;
 mod session;
 pub mod table;
@@ -16,13 +19,13 @@ use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SQLOptions, SessionContext};
-use datafusion::logical_expr::LogicalPlan;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan};
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::SessionConfig;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::group::{GroupSpec, Groups};
+use crate::group::{GroupSpec, NearestTable};
 use crate::npz::{Identity, NpzFile};
 use crate::scan::{self, Scan, ScanOptions};
 use crate::table::{DEFAULT_BATCH_BYTES, Table, row_bytes};
@@ -34,9 +37,11 @@ pub enum Relation {
     /// One row a position.
     Scan,
     /// One row a group.
-    Groups(Arc<GroupSpec>),
+    Groups(Arc<GroupQuery>),
     /// One row a member.
-    GroupMembers(Arc<GroupSpec>),
+    GroupMembers(Arc<GroupQuery>),
+    /// One row a neighbour, so many a scan point.
+    Neighbors(usize),
     /// One row a file.
     Scans,
     /// One row a mode.
@@ -56,6 +61,7 @@ impl Relation {
             Self::Scan => "scan",
             Self::Groups(_) => "groups",
             Self::GroupMembers(_) => "group_members",
+            Self::Neighbors(_) => "neighbors",
             Self::Scans => "scans",
             Self::Probe => "probe",
             Self::Object => "object",
@@ -66,8 +72,8 @@ impl Relation {
 
     /// Every table of a file, groups by this spec.
     pub fn all(spec: &GroupSpec) -> Vec<Self> {
-        let spec = Arc::new(spec.clone());
-        let groups = [Self::Groups(Arc::clone(&spec)), Self::GroupMembers(spec)];
+        let query = Arc::new(GroupQuery::from(spec.clone()));
+        let groups = [Self::Groups(Arc::clone(&query)), Self::GroupMembers(query)];
         [Self::Scan].into_iter().chain(groups).chain([Self::Scans, Self::Probe, Self::Object, Self::Arrays]).collect()
     }
 }
@@ -102,11 +108,11 @@ impl Source {
 
 fn open_relation(npz: &Arc<NpzFile>, options: &ScanOptions, relation: &Relation) -> Result<Arc<dyn Table>> {
     let scan = || Scan::try_new(Arc::clone(npz), options);
-    let groups = |spec: &Arc<GroupSpec>| Groups::try_new(&scan()?, spec.as_ref().clone());
     Ok(match relation {
         Relation::Scan => Arc::new(scan()?),
-        Relation::Groups(spec) => Arc::new(groups(spec)?),
-        Relation::GroupMembers(spec) => Arc::new(groups(spec)?.members()),
+        Relation::Groups(query) => query.open(&scan()?, false)?,
+        Relation::GroupMembers(query) => query.open(&scan()?, true)?,
+        Relation::Neighbors(k) => Arc::new(NearestTable::try_new(&scan()?, *k)?),
         Relation::Scans => Arc::new(scan()?.scans()?),
         Relation::Probe => Arc::new(scan()?.probe()?),
         Relation::Object => Arc::new(scan()?.object()?),
@@ -145,6 +151,7 @@ pub fn register(ctx: &SessionContext, schema: &str, path: &Path, options: &Regis
     catalog.register_schema(schema, tables).map(drop).map_err(failed)
 }
 
+pub use groups::GroupQuery;
 pub use session::{QueryReader, Session};
 
 /// A context for queries over scans: statistics and dynamic filters on, `threads` partitions (all cores by default), and
@@ -158,10 +165,34 @@ pub fn context(threads: Option<usize>, options: &ScanOptions) -> Result<SessionC
         config = config.with_target_partitions(threads);
     }
     let context = SessionContext::new_with_config(config);
+    register_all(&context, options)?;
+    Ok(context)
+}
+
+/// Teaches any DataFusion session what this crate knows of SQL: the table functions `scan`, `groups`, `group_members`,
+/// `neighbors`, `scans`, `probe`, `object`, `arrays` and `array`, and the format of `CREATE EXTERNAL TABLE s STORED AS NPZ
+/// LOCATION 'scan.npz'`. Files are opened as `options` say.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// let ctx = datafusion::prelude::SessionContext::new();
+/// ptychoarrow::sql::register_all(&ctx, &Default::default())?;
+/// let sql = "SELECT nn_indices FROM groups('tests/data/siemens_star.npz', neighbors => 6, n_groups => 10)";
+/// let rows: usize = ctx.sql(sql).await.unwrap().collect().await.unwrap().iter().map(|batch| batch.num_rows()).sum();
+/// assert_eq!(rows, 10);
+/// # Ok::<_, ptychoarrow::Error>(())
+/// # }).unwrap();
+/// ```
+///
+/// # Errors
+/// If the session takes no planner of relations.
+pub fn register_all(context: &SessionContext, options: &ScanOptions) -> Result<()> {
     let functions = relation::TableFunctions { options: options.clone() };
     let registered = context.register_relation_planner(Arc::new(functions));
     registered.map_err(|e| Error::external("cannot register table functions", e))?;
-    Ok(context)
+    let factory = Arc::new(external::NpzFactory { options: options.clone() });
+    context.state_ref().write().table_factories_mut().insert(external::FORMAT.to_string(), factory);
+    Ok(())
 }
 
 /// Rows of a batch that DataFusion takes by default.
@@ -171,10 +202,16 @@ const BATCH_ROWS: usize = 8192;
 /// 8 MiB too, that number is chosen from the widest row the statement reads.
 ///
 /// # Errors
-/// If the statement cannot be parsed, planned or started, or if it would change anything: only queries are run.
+/// If the statement cannot be parsed, planned or started, or if it would write anything: queries are run, and names can be
+/// given and taken (`CREATE EXTERNAL TABLE`, `CREATE VIEW`, `DROP`).
 pub async fn query(ctx: &SessionContext, sql: &str) -> DfResult<SendableRecordBatchStream> {
     let state = ctx.state();
     let plan = state.create_logical_plan(sql).await?;
+    if let LogicalPlan::Ddl(ddl) = &plan
+        && changes_names_only(ddl)
+    {
+        return ctx.execute_logical_plan(plan).await?.execute_stream().await;
+    }
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).verify_plan(&plan)?;
     let plan = state.optimize(&plan)?;
     let rows = (DEFAULT_BATCH_BYTES / widest_row(&plan)?.max(1)).clamp(1, BATCH_ROWS);
@@ -183,6 +220,12 @@ pub async fn query(ctx: &SessionContext, sql: &str) -> DfResult<SendableRecordBa
     let state = SessionStateBuilder::new_from_existing(state).with_config(config).build();
     let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
     execute_stream(physical, state.task_ctx())
+}
+
+/// Whether a statement changes nothing but what names stand for in this session.
+fn changes_names_only(ddl: &DdlStatement) -> bool {
+    use DdlStatement::{CreateExternalTable, CreateView, DropTable, DropView};
+    matches!(ddl, CreateExternalTable(_) | CreateView(_) | DropTable(_) | DropView(_))
 }
 
 /// Bytes of the widest row that any node of a plan yields.

@@ -179,6 +179,9 @@ const TILE: usize = 16;
 /// stay together.
 fn transposed(column: &Column, rows: &RowSet<'_>, bytes: &[u8]) -> MutableBuffer {
     let mut out = MutableBuffer::from_len_zeroed(rows.len() * column.row_bytes());
+    if out.is_empty() {
+        return out;
+    }
     match column.scalar.num_bytes() {
         1 => transpose::<1>(column, rows, bytes, out.as_slice_mut()),
         2 => transpose::<2>(column, rows, bytes, out.as_slice_mut()),

@@ -139,7 +139,7 @@ pub struct SpecArgs {
     /// Which scan points may be members: a predicate over the columns of `scan`, such as "y < 200".
     #[arg(long, value_name = "SQL")]
     among: Option<String>,
-    /// Which of them may be seed points: a predicate likewise.
+    /// Which of them may be seed points: a predicate likewise; what --among leaves out is left out here too.
     #[arg(long, value_name = "SQL")]
     seeds_from: Option<String>,
     /// Take the first seed points instead of random ones.
@@ -193,14 +193,18 @@ impl SpecArgs {
             session.register("public", file, &register_options(input, GroupSpec::default()))?;
             session.scan_points(predicate).map(Some)
         };
+        let (among, mut seeds_from) = (points(&self.among)?, points(&self.seeds_from)?);
+        if let (Some(among), Some(seeds)) = (&among, &mut seeds_from) {
+            seeds.retain(|point| among.binary_search(point).is_ok());
+        }
         Ok(GroupSpec {
             gridsize: self.gridsize,
             neighbors: self.neighbors,
             n_groups: self.n_groups,
             seed: self.seed,
             epoch: self.epoch,
-            among: points(&self.among)?,
-            seeds_from: points(&self.seeds_from)?,
+            among,
+            seeds_from,
             sampling: if self.sequential { Sampling::Sequential } else { Sampling::Random },
             include_seed: match self.include_seed {
                 IncludeSeedArg::Never => IncludeSeed::Never,

@@ -129,6 +129,16 @@ fn progress_bar(rows: Option<u64>) -> ProgressBar {
     }
 }
 
+/// Shows how many bytes of a file were read, on a terminal; its length is set when that is known.
+pub fn reading(file: &Path) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let template = "{prefix}: {bar:40} {bytes} of {total_bytes}, {eta} left {msg}";
+    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0).with_style(style).with_prefix(file.display().to_string())
+}
+
 /// Shows how far a large deflated member is, on a terminal.
 pub fn inflating() -> Progress {
     /// Less is done before anybody could read it.

@@ -312,6 +312,8 @@ mod tests {
     }
 
     proptest::proptest! {
+        // An interpreter that looks for undefined behaviour is a thousand times slower.
+        #![proptest_config(proptest::test_runner::Config::with_cases(if cfg!(miri) { 8 } else { 1024 }))]
         #[test]
         fn never_panics(bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..300)) {
             let _ = find_end(&bytes, 7);

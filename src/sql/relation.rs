@@ -1,4 +1,4 @@
-//! Table functions: `FROM arrays('scan.npz')`, `FROM array('scan.npz', name => 'xcoords')`.
+//! Table functions: `FROM groups('scan.npz', gridsize => 2, neighbors => 6)`, `FROM array('scan.npz', 'xcoords')`.
 //!
 //! DataFusion itself drops or refuses the names of named arguments; a [`RelationPlanner`] sees the call first. Values are
 //! constants: any expression without columns, folded. A call is planned under the function's name, so that its columns
@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue, TableReference, plan_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result};
@@ -18,22 +19,73 @@ use datafusion::sql::sqlparser::ast::{
     BinaryOperator, Expr as SqlExpr, FunctionArg, FunctionArgExpr, ObjectName, TableAlias, TableFactor,
 };
 
+use serde::de::DeserializeOwned;
+
+use super::groups::GroupQuery;
 use super::table::NpzTable;
 use super::{Relation, Source, open_relation};
 use crate::error::{Error, nearest_name};
+use crate::group::{GroupSpec, Norm, PatternOptions};
 use crate::npz::NpzFile;
 use crate::scan::ScanOptions;
 
-/// A table function: its name, and its parameters in order, all of them required.
+/// A table function: its name, its parameters in order, and how many of them, from the first on, it cannot do without.
 struct Function {
     name: &'static str,
     parameters: &'static [&'static str],
+    required: usize,
     relation: fn(&Call) -> Result<Relation>,
 }
 
+/// The parameters of `groups` and `group_members`: the file, and the fields of a spec.
+const SPEC: &[&str] = &[
+    "file",
+    "gridsize",
+    "neighbors",
+    "n_groups",
+    "seed",
+    "epoch",
+    "among",
+    "seeds_from",
+    "sampling",
+    "include_seed",
+    "max_distance",
+    "group_oversampling",
+    "semantics",
+    "norm",
+    "measure",
+    "channels",
+];
+
+const fn of_file(name: &'static str, relation: fn(&Call) -> Result<Relation>) -> Function {
+    Function { name, parameters: &["file"], required: 1, relation }
+}
+
 const FUNCTIONS: &[Function] = &[
-    Function { name: "arrays", parameters: &["file"], relation: |_| Ok(Relation::Arrays) },
-    Function { name: "array", parameters: &["file", "name"], relation: |call| Ok(Relation::Array(call.text("name")?)) },
+    of_file("scan", |_| Ok(Relation::Scan)),
+    Function { name: "groups", parameters: SPEC, required: 1, relation: |call| Ok(Relation::Groups(call.groups()?)) },
+    Function {
+        name: "group_members",
+        parameters: SPEC,
+        required: 1,
+        relation: |call| Ok(Relation::GroupMembers(call.groups()?)),
+    },
+    Function {
+        name: "neighbors",
+        parameters: &["file", "k"],
+        required: 1,
+        relation: |call| Ok(Relation::Neighbors(call.whole("k")?.unwrap_or(6))),
+    },
+    of_file("scans", |_| Ok(Relation::Scans)),
+    of_file("probe", |_| Ok(Relation::Probe)),
+    of_file("object", |_| Ok(Relation::Object)),
+    of_file("arrays", |_| Ok(Relation::Arrays)),
+    Function {
+        name: "array",
+        parameters: &["file", "name"],
+        required: 2,
+        relation: |call| Ok(Relation::Array(call.text("name")?.unwrap_or_default())),
+    },
 ];
 
 /// Plans calls of our table functions; everything else goes its way.
@@ -53,21 +105,23 @@ impl RelationPlanner for TableFunctions {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let call = Call::bind(function, args, context)?;
-        let path = PathBuf::from(call.text("file")?);
-        let table = self.table(&path, (function.relation)(&call)?)?;
+        let path = PathBuf::from(call.text("file")?.unwrap_or_default());
+        let table = open_table(&path, (function.relation)(&call)?, &self.options)?;
         let name = TableReference::bare(function.name);
         let plan = LogicalPlanBuilder::scan(name, provider_as_source(Arc::new(table)), None)?.build()?;
         Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
     }
 }
 
-impl TableFunctions {
-    fn table(&self, path: &Path, relation: Relation) -> Result<NpzTable, Error> {
-        let npz = Arc::new(NpzFile::open_with(path, &self.options.open)?);
-        let table = open_relation(&npz, &self.options, &relation)?;
-        let identity = npz.identity().clone();
-        Ok(NpzTable::new(Source { path: path.to_path_buf(), identity, scan: self.options.clone(), relation }, table))
-    }
+/// A table of a file, for DataFusion.
+///
+/// # Errors
+/// If the file cannot be opened, or has no such table.
+pub fn open_table(path: &Path, relation: Relation, options: &ScanOptions) -> Result<NpzTable, Error> {
+    let npz = Arc::new(NpzFile::open_with(path, &options.open)?);
+    let table = open_relation(&npz, options, &relation)?;
+    let identity = npz.identity().clone();
+    Ok(NpzTable::new(Source { path: path.to_path_buf(), identity, scan: options.clone(), relation }, table))
 }
 
 type Args = Vec<FunctionArg>;
@@ -103,16 +157,18 @@ struct Call {
 impl Call {
     fn bind(function: &'static Function, args: Args, context: &mut dyn RelationPlannerContext) -> Result<Self> {
         let mut call = Self { function, values: Vec::new() };
+        let mut named = false;
         for (place, arg) in args.into_iter().enumerate() {
             let (parameter, value) = match arg {
                 FunctionArg::Named { name, arg, .. } => {
+                    named = true;
                     (call.parameter(&context.normalize_ident(name))?, expression(arg, function)?)
                 }
                 FunctionArg::ExprNamed { name, .. } => return plan_err!("{}: `{name}` is no parameter", function.name),
                 FunctionArg::Unnamed(arg) => {
                     let value = expression(arg, function)?;
                     call.refuse_equals(&value, context)?;
-                    (call.positional(place)?, value)
+                    (call.positional(place, named)?, value)
                 }
             };
             if call.values.iter().any(|(name, _)| *name == parameter) {
@@ -120,22 +176,21 @@ impl Call {
             }
             call.values.push((parameter, constant(value, parameter, function, context)?));
         }
-        match function.parameters.iter().find(|name| call.get(name).is_none()) {
+        match function.parameters[..function.required].iter().find(|name| call.get(name).is_none()) {
             Some(missing) => plan_err!("{}: parameter `{missing}` is missing; {}", function.name, function.usage()),
             None => Ok(call),
         }
     }
 
-    fn positional(&self, place: usize) -> Result<&'static str> {
-        if self.values.len() < place
-            || self.values.iter().any(|(name, _)| self.function.parameters.get(place) == Some(name))
-        {
-            return plan_err!("{}: values without a name come first; {}", self.function.name, self.function.usage());
+    fn positional(&self, place: usize, named: bool) -> Result<&'static str> {
+        let (function, usage) = (self.function.name, self.function.usage());
+        if named {
+            return plan_err!("{function}: values without a name come before those with one; {usage}");
         }
-        let parameter = self.function.parameters.get(place).copied();
-        parameter.ok_or_else(|| {
-            DataFusionError::Plan(format!("{}: too many values; {}", self.function.name, self.function.usage()))
-        })
+        match self.function.parameters.get(place) {
+            Some(parameter) => Ok(parameter),
+            None => plan_err!("{function}: too many values; {usage}"),
+        }
     }
 
     fn parameter(&self, name: &str) -> Result<&'static str> {
@@ -156,18 +211,102 @@ impl Call {
         plan_err!("{}: write {name} => {right}, not {name} = {right}", self.function.name)
     }
 
+    /// The value of a parameter; none if it is not given, or null.
     fn get(&self, parameter: &str) -> Option<&ScalarValue> {
-        self.values.iter().find(|(name, _)| *name == parameter).map(|(_, value)| value)
+        let value = self.values.iter().find(|(name, _)| *name == parameter).map(|(_, value)| value);
+        value.filter(|value| !value.is_null())
     }
 
-    fn text(&self, parameter: &str) -> Result<String> {
-        match self.get(parameter) {
-            Some(
-                ScalarValue::Utf8(Some(text)) | ScalarValue::LargeUtf8(Some(text)) | ScalarValue::Utf8View(Some(text)),
-            ) => Ok(text.clone()),
-            other => {
-                let found = other.map_or("nothing".to_string(), |value| format!("{value} ({})", value.data_type()));
-                plan_err!("{}: {parameter} => {found}: expected a text in single quotes", self.function.name)
+    /// A value as another type, if it is that without loss.
+    fn cast(&self, parameter: &str, to: &DataType, expected: &str) -> Result<Option<ScalarValue>> {
+        let Some(value) = self.get(parameter) else { return Ok(None) };
+        let same_kind = match to {
+            DataType::Utf8 => value.data_type().is_string(),
+            DataType::Boolean => value.data_type() == DataType::Boolean,
+            DataType::Float64 => value.data_type().is_numeric(),
+            _ => value.data_type().is_integer(),
+        };
+        let cast = value.cast_to(to).ok().filter(|cast| same_kind && !cast.is_null());
+        cast.map(Some).ok_or_else(|| {
+            let found = format!("{parameter} => {value} ({})", value.data_type());
+            DataFusionError::Plan(format!("{}: {found}: expected {expected}", self.function.name))
+        })
+    }
+
+    fn text(&self, parameter: &str) -> Result<Option<String>> {
+        match self.cast(parameter, &DataType::Utf8, "a text in single quotes")? {
+            Some(ScalarValue::Utf8(text)) => Ok(text),
+            _ => Ok(None),
+        }
+    }
+
+    fn number(&self, parameter: &str) -> Result<Option<u64>> {
+        match self.cast(parameter, &DataType::UInt64, "a whole number, 0 or more")? {
+            Some(ScalarValue::UInt64(number)) => Ok(number),
+            _ => Ok(None),
+        }
+    }
+
+    fn whole(&self, parameter: &str) -> Result<Option<usize>> {
+        Ok(self.number(parameter)?.map(|number| number as usize))
+    }
+
+    fn truth(&self, parameter: &str) -> Result<Option<bool>> {
+        match self.cast(parameter, &DataType::Boolean, "true or false")? {
+            Some(ScalarValue::Boolean(truth)) => Ok(truth),
+            _ => Ok(None),
+        }
+    }
+
+    fn real(&self, parameter: &str) -> Result<Option<f64>> {
+        match self.cast(parameter, &DataType::Float64, "a number")? {
+            Some(ScalarValue::Float64(real)) => Ok(real),
+            _ => Ok(None),
+        }
+    }
+
+    /// One of the words that a type goes by in JSON.
+    fn word<T: Default + DeserializeOwned>(&self, parameter: &str, words: &str) -> Result<T> {
+        let Some(word) = self.text(parameter)? else { return Ok(T::default()) };
+        serde_json::from_value(serde_json::Value::String(word.clone())).map_err(|_| {
+            DataFusionError::Plan(format!("{}: {parameter} => '{word}': expected {words}", self.function.name))
+        })
+    }
+
+    fn groups(&self) -> Result<Arc<GroupQuery>> {
+        let defaults = GroupSpec::default();
+        let spec = GroupSpec {
+            gridsize: self.whole("gridsize")?.unwrap_or(defaults.gridsize),
+            neighbors: self.whole("neighbors")?,
+            n_groups: self.whole("n_groups")?,
+            seed: self.number("seed")?.unwrap_or(defaults.seed),
+            epoch: self.number("epoch")?.unwrap_or(defaults.epoch),
+            sampling: self.word("sampling", "'random' or 'sequential'")?,
+            include_seed: self.word("include_seed", "'never', 'pool' or 'first'")?,
+            max_distance: self.real("max_distance")?,
+            group_oversampling: self.truth("group_oversampling")?.unwrap_or_default(),
+            semantics: self.word("semantics", "'native' or 'ptychopinn'")?,
+            norm: self.norm()?,
+            ..defaults
+        };
+        let patterns = PatternOptions {
+            measure: self.word("measure", "'stored', 'amplitude' or 'intensity'")?,
+            channels: self.word("channels", "'first' or 'last'")?,
+        };
+        let (among, seeds_from) = (self.text("among")?, self.text("seeds_from")?);
+        Ok(Arc::new(GroupQuery { spec, among, seeds_from, patterns }))
+    }
+
+    fn norm(&self) -> Result<Option<Norm>> {
+        if self.get("norm").is_some_and(|value| value.data_type().is_numeric()) {
+            return Ok(self.real("norm")?.map(Norm::Value));
+        }
+        match self.text("norm")?.as_deref() {
+            None => Ok(None),
+            Some("scan") => Ok(Some(Norm::Scan)),
+            Some("groups") => Ok(Some(Norm::Groups)),
+            Some(other) => {
+                plan_err!("{}: norm => '{other}': expected 'scan', 'groups' or a number", self.function.name)
             }
         }
     }
@@ -175,7 +314,11 @@ impl Call {
 
 impl Function {
     fn usage(&self) -> String {
-        let parameters: Vec<String> = self.parameters.iter().map(|name| format!("{name} => ...")).collect();
+        let shown = |(place, name): (usize, &&str)| match place < self.required {
+            true => format!("{name} => ..."),
+            false => format!("[{name} => ...]"),
+        };
+        let parameters: Vec<String> = self.parameters.iter().enumerate().map(shown).collect();
         format!("it is called as {}({})", self.name, parameters.join(", "))
     }
 }

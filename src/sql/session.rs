@@ -119,10 +119,10 @@ fn ours(error: DataFusionError) -> std::result::Result<Error, DataFusionError> {
     }
 }
 
-fn of_planning(error: DataFusionError) -> Error {
+pub(super) fn of_planning(error: DataFusionError) -> Error {
     ours(error).unwrap_or_else(|error| Error::BadQuery { problem: error.strip_backtrace() })
 }
 
-fn of_execution(error: DataFusionError) -> Error {
+pub(super) fn of_execution(error: DataFusionError) -> Error {
     ours(error).unwrap_or_else(|error| Error::external("the query failed", error))
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, Session, TableProvider};
-use datafusion::common::DFSchema;
+use datafusion::common::{DFSchema, plan_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
@@ -141,7 +141,12 @@ impl SchemaProvider for LazySchema {
     }
 
     fn deregister_table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
-        Ok(lock(&self.registered).remove(name))
+        match lock(&self.registered).remove(name) {
+            None if lock(&self.sources).contains_key(name) => {
+                plan_err!("`{name}` is a table of the file, and stays; only names given in this session can be dropped")
+            }
+            removed => Ok(removed),
+        }
     }
 
     fn table_exist(&self, name: &str) -> bool {

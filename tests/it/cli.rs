@@ -95,15 +95,10 @@ fn among_is_a_predicate_over_the_scan() {
     let folder = folder();
     let output = text(folder.path().join("g.parquet"));
     let among = "y < 200 AND scan_point % 3 <> 0";
-    let args = ["group", SIEMENS, "--among", among, "--seeds-from", "x < 100", "-o", &output];
-    let (code, error) = failure(&args);
-    assert_eq!(code, 2);
-    assert!(error.contains("seeds_from"), "{error}");
-    let seeds = format!("x < 100 AND {among}");
-    let args = ["group", SIEMENS, "--among", among, "--seeds-from", &seeds, "-o", &output, "--format", "json"];
+    let args = ["group", SIEMENS, "--among", among, "--seeds-from", "x < 100", "-o", &output, "--format", "json"];
     let done = json(&success(&args));
-    let count =
-        success(&["sql", SIEMENS, "--format", "csv", "-c", &format!("SELECT count(*) AS n FROM scan WHERE {seeds}")]);
+    let seeds = format!("SELECT count(*) AS n FROM scan WHERE x < 100 AND {among}");
+    let count = success(&["sql", SIEMENS, "--format", "csv", "-c", &seeds]);
     assert_eq!(format!("n\n{}\n", done["groups"]), count);
 }
 
@@ -216,7 +211,7 @@ fn a_closed_pipe_is_success() {
 fn usage_errors_have_code_2_and_help_has_0() {
     assert_eq!(ptychoarrow(&["grup"]).status.code(), Some(2));
     assert_eq!(ptychoarrow(&["group", SIEMENS, "--gridsize", "two"]).status.code(), Some(2));
-    for command in ["inspect", "group", "norm", "sql", "export"] {
+    for command in ["inspect", "check", "group", "norm", "sql", "export", "align"] {
         let help = success(&[command, "--help"]);
         assert!(help.contains("Usage: ptychoarrow") && help.contains("--threads"), "{help}");
     }
@@ -257,4 +252,65 @@ fn norm_prints_the_factor_of_the_column() {
     assert!((counts / amplitudes - 1.0).abs() < 1e-6);
     let column = success(&["sql", COUNTS, "--format", "csv", "-c", "SELECT norm_factor FROM groups LIMIT 1"]);
     assert!((column.lines().nth(1).unwrap().parse::<f64>().unwrap() - counts).abs() < 1e-8, "{column} {counts}");
+}
+
+#[test]
+fn check_tells_errors_and_warnings_apart() {
+    let folder = folder();
+    let at = |name: &str| text(folder.path().join(name));
+    let checked = |args: &[&str]| {
+        let output = ptychoarrow(&[&["check"], args].concat());
+        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        format!("{}\n{out}{err}", output.status.code().unwrap()).replace(&text(folder.path()), "FOLDER")
+    };
+    // A bit of the patterns flipped; a position twice, a pattern without a count, a number that is none.
+    let mut bytes = std::fs::read(SIEMENS).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(at("flipped.npz"), bytes).unwrap();
+    let f8 = |values: &[f64]| crate::support::npy("'<f8'", false, &[values.len()], &crate::support::f8(values));
+    let mut pixels: Vec<f32> = (0..6 * 16).map(|pixel| 1.0 + (pixel % 7) as f32).collect();
+    pixels[16..32].fill(0.0);
+    pixels[40] = f32::NAN;
+    let patterns = crate::support::npy("'<f4'", false, &[6, 4, 4], &crate::support::f4(&pixels));
+    let members = [
+        ("xcoords", f8(&[0.0, 1.0, 2.0, 0.0, 1.0, 0.0])),
+        ("ycoords", f8(&[0.0, 0.0, 0.0, 1.0, 1.0, 0.0])),
+        ("diff3d", patterns),
+        ("notes", crate::support::npy("'|O'", false, &[], b"\x80\x04N.")),
+    ];
+    crate::support::npz(Path::new(&at("odd.npz")), &members, zip::CompressionMethod::Stored);
+    let twice = [("xcoords", f8(&[0.0, 0.0])), ("ycoords", f8(&[0.0, 0.0]))];
+    crate::support::npz(Path::new(&at("twice.npz")), &twice, zip::CompressionMethod::Stored);
+    let told = [
+        checked(&[SIEMENS, COUNTS]),
+        checked(&[&at("flipped.npz")]),
+        checked(&[&at("odd.npz"), &at("missing.npz")]),
+        checked(&[&at("twice.npz")]),
+        checked(&["--strict", &at("twice.npz")]),
+        checked(&["--format", "json", &at("twice.npz")]),
+    ];
+    insta::assert_snapshot!(told.join("\n"));
+}
+
+#[test]
+fn align_tells_what_will_still_be_copied() {
+    let folder = folder();
+    let (input, output) = (text(folder.path().join("a.npz")), text(folder.path().join("b.npz")));
+    let members = [
+        ("big", crate::support::npy("'>f8'", false, &[2], &[0; 16])),
+        ("small", crate::support::npy("'<f8'", false, &[2], &[0; 16])),
+    ];
+    crate::support::npz(Path::new(&input), &members, zip::CompressionMethod::Deflated);
+    let told = |args: &[&str]| success(args).replace(&text(folder.path()), "FOLDER");
+    let mut all = told(&["align", &input, "-o", &output]);
+    all += &told(&["align", &input, "-o", &output, "--force", "--byte-order", "little", "--format", "json"]);
+    insta::assert_snapshot!(all);
+    let refused = [
+        failure(&["align", &input]),
+        failure(&["align", &input, "-o", "x.arrow"]),
+        failure(&["align", &input, "-o", &output]),
+    ];
+    let refused: Vec<String> = refused.iter().map(|(code, error)| format!("{code}: {error}")).collect();
+    insta::assert_snapshot!(refused.join("\n").replace(&text(folder.path()), "FOLDER"));
 }

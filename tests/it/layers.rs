@@ -15,9 +15,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("table", &["error", "array"]),
     ("scan", &["error", "npz", "array", "table"]),
     ("group", &["error", "npz", "array", "table", "scan"]),
+    ("check", &["error", "npz", "array", "table", "scan"]),
     ("export", &["error", "npz", "array", "table"]),
     ("sql", &["error", "npz", "array", "table", "scan", "group"]),
-    ("cli", &["error", "npz", "array", "table", "scan", "group", "export", "sql"]),
+    ("cli", &["error", "npz", "array", "table", "scan", "group", "check", "export", "sql"]),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {

@@ -5,12 +5,14 @@
 mod cli;
 mod container;
 mod export;
+mod fuzz;
 mod goldens;
 mod group;
 #[cfg(target_os = "linux")]
 mod kill;
 mod layers;
 mod npz;
+mod relation;
 mod scan;
 mod sparse;
 mod sql;

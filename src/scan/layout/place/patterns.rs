@@ -24,6 +24,9 @@ pub fn place(archive: &Archive, info: &ArrayInfo, count: Option<&Count>, said: O
     if !is_count(placed.num_rows(&info.shape)) {
         return Err(archive.wrong(info, shape_found(info), "fewer than 2^31 patterns"));
     }
+    if placed.row_shape(&info.shape).contains(&0) {
+        return Err(archive.wrong(info, shape_found(info), "patterns with pixels"));
+    }
     Ok(placed)
 }
 

@@ -1,0 +1,106 @@
+//! Positions, start positions and frame numbers.
+
+use std::collections::HashSet;
+
+use super::{Finding, Run, Tally, counted};
+use crate::array::RowSet;
+use crate::error::Result;
+use crate::scan::layout::{Role, suspicious_unit};
+use crate::scan::{Positions, Scan};
+
+/// Finite, each its own, in a likely unit.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn check(run: &mut Run, scan: &Scan) -> Result<()> {
+    let positions = scan.positions()?;
+    check_finite(run, scan, positions, [Role::X, Role::Y]);
+    run.findings.extend(duplicates(scan, positions));
+    run.findings.extend(unit(scan, positions));
+    Ok(())
+}
+
+/// Finite.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn check_starts(run: &mut Run, scan: &Scan) -> Result<()> {
+    let positions = scan.start_positions()?;
+    check_finite(run, scan, positions, [Role::XStart, Role::YStart]);
+    Ok(())
+}
+
+fn check_finite(run: &mut Run, scan: &Scan, positions: &Positions, [x, y]: [Role; 2]) {
+    for (role, values) in [(x, &positions.x), (y, &positions.y)] {
+        let rows = Tally::of((0..values.len()).filter(|point| !values[*point].is_finite()));
+        if rows.count > 0 {
+            let (count, at) = (rows.count, scan_points(&rows));
+            let found = format!("{count} of {} values of {} not finite: {at}", values.len(), role.name());
+            let hint = "correct them, or leave these scan points out with `among`";
+            let finding = Finding::error("not-finite", found, hint);
+            run.findings.push(finding.of(scan.layout().member(role)).at(count, rows));
+        }
+    }
+}
+
+/// Scan points at the very position of an earlier one; those that are nowhere do not count.
+fn duplicates(scan: &Scan, positions: &Positions) -> Option<Finding> {
+    let mut seen = HashSet::new();
+    // Adding 0 makes 0 of -0, which is the same place.
+    let mut is_new = |[x, y]: [f64; 2]| seen.insert(((x + 0.0).to_bits(), (y + 0.0).to_bits()));
+    let finite = |point: &usize| positions.at(*point).iter().all(|value| value.is_finite());
+    let again = (0..positions.len()).filter(finite).filter(|point| !is_new(positions.at(*point)));
+    let rows = Tally::of(again);
+    (rows.count > 0).then(|| {
+        let (count, at) = (rows.count, rows.rows());
+        let points = counted(count, "scan point");
+        let found = format!("{points} of {} at the very position of an earlier one: {at}", positions.len());
+        let hint = "repeated exposures, or a stage that did not move? neighbours at distance 0 add no overlap";
+        Finding::warning("duplicate-positions", found, hint).of(scan.layout().member(Role::X)).at(count, rows)
+    })
+}
+
+fn unit(scan: &Scan, positions: &Positions) -> Option<Finding> {
+    let found = suspicious_unit(scan.unit(), extent(&positions.x), extent(&positions.y))?;
+    let hint = "in a wrong unit, object patches are cut at the wrong places";
+    Some(Finding::warning("suspicious-unit", found, hint).of(scan.layout().member(Role::X)))
+}
+
+/// `scan point 7`, `scan points 4, 7, 9`.
+fn scan_points(rows: &Tally) -> String {
+    format!("scan point{} {}", if rows.count == 1 { "" } else { "s" }, rows.rows())
+}
+
+/// Smallest and largest finite value; infinities the wrong way round if there is none.
+fn extent(values: &[f64]) -> (f64, f64) {
+    let finite = values.iter().copied().filter(|value| value.is_finite());
+    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| (min.min(value), max.max(value)))
+}
+
+/// Each its own.
+///
+/// # Errors
+/// If they cannot be read.
+pub fn check_frame_index(run: &mut Run, scan: &Scan) -> Result<()> {
+    let Some(column) = scan.member_column(Role::FrameIndex)? else { return Ok(()) };
+    let numbers = column.rows(&RowSet::Range(0..column.num_rows()))?.to_i64();
+    let mut seen = HashSet::new();
+    let rows = Tally::of((0..numbers.len()).filter(|point| !seen.insert(numbers[*point])));
+    if rows.count > 0 {
+        let (count, at) = (rows.count, scan_points(&rows));
+        let (found, hint) = match &numbers[..] {
+            // Some files number the scan there, not its frames.
+            [first, ..] if seen.len() == 1 => (
+                format!("all {} frame numbers are {first}", numbers.len()),
+                "is that the number of the scan? patterns of another file cannot be joined by it",
+            ),
+            _ => (
+                format!("{count} of {} frame numbers occur earlier: {at}", numbers.len()),
+                "patterns of another file cannot be joined by such numbers",
+            ),
+        };
+        let finding = Finding::warning("duplicate-frame-index", found, hint);
+        run.findings.push(finding.of(scan.layout().member(Role::FrameIndex)).at(count, rows));
+    }
+    Ok(())
+}

@@ -1,0 +1,165 @@
+//! What is kept of a row's values once they have been seen.
+
+use rayon::prelude::*;
+
+use crate::array::cast::extend_f64;
+use crate::array::{Column, RowData, RowSet};
+use crate::error::Result;
+use crate::table::DEFAULT_BATCH_BYTES;
+
+/// Values that are cast and looked at together: they stay in the cache, however large a row is.
+const PIECE: usize = 1 << 14;
+
+/// A row of numbers in 56 bytes; the parts of a complex number count as two.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Summary {
+    /// Of the finite values.
+    pub sum: f64,
+    /// The largest finite value; negative infinity if there is none.
+    pub max: f64,
+    /// The next lower finite value; negative infinity if there is none.
+    pub next: f64,
+    /// Values at `max`.
+    pub at_max: u64,
+    /// Values at `next`.
+    pub at_next: u64,
+    /// Finite values below 0.
+    pub negative: u64,
+    /// Values that are infinite, or no numbers.
+    pub not_finite: u64,
+}
+
+impl Default for Summary {
+    fn default() -> Self {
+        let none = f64::NEG_INFINITY;
+        Self { sum: 0.0, max: none, next: none, at_max: 0, at_next: 0, negative: 0, not_finite: 0 }
+    }
+}
+
+impl Summary {
+    /// Of these values.
+    pub fn of(values: &[f64]) -> Self {
+        let mut summary = Self::default();
+        for value in values {
+            if !value.is_finite() {
+                summary.not_finite += 1;
+                continue;
+            }
+            summary.sum += value;
+            summary.negative += u64::from(*value < 0.0);
+            if *value >= summary.next {
+                summary.rank(*value, 1);
+            }
+        }
+        summary
+    }
+
+    /// Of the values of both.
+    pub fn with(mut self, other: &Self) -> Self {
+        self.sum += other.sum;
+        self.negative += other.negative;
+        self.not_finite += other.not_finite;
+        self.rank(other.max, other.at_max);
+        self.rank(other.next, other.at_next);
+        self
+    }
+
+    /// Whether any value is finite.
+    pub fn has_values(&self) -> bool {
+        self.at_max > 0
+    }
+
+    /// Whether all values are finite and the same.
+    pub fn is_constant(&self) -> bool {
+        self.has_values() && self.at_next == 0 && self.not_finite == 0
+    }
+
+    /// Counts values among the largest and the next lower ones, if they are.
+    fn rank(&mut self, value: f64, times: u64) {
+        if times == 0 {
+            return;
+        }
+        if value > self.max {
+            (self.next, self.at_next) = (self.max, self.at_max);
+            (self.max, self.at_max) = (value, times);
+        } else if value == self.max {
+            self.at_max += times;
+        } else if value > self.next {
+            (self.next, self.at_next) = (value, times);
+        } else if value == self.next {
+            self.at_next += times;
+        }
+    }
+}
+
+/// Every row of a column of numbers, a batch at a time, on all cores; the same on any number of them. Nothing for rows
+/// without values. `progress` is told the bytes of each batch once it was looked at, and may end it.
+///
+/// # Errors
+/// If the column cannot be read, or those of `progress`.
+pub fn summaries(column: &Column, mut progress: impl FnMut(u64) -> Result<()>) -> Result<Vec<Summary>> {
+    // Grows with what was read: a header may claim any number of rows.
+    let mut summaries = Vec::new();
+    if column.row_bytes() == 0 {
+        return Ok(summaries);
+    }
+    let step = (DEFAULT_BATCH_BYTES / column.row_bytes()).max(1);
+    for start in (0..column.num_rows()).step_by(step) {
+        let rows = start..(start + step).min(column.num_rows());
+        let data = column.rows(&RowSet::Range(rows))?;
+        let of_batch: Vec<Summary> = (0..data.len()).into_par_iter().map(|place| of_row(&data, place)).collect();
+        summaries.extend(of_batch);
+        progress((data.len() * column.row_bytes()) as u64)?;
+    }
+    Ok(summaries)
+}
+
+/// Pieces are of one size and added in order, so that the sum does not depend on who looked at which.
+fn of_row(data: &RowData<'_>, place: usize) -> Summary {
+    let bytes = PIECE * data.scalar().num_bytes();
+    let of_piece = |values: &mut Vec<f64>, piece: &[u8]| {
+        values.clear();
+        extend_f64(values, piece, data.scalar(), data.is_big_endian());
+        Summary::of(values)
+    };
+    let pieces: Vec<Summary> = data.row(place).par_chunks(bytes).map_init(Vec::new, of_piece).collect();
+    pieces.iter().fold(Summary::default(), Summary::with)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn naive(values: &[f64]) -> Summary {
+        let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        let largest = |of: &[f64]| of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let count = |of: f64| finite.iter().filter(|value| **value == of).count() as u64;
+        let max = largest(&finite);
+        let lower: Vec<f64> = finite.iter().copied().filter(|value| *value < max).collect();
+        let next = largest(&lower);
+        Summary {
+            sum: finite.iter().sum::<f64>() + 0.0,
+            max,
+            next,
+            at_max: count(max),
+            at_next: count(next),
+            negative: finite.iter().filter(|value| **value < 0.0).count() as u64,
+            not_finite: (values.len() - finite.len()) as u64,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn summaries_match_naive(values in vec(prop::sample::select(vec![
+            -2.0, -1.0, -0.0, 0.0, 1.0, 1.0, 2.0, 3.0, 4.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY,
+        ]), 0..40), cut in 0usize..40) {
+            // Whole numbers: their sum is exact, whatever the order.
+            prop_assert_eq!(Summary::of(&values), naive(&values));
+            let (first, second) = values.split_at(cut.min(values.len()));
+            prop_assert_eq!(Summary::of(first).with(&Summary::of(second)), naive(&values));
+        }
+    }
+}

@@ -1,0 +1,410 @@
+use std::io::{Cursor, Write};
+use std::path::Path;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::npz::write::NpzWriter;
+use crate::npz::{AccessMode, OpenOptions};
+use crate::scan::layout::LayoutOptions;
+
+const SIEMENS: &str = "tests/data/siemens_star.npz";
+const COUNTS: &str = "tests/data/siemens_star_counts_deflated.npz";
+
+/// Name, dtype as NumPy writes it, shape, data.
+type Member = (&'static str, &'static str, Vec<usize>, Vec<u8>);
+
+fn f8(values: &[f64]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn f4(values: &[f32]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn u2(values: &[u16]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn i8(values: &[i64]) -> Vec<u8> {
+    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+}
+
+fn x(values: &[f64]) -> Member {
+    ("xcoords", "<f8", vec![values.len()], f8(values))
+}
+
+fn y(values: &[f64]) -> Member {
+    ("ycoords", "<f8", vec![values.len()], f8(values))
+}
+
+/// Six frames of 4 x 4 pixels; every value once.
+fn amplitudes() -> Vec<f32> {
+    (0..96u16).map(|at| f32::from(at * 37 % 96) + 0.5).collect()
+}
+
+fn patterns(values: &[f32]) -> Member {
+    ("diff3d", "<f4", vec![values.len() / 16, 4, 4], f4(values))
+}
+
+/// A scan of six points with nothing to complain of.
+fn clean() -> Vec<Member> {
+    let probe: Vec<f32> = (0..32u8).map(f32::from).collect();
+    vec![
+        x(&[0.0, 5.0, 10.0, 1.0, 6.0, 11.0]),
+        y(&[0.0, 1.0, 0.0, 5.0, 6.0, 5.0]),
+        ("xcoords_start", "<f8", vec![6], f8(&[0.0, 5.0, 10.0, 0.0, 5.0, 10.0])),
+        ("ycoords_start", "<f8", vec![6], f8(&[0.0, 0.0, 0.0, 5.0, 5.0, 5.0])),
+        patterns(&amplitudes()),
+        ("probeGuess", "<c8", vec![4, 4], f4(&probe)),
+        ("objectGuess", "<c8", vec![2, 3], f4(&[1.0; 12])),
+        ("scan_index", "<i8", vec![6], i8(&[0, 1, 2, 3, 4, 5])),
+    ]
+}
+
+/// The clean scan with another member in the place of its own, or beside them.
+fn with(member: Member) -> Vec<Member> {
+    let mut members = clean();
+    match members.iter_mut().find(|(name, ..)| *name == member.0) {
+        Some(own) => *own = member,
+        None => members.push(member),
+    }
+    members
+}
+
+fn archive(members: &[Member]) -> Vec<u8> {
+    let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+    for (name, descr, shape, data) in members {
+        writer.begin(name, descr, shape, data.len() as u64).unwrap();
+        writer.write_all(data).unwrap();
+    }
+    writer.finish().unwrap().into_inner()
+}
+
+fn report_of(archive: Vec<u8>) -> CheckReport {
+    let npz = NpzFile::from_bytes("scan.npz", Bytes::from(archive), &OpenOptions::default()).unwrap();
+    check(&Arc::new(npz), &ScanOptions::default(), &mut |_, _| {}).unwrap()
+}
+
+fn report_on(path: impl AsRef<Path>, options: &ScanOptions) -> CheckReport {
+    let npz = NpzFile::open_with(path, &options.open).unwrap();
+    check(&Arc::new(npz), options, &mut |_, _| {}).unwrap()
+}
+
+/// A finding a line: what is printed, count, first rows.
+fn text(report: &CheckReport) -> String {
+    let line = |finding: &Finding| {
+        let Finding { severity, code, found, hint, count, first, .. } = finding;
+        let member = finding.member.as_deref().unwrap_or("-");
+        format!("{} {code} {member}: {found}; {hint} [{count} {first:?}]", severity.word())
+    };
+    report.findings.iter().map(line).collect::<Vec<_>>().join("\n")
+}
+
+/// Severity, code and member of each finding, for those whose words come from another room.
+fn codes(report: &CheckReport) -> Vec<String> {
+    let code = |finding: &Finding| {
+        format!("{} {} {}", finding.severity.word(), finding.code, finding.member.as_deref().unwrap_or("-"))
+    };
+    report.findings.iter().map(code).collect()
+}
+
+fn found(members: &[Member]) -> String {
+    text(&report_of(archive(members)))
+}
+
+#[test]
+fn a_clean_file_has_no_findings() {
+    let report = report_of(archive(&clean()));
+    assert_eq!(text(&report), "");
+    assert_eq!((report.positions, report.frames, report.members), (Some(6), Some(6), 8));
+    assert_eq!(report.bytes, 8 * 128 + 5 * 48 + 6 * 16 * 4 + 16 * 8 + 6 * 8);
+}
+
+#[test]
+fn a_measured_scan_has_no_findings() {
+    for file in [SIEMENS, COUNTS] {
+        for access in [AccessMode::Map, AccessMode::Read] {
+            let open = OpenOptions { access, ..Default::default() };
+            let report = report_on(file, &ScanOptions { open, ..Default::default() });
+            assert_eq!(text(&report), "", "{file}");
+            assert_eq!((report.positions, report.frames, report.members), (Some(516), Some(516), 7));
+        }
+    }
+}
+
+#[test]
+fn simulated_scans_of_every_layout_have_no_errors() {
+    for name in ["fortran_order", "legacy_hwm", "intgrid_u16", "both_keys", "with_metadata", "bigties", "tiny1"] {
+        let report = report_on(format!("tests/data/goldens/data/{name}.npz"), &ScanOptions::default());
+        assert_eq!(text(&report), "", "{name}");
+        assert!(report.frames.is_some(), "{name}");
+    }
+}
+
+#[test]
+fn damaged_members_are_named_and_not_looked_into() {
+    let negative: Vec<f32> = amplitudes().iter().map(|value| -value).collect();
+    let mut bytes = archive(&with(patterns(&negative)));
+    let data = f4(&negative);
+    let at = bytes.windows(data.len()).position(|window| window == data).unwrap();
+    bytes[at + 7] ^= 1;
+    insta::assert_snapshot!(text(&report_of(bytes)), @"error crc diff3d: CRC-32 66321e21; expected 512 bytes, CRC-32 263e0604; the file is damaged: copy or save it again [1 []]");
+}
+
+#[test]
+fn members_that_are_no_arrays_are_errors_where_a_scan_needs_them() {
+    let object = |name| (name, "|O", vec![1], vec![0x80, 4, 0x4e, 0x2e, 0, 0, 0, 0]);
+    let mut members = with(object("notes"));
+    members.extend([object("_metadata"), object("PROBE")]);
+    insta::assert_snapshot!(found(&members), @"
+    error refused-member PROBE: pickled Python objects (dtype object), which are never unpickled; save it again as a plain array of numbers, text or times [1 []]
+    warning refused-member notes: pickled Python objects (dtype object), which are never unpickled; save it again as a plain array of numbers, text or times [1 []]
+    ");
+}
+
+#[test]
+fn a_bare_npy_that_is_cut_short_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("frames.npy");
+    let mut bytes = b"\x93NUMPY\x01\x00\x3e\x00".to_vec();
+    bytes.extend(b"{'descr': '<f8', 'fortran_order': False, 'shape': (9,), }");
+    bytes.resize(10 + 0x3e, b' ');
+    std::fs::write(&path, bytes).unwrap();
+    let report = report_on(&path, &ScanOptions::default());
+    assert_eq!(codes(&report), ["error refused-member frames", "warning no-scan -"]);
+}
+
+#[test]
+fn several_members_of_one_name_are_a_warning() {
+    let mut members = clean();
+    members.extend([("note_a", "<f8", vec![1], f8(&[1.0])), ("note_b", "<f8", vec![1], f8(&[2.0]))]);
+    // No writer makes such a file: the name is changed afterwards, where it stands before its data and in the directory.
+    let mut bytes = archive(&members);
+    while let Some(at) = bytes.windows(6).position(|window| window == b"note_b") {
+        bytes[at + 5] = b'a';
+    }
+    insta::assert_snapshot!(text(&report_of(bytes)), @"warning duplicate-member -: 2 members are called `note_a`: the last one counts, as in NumPy; save the file again, with every name once [1 []]");
+}
+
+#[test]
+fn an_archive_without_a_scan_is_a_warning_and_roles_that_do_not_fit_an_error() {
+    let codes_of = |members: &[Member]| codes(&report_of(archive(members)));
+    assert_eq!(codes_of(&[("weights", "<f8", vec![2], f8(&[1.0, 2.0]))]), ["warning no-scan -"]);
+    assert_eq!(codes_of(&with(y(&[1.0, 2.0]))), ["error no-scan ycoords"]);
+    assert_eq!(codes_of(&with(patterns(&amplitudes()[..64]))), ["error no-scan diff3d"]);
+    let report = report_of(archive(&with(y(&[1.0, 2.0]))));
+    assert_eq!((report.positions, report.frames, report.members), (None, None, 8));
+    let error = Scan::open("tests/data/goldens/data/bad_no_xcoords.npz").unwrap_err();
+    let report = report_on("tests/data/goldens/data/bad_no_xcoords.npz", &ScanOptions::default());
+    assert_eq!(report.findings[0].found, error.report());
+}
+
+#[test]
+fn members_named_by_an_option_must_be_there_and_fit() {
+    let options = |role, name: &str| {
+        let layout = LayoutOptions { roles: vec![(role, name.to_string())], ..Default::default() };
+        ScanOptions { layout, ..Default::default() }
+    };
+    assert_eq!(codes(&report_on(SIEMENS, &options(Role::Probe, "beam"))), ["error no-scan -"]);
+    // Whoever notices it first: it is an error about that member.
+    let misfits = [
+        (Role::Probe, ("probeGuess", "<U2", vec![4, 4], vec![0; 128])),
+        (Role::ObjectPatches, ("Y", "<c8", vec![5, 4, 4], vec![0; 640])),
+        (Role::Probe, ("notes", "|O", vec![1], vec![0; 8])),
+    ];
+    for (role, member) in misfits {
+        let name = member.0;
+        let archive = Bytes::from(archive(&with(member)));
+        let npz = Arc::new(NpzFile::from_bytes("scan.npz", archive, &OpenOptions::default()).unwrap());
+        let report = check(&npz, &options(role, name), &mut |_, _| {}).unwrap();
+        let about = report.errors().filter(|finding| finding.member.as_deref() == Some(name));
+        assert!(about.count() > 0, "{:?}", codes(&report));
+    }
+}
+
+#[test]
+fn positions_are_finite_and_each_their_own() {
+    let nan = f64::NAN;
+    insta::assert_snapshot!(found(&with(x(&[nan, 5.0, 10.0, 1.0, f64::INFINITY, 11.0]))), @"error not-finite xcoords: 2 of 6 values of x not finite: scan points 0, 4; correct them, or leave these scan points out with `among` [2 [0, 4]]");
+    let start = ("ycoords_start", "<f8", vec![6], f8(&[0.0, 0.0, nan, 5.0, 5.0, 5.0]));
+    insta::assert_snapshot!(found(&with(start)), @"error not-finite ycoords_start: 1 of 6 values of y_start not finite: scan point 2; correct them, or leave these scan points out with `among` [1 [2]]");
+    // 0 and -0 are one place; what is nowhere is at no place twice.
+    let mut members = with(x(&[0.0, -0.0, nan, nan, 0.0, 1.0]));
+    members[1] = y(&[2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
+    insta::assert_snapshot!(found(&members), @"
+    error not-finite xcoords: 2 of 6 values of x not finite: scan points 2, 3; correct them, or leave these scan points out with `among` [2 [2, 3]]
+    warning duplicate-positions xcoords: 2 scan points of 6 at the very position of an earlier one: 1, 4; repeated exposures, or a stage that did not move? neighbours at distance 0 add no overlap [2 [1, 4]]
+    ");
+}
+
+#[test]
+fn unlikely_units_are_warnings() {
+    let metres = [0.0, 5e-6, 1e-5, 1e-6, 6e-6, 1.1e-5];
+    let mut members = with(x(&metres));
+    members[1] = y(&metres);
+    let report = report_of(archive(&members));
+    assert_eq!(report.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["suspicious-unit"]);
+    assert_eq!((report.errors().count(), report.warnings().count()), (0, 1));
+}
+
+#[test]
+fn frame_numbers_occur_once() {
+    let numbers = |values: &[i64]| with(("scan_index", "<i8", vec![values.len()], i8(values)));
+    insta::assert_snapshot!(found(&numbers(&[0, 1, 1, 3, 0, 5])), @"warning duplicate-frame-index scan_index: 2 of 6 frame numbers occur earlier: scan points 2, 4; patterns of another file cannot be joined by such numbers [2 [2, 4]]");
+    insta::assert_snapshot!(found(&numbers(&[7; 6])), @"warning duplicate-frame-index scan_index: all 6 frame numbers are 7; is that the number of the scan? patterns of another file cannot be joined by it [5 [1, 2, 3, 4, 5]]");
+}
+
+#[test]
+fn patterns_are_finite_and_not_negative() {
+    let mut values = amplitudes();
+    (values[16], values[17], values[95]) = (f32::NAN, f32::INFINITY, f32::NEG_INFINITY);
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"error not-finite diff3d: 3 values not finite, in 2 of 6 frames: 1, 5; set them to 0, or leave these frames out with `among`: one is enough to spoil the normalisation [3 [1, 5]]");
+    let mut values = amplitudes();
+    values[40] = -1e-3;
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning negative diff3d: 1 value below 0, in 1 of 6 frames: 2; was a background subtracted? clip them to 0 before roots are taken [1 [2]]");
+    // A frame of no numbers at all is not dead as well.
+    let mut values = amplitudes();
+    values[..16].fill(f32::NAN);
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"error not-finite diff3d: 16 values not finite, in 1 of 6 frames: 0; set them to 0, or leave these frames out with `among`: one is enough to spoil the normalisation [16 [0]]");
+}
+
+#[test]
+fn dead_and_constant_frames_are_warnings() {
+    let mut values = amplitudes();
+    values[..16].fill(0.0);
+    values[32..48].fill(0.0);
+    values[32] = 3.0;
+    values[80..].fill(7.0);
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"
+    warning dead-frames diff3d: a sum of 0, or below 1 % of the median frame's 440, in 2 of 6 frames: 0, 2; was the shutter closed, or the beam lost? leave these frames out with `among` [2 [0, 2]]
+    warning constant-frames diff3d: one value, not 0, in all pixels of 1 of 6 frames: 5; are these exposures? leave these frames out with `among` [1 [5]]
+    ");
+    // With most frames dead, the median says nothing: those that sum to 0 are.
+    let mut values = vec![0.0; 96];
+    (values[0], values[90]) = (1e-3, 5.0);
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning dead-frames diff3d: a sum of 0, or below 1 % of the median frame's 0, in 4 of 6 frames: 1, 2, 3, 4; was the shutter closed, or the beam lost? leave these frames out with `among` [4 [1, 2, 3, 4]]");
+}
+
+#[test]
+fn saturated_frames_are_warnings() {
+    let mut counts: Vec<u16> = (0..96).collect();
+    (counts[20], counts[50]) = (65535, 65535);
+    insta::assert_snapshot!(found(&with(("diff3d", "<u2", vec![6, 4, 4], u2(&counts)))), @"warning saturated-frames diff3d: a pixel at 65535, the largest value of the dtype, in 2 of 6 frames: 1, 3; was the detector overexposed, or is that the mark of bad pixels? mask them, or set them to 0 [2 [1, 3]]");
+    let mut values = amplitudes();
+    values[16..20].fill(120.0);
+    // Three are no plateau.
+    values[60..63].fill(120.0);
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning saturated-frames diff3d: at least 4 pixels at 120, the largest value of all frames, and fewer at the next lower value, in 1 of 6 frames: 1; was the detector overexposed, or is that the mark of bad pixels? mask them, or set them to 0 [1 [1]]");
+}
+
+#[test]
+fn few_counts_and_masks_are_not_saturated() {
+    // Of 16 pixels, 7 at 0, 5 at 1, 4 at 2: the largest value occurs often, but lower ones more often.
+    let weak: Vec<u16> = (0..96).map(|at| [0, 1, 0, 2, 1, 0, 1, 2, 0, 2, 1, 0, 0, 1, 2, 0][at % 16]).collect();
+    assert_eq!(found(&with(("diff3d", "<u2", vec![6, 4, 4], u2(&weak)))), "");
+    // Truth values are always one of two.
+    let truths: Vec<u8> = (0..96).map(|at| u8::from(at % 3 > 0)).collect();
+    let truths = found(&with(("diff3d", "|b1", vec![6, 4, 4], truths)));
+    assert!(!truths.contains("saturated"), "{truths}");
+}
+
+#[test]
+fn scans_without_points_or_pixels_are_errors() {
+    let mut members = vec![x(&[]), y(&[]), ("diff3d", "<f4", vec![0, 4, 4], Vec::new())];
+    insta::assert_snapshot!(found(&members), @"error length -: no scan points; was the file written before the scan began? [1 []]");
+    members = with(("diff3d", "<f4", vec![6, 0, 5], Vec::new()));
+    members.retain(|(name, ..)| *name != "probeGuess");
+    insta::assert_snapshot!(found(&members), @"error length diff3d: frames of shape [0, 5], without a pixel; save the patterns again [1 []]");
+}
+
+#[test]
+fn probe_and_object_are_finite_and_of_the_right_shape() {
+    let mut probe: Vec<f32> = (0..32u8).map(f32::from).collect();
+    probe[3] = f32::NAN;
+    insta::assert_snapshot!(found(&with(("probeGuess", "<c8", vec![4, 4], f4(&probe)))), @"error not-finite probeGuess: 1 of 32 values not finite, real and imaginary parts counted each; correct them: one is enough to spoil a reconstruction [1 []]");
+    insta::assert_snapshot!(found(&with(("probeGuess", "<c16", vec![2, 4, 4], vec![0; 512]))), @"error zero-probe probeGuess: zeros only; save it again with the illumination in it [1 []]");
+    insta::assert_snapshot!(found(&with(("probeGuess", "<c8", vec![2, 16], f4(&amplitudes()[..64])))), @"warning probe-shape probeGuess: shape [2, 16], patterns have [4, 4]; crop or pad the probe to the patterns [1 []]");
+    let object = f8(&[1.0, f64::INFINITY]);
+    insta::assert_snapshot!(found(&with(("objectGuess", "<c16", vec![1, 1], object))), @"error not-finite objectGuess: 1 of 2 values not finite, real and imaginary parts counted each; correct them: one is enough to spoil a reconstruction [1 []]");
+    // One or several modes, or an axis of 1 at the end.
+    for shape in [vec![4, 4, 1], vec![1, 4, 4], vec![1, 1, 4, 4]] {
+        assert_eq!(found(&with(("probeGuess", "<c8", shape, f4(&amplitudes()[..32])))), "");
+    }
+}
+
+#[test]
+fn object_patches_of_the_scan_are_no_finding() {
+    assert_eq!(found(&with(("Y", "<c8", vec![6, 4, 4], vec![0; 768]))), "");
+}
+
+#[test]
+fn patterns_that_are_no_real_numbers_do_no_harm() {
+    for (descr, bytes) in [("<c8", 8), ("|b1", 1), ("<U1", 4), ("<M8[s]", 8), ("<f2", 2), (">i2", 2)] {
+        let told = found(&with(("diff3d", descr, vec![6, 4, 4], vec![0; 96 * bytes])));
+        assert!(!told.contains("not-finite") && !told.contains("saturated"), "{descr}: {told}");
+    }
+}
+
+#[test]
+fn a_deflated_member_that_nothing_can_hold_is_a_finding() {
+    let npz = Arc::new(NpzFile::open(COUNTS).unwrap());
+    let mut run = Run { npz: &npz, findings: Vec::new(), done: 0, total: 0, progress: &mut |_, _| {} };
+    let scan = Scan::try_new(Arc::clone(&npz), &ScanOptions::default()).unwrap();
+    let full = |_: &mut Run, _: &Scan| {
+        let (path, folder) = (COUNTS.into(), "/tmp".into());
+        Err(Error::ScratchFull { path, member: "diff3d".to_string(), needed: 9, folder, available: 1 })
+    };
+    run.look(&scan, &[Role::Diffraction], full).unwrap();
+    assert_eq!((run.findings[0].code, run.findings[0].member.as_deref()), ("not-checked", Some("diff3d")));
+    // A file that changes is not worth going on with.
+    let changed = |_: &mut Run, _: &Scan| Err(Error::FileChanged { path: COUNTS.into(), what: String::new() });
+    assert!(run.look(&scan, &[Role::Probe], changed).is_err());
+}
+
+#[test]
+fn the_report_does_not_depend_on_threads_and_progress_ends_at_its_total() {
+    // Frames larger than what one thread looks at at a time, whose sum depends on the order of addition.
+    let pixels = 200 * 200;
+    let values: Vec<f32> = (0..3 * pixels).map(|at| ((at * 7919 % 10007) as f32).sqrt()).collect();
+    let members = [x(&[0.0, 1.0, 2.0]), y(&[0.0, 1.0, 0.0]), ("diff3d", "<f4", vec![3, 200, 200], f4(&values))];
+    let npz = NpzFile::from_bytes("scan.npz", Bytes::from(archive(&members)), &OpenOptions::default()).unwrap();
+    let scan = Scan::try_new(Arc::new(npz), &ScanOptions::default()).unwrap();
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| summary::summaries(scan.diffraction().unwrap(), |_| Ok(())).unwrap())
+    };
+    assert_eq!(on(1), on(3));
+    let mut told = Vec::new();
+    check(scan.npz(), &ScanOptions::default(), &mut |done, total| told.push((done, total))).unwrap();
+    assert!(told.is_sorted());
+    let (done, total) = told.last().unwrap();
+    assert_eq!(done, total);
+}
+
+#[test]
+fn a_report_is_plain_data() {
+    let report = report_of(archive(&with(y(&[0.0, 1.0, 0.0, 5.0, f64::NAN, 5.0]))));
+    let json = serde_json::to_value(&report).unwrap();
+    insta::assert_snapshot!(serde_json::to_string_pretty(&json).unwrap(), @r#"
+    {
+      "bytes": 1824,
+      "findings": [
+        {
+          "code": "not-finite",
+          "count": 1,
+          "first": [
+            4
+          ],
+          "found": "1 of 6 values of y not finite: scan points 4",
+          "hint": "correct them, or leave these scan points out with `among`",
+          "member": "ycoords",
+          "severity": "error"
+        }
+      ],
+      "frames": 6,
+      "members": 8,
+      "positions": 6
+    }
+    "#);
+}
