@@ -101,7 +101,7 @@ struct Inner {
 #[derive(Debug, Clone)]
 enum PositionSource {
     /// Members, x and y.
-    Members([Column; 2]),
+    Members(Box<[Column; 2]>),
     /// The patterns' place in a raster with so many columns: x is the scan column, y the scan row.
     Raster(usize),
     /// The file has none.
@@ -175,7 +175,7 @@ impl Scan {
             patterns = Some(joined.npz);
         }
         let corrected = match (corrected, layout.raster) {
-            (Some(corrected), _) => PositionSource::Members(corrected),
+            (Some(corrected), _) => PositionSource::Members(Box::new(corrected)),
             (None, Some([_, columns])) => PositionSource::Raster(columns),
             (None, None) => PositionSource::None,
         };
@@ -185,7 +185,7 @@ impl Scan {
         columns.add_positions(&corrected, ["x", "y"], layout.unit);
         match &starts {
             Some([x, y]) => {
-                let starts = PositionSource::Members([x.clone(), y.clone()]);
+                let starts = PositionSource::Members(Box::new([x.clone(), y.clone()]));
                 columns.add_positions(&starts, ["x_start", "y_start"], layout.unit);
             }
             None => columns.add_positions(&corrected, ["x_start", "y_start"], layout.unit),
@@ -332,7 +332,7 @@ impl Scan {
     /// Whether positions (or, with `start`, nominal ones) are stored as f4: PtychoPINN then computes in f4 too.
     pub fn positions_are_single(&self, start: bool) -> bool {
         let corrected = match &self.inner.corrected {
-            PositionSource::Members(columns) => Some(columns),
+            PositionSource::Members(columns) => Some(columns.as_ref()),
             _ => None,
         };
         let stored = self.inner.starts.as_ref().filter(|_| start).or(corrected);
@@ -420,7 +420,7 @@ impl Columns {
 
     fn add_positions(&mut self, source: &PositionSource, names: [&str; 2], unit: Unit) {
         let columns = match source {
-            PositionSource::Members(columns) => columns.clone().map(ScanColumn::Float),
+            PositionSource::Members(columns) => (**columns).clone().map(ScanColumn::Float),
             PositionSource::Raster(columns) => [Direction::Column, Direction::Row].map(|of| ScanColumn::Raster {
                 of,
                 columns: *columns,

@@ -73,7 +73,7 @@ impl Directory {
     /// # Errors
     /// If it is no archive, or if its directory does not fit the file.
     pub fn read(source: &Source) -> Result<Self> {
-        let start = source.read(0..source.len().min(32))?;
+        let start = source.read(0..source.size().min(32))?;
         if start.starts_with(header::MAGIC) {
             return Ok(Self { entries: vec![bare(source)], notes: Vec::new() });
         }
@@ -105,13 +105,13 @@ impl Directory {
 /// The one member of a `.npy` file.
 fn bare(source: &Source) -> Entry {
     let name = source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let (data, size) = (0..source.len(), source.len());
+    let (data, size) = (0..source.size(), source.size());
     Entry { file_name: format!("{name}.npy"), name, method: Method::Stored, data, size, crc32: None, problem: None }
 }
 
 fn find_end(source: &Source) -> Result<std::result::Result<End, String>> {
-    let tail_start = source.len().saturating_sub(records::TAIL_LEN as u64);
-    let tail = source.read(tail_start..source.len())?;
+    let tail_start = source.size().saturating_sub(records::TAIL_LEN as u64);
+    let tail = source.read(tail_start..source.size())?;
     Ok(match records::find_end(&tail, tail_start) {
         Ok(Found::End(end)) => Ok(end),
         Ok(Found::End64At(at)) => records::parse_end64(&source.read(at..at + records::END64_LEN as u64)?, at),

@@ -89,7 +89,7 @@ impl Source {
     }
 
     /// Bytes it had when it was opened.
-    pub fn len(&self) -> u64 {
+    pub fn size(&self) -> u64 {
         self.inner.identity.size
     }
 
@@ -122,7 +122,7 @@ impl Source {
             Place::Memory(bytes) | Place::Mapped(_, bytes) => {
                 let from =
                     usize::try_from(offset).ok().and_then(|start| bytes.get(start..start.checked_add(into.len())?));
-                let from = from.ok_or_else(|| ends(format!("it ends at byte {}", self.len())))?;
+                let from = from.ok_or_else(|| ends(format!("it ends at byte {}", self.size())))?;
                 into.copy_from_slice(from);
                 Ok(())
             }

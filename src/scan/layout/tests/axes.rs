@@ -16,7 +16,8 @@ fn the_pattern_axis_is_as_long_as_the_positions() {
     let unsaid = LayoutOptions::default();
     let (first, last) = (axis(PatternAxis::First), axis(PatternAxis::Last));
     // Positions, shape, axes unsaid, said to be first, said to be last.
-    let cases: &[(usize, &[usize], [Option<&[usize]>; 3])] = &[
+    type Case = (usize, &'static [usize], [Option<&'static [usize]>; 3]);
+    let cases: &[Case] = &[
         (7, &[7, 8, 8], [Some(&[0]), Some(&[0]), None]),
         (7, &[8, 8, 7], [Some(&[2]), None, Some(&[2])]),
         (7, &[7, 8, 9], [Some(&[0]), Some(&[0]), None]),
@@ -206,7 +207,8 @@ fn combined_positions_that_stay_open_are_errors() {
 #[test]
 fn layers_of_probe_and_object() {
     // Shape, axes that count layers, axes at one index.
-    let cases: &[(&[usize], &[usize], &[(usize, usize)])] = &[
+    type Case = (&'static [usize], &'static [usize], &'static [(usize, usize)]);
+    let cases: &[Case] = &[
         (&[8, 8], &[], &[]),
         (&[8, 8, 1], &[], &[(2, 0)]),
         (&[3, 8, 8], &[0], &[]),
