@@ -9,6 +9,7 @@
 //! | `refused-member` | both | a member that is no plain array: an error if a scan needs it (it is named like a role, or by an option), or if it is all there is (a bare `.npy`). PtychoPINN's `_metadata`, which nobody needs, is no finding |
 //! | `duplicate-member` | warning | several members of one name |
 //! | `no-scan` | both | roles that do not fit each other in shape, length or dtype; a warning if the file merely has no member for one |
+//! | `misfit` | warning | a member with the name of a role that does not serve as it, by its shape, length or dtype |
 //! | `length` | error | no scan points, frames without pixels, or object patches that are not one a scan point |
 //! | `dtype` | error | a probe or object that holds no numbers |
 //! | `not-finite` | error | infinite values, or no numbers, in positions, patterns, probe or object |
@@ -44,7 +45,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::npz::NpzFile;
-use crate::scan::layout::Role;
+use crate::scan::layout::{MISFIT, Role};
 use crate::scan::{Scan, ScanOptions};
 
 /// How bad a finding is.
@@ -197,6 +198,9 @@ fn check_scan(run: &mut Run, scan: &Scan) -> Result<()> {
     if scan.num_positions() == 0 {
         run.findings.push(Finding::error("length", "no scan points", "was the file written before the scan began?"));
     }
+    let misfits = scan.layout().notes.iter().filter(|note| note.contains(MISFIT));
+    let hint = "correct the member, or name another with --role";
+    run.findings.extend(misfits.map(|note| Finding::warning("misfit", note.clone(), hint)));
     if scan.has_positions() {
         run.look(scan, &[Role::X, Role::Y], positions::check)?;
     }

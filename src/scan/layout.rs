@@ -31,6 +31,9 @@ pub use place::Placed;
 use report::Findings;
 pub use roles::Role;
 
+/// What stands in a note about a member that has the name of a role and cannot fill it.
+pub const MISFIT: &str = "does not serve as";
+
 /// What the detector's numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -30,20 +30,28 @@ const INFLATE_MEMORY: usize = 1 << 20;
 /// Deflate packs at most so many bytes into one.
 const MAX_RATIO: usize = 1032;
 /// Bound of a batch; small, so that small files have several.
-const BATCH_BYTES: usize = 1 << 16;
+const BATCH_BYTES: usize = 1 << 12;
+/// Bytes read of a member as the archive has it.
+const RAW_BYTES: u64 = 1 << 16;
 /// Batches read of each table. A row without a byte costs a file nothing: there may be any number of batches.
 const BATCHES: usize = 4;
 
 /// What any call may take: an inflater with its buffers (0.4 MB), a few small batches.
-const BASE: usize = 2 << 20;
-/// Bytes that a byte of directory or header text may become. The least record has 46 bytes, and becomes a few structs of
-/// some 200 bytes; three bytes of header text, `[],`, become a value of 32 in a vector that doubles.
-const PARSED: usize = 64;
+const BASE: usize = 1 << 20;
+/// Bytes held for a byte of the file, for its directory: the least record has 46 bytes and becomes about 100 in a vector
+/// that doubles, then a few more with the name copied into each. Measured: 5.
+const DIRECTORY: usize = 16;
+/// Bytes held for a byte of header text: the three bytes of `[],` become a value of 32 in a vector that doubles. Measured:
+/// 18.
+const TEXT: usize = 24;
 /// Longest header text that is parsed, deflated or not.
-const HEADER_TEXT: usize = 1 << 20;
-/// Bytes held for a byte of unpacked member. At worst each byte is a coordinate: two f8 of position, the trees of
-/// neighbours, an index row of C members; or a pixel: f4 for it in C slots of a row, twice, and a complex patch as large.
-const UNPACKED: usize = 128;
+const MAX_TEXT: usize = 1 << 20;
+/// Bytes held for a byte of unpacked member. At worst it is half a position: two f8, the tree of neighbours, an index row
+/// of C members (measured: 50); or a pixel, which a row of groups has as f4, twice, and as a complex patch, twice
+/// (measured: 24).
+const UNPACKED: usize = 64;
+/// Beyond so many unpacked bytes only arrays are read: scans and groups would take longer, and show nothing else.
+const MAX_SCAN: usize = 1 << 20;
 
 /// How the bytes are reached.
 #[derive(Debug, Clone, Copy)]
@@ -73,7 +81,7 @@ pub struct Seen {
 
 /// Parses an NPY header.
 pub fn parse_header(bytes: &[u8]) {
-    measure(BASE + PARSED * bytes.len(), || match header::parse(bytes) {
+    measure(BASE + TEXT * bytes.len(), || match header::parse(bytes) {
         Ok(header) => {
             assert!(header.data_offset <= bytes.len(), "{header:?}");
             assert_eq!(header::header_len(bytes), Ok(header.data_offset));
@@ -92,7 +100,7 @@ pub fn open_directory(bytes: &[u8], way: Way<'_>) -> (Seen, usize) {
 pub fn read_file(bytes: &[u8], way: Way<'_>) -> (Seen, usize) {
     alone(|| {
         let Some((npz, seen, opening)) = open(bytes, way) else { return Default::default() };
-        let limit = BASE + INFLATE_MEMORY + PARSED * bytes.len() + UNPACKED * unpacked(&npz);
+        let limit = BASE + INFLATE_MEMORY + DIRECTORY * bytes.len() + UNPACKED * unpacked(&npz);
         let (seen, reading) = measure(limit, || read(&npz, seen));
         (seen, opening.max(reading))
     })
@@ -118,8 +126,8 @@ fn open(bytes: &[u8], way: Way<'_>) -> Option<(Arc<NpzFile>, Seen, usize)> {
         options.access = AccessMode::Read;
     }
     // The header of a deflated member is inflated before it is parsed.
-    let text = HEADER_TEXT.min(MAX_RATIO * bytes.len());
-    let (npz, peak) = measure(BASE + PARSED * (bytes.len() + text), || {
+    let text = MAX_TEXT.min(MAX_RATIO * bytes.len());
+    let (npz, peak) = measure(BASE + DIRECTORY * bytes.len() + TEXT * text, || {
         let (npz, name) = match way {
             Way::Memory => (NpzFile::from_bytes(NAME, owned, &options), NAME.into()),
             Way::File(path) => (NpzFile::open_with(path, &options), path.to_string_lossy()),
@@ -158,7 +166,8 @@ fn read(npz: &Arc<NpzFile>, seen: Seen) -> Seen {
     read_table(ok(arrays(npz)), &mut DefaultHasher::new());
     let rows =
         npz.arrays().map(|info| read_table(ok(array(npz, &info.name)), hash) + read_array(npz, info, hash)).sum();
-    let scans: Vec<Scan> = options().iter().filter_map(|said| ok(Scan::try_new(Arc::clone(npz), said))).collect();
+    let options = if unpacked(npz) <= MAX_SCAN { options() } else { Vec::new() };
+    let scans: Vec<Scan> = options.iter().filter_map(|said| ok(Scan::try_new(Arc::clone(npz), said))).collect();
     let scan_rows = scans.iter().map(|scan| read_scan(scan, hash)).sum();
     let group_rows = scans.iter().map(|scan| read_groups(scan, hash)).sum();
     Seen { rows, scan_rows, group_rows, digest: digest.finish(), ..seen }
@@ -168,7 +177,7 @@ fn read(npz: &Arc<NpzFile>, seen: Seen) -> Seen {
 fn read_raw(npz: &NpzFile, name: &str, hash: &mut DefaultHasher) {
     if let Some(raw) = ok(npz.raw(name)) {
         let mut bytes = Vec::new();
-        let read = raw.take(BATCH_BYTES as u64).read_to_end(&mut bytes);
+        let read = raw.take(RAW_BYTES).read_to_end(&mut bytes);
         (read.is_ok(), bytes).hash(hash);
     }
 }
@@ -220,7 +229,7 @@ fn hash_data(data: &ArrayData, hash: &mut DefaultHasher) {
 }
 
 /// What the file does not say, said in different ways.
-fn options() -> [ScanOptions; 2] {
+fn options() -> Vec<ScanOptions> {
     let layout = LayoutOptions {
         measurement: Some(Measurement::Intensity),
         pattern_axis: Some(PatternAxis::Last),
@@ -228,7 +237,7 @@ fn options() -> [ScanOptions; 2] {
         pixel_size_m: Some(1e-8),
         ..LayoutOptions::default()
     };
-    [ScanOptions::default(), ScanOptions { layout, ..ScanOptions::default() }]
+    vec![ScanOptions::default(), ScanOptions { layout, ..ScanOptions::default() }]
 }
 
 fn read_scan(scan: &Scan, hash: &mut DefaultHasher) -> usize {

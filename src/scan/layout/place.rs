@@ -5,12 +5,12 @@ mod positions;
 
 use std::fmt;
 
-use super::PatternAxis;
 use super::archive::Archive;
 use super::assign::{By, Filled, Roster};
 use super::form::{Form, leading_ones, shape_found};
 use super::order::PositionOrder;
 use super::roles::Role;
+use super::{MISFIT, PatternAxis};
 use crate::array::View;
 use crate::error::{Error, Result};
 use crate::npz::ArrayInfo;
@@ -161,7 +161,7 @@ fn is_strict(filled: &Filled) -> bool {
 
 fn refusal(error: &Error, role: Role) -> Option<String> {
     let Error::BadMember { member, found, expected, .. } = error else { return None };
-    Some(format!("`{member}` does not serve as {}: {found}, expected {expected}", role.name()))
+    Some(format!("`{member}` {MISFIT} {}: {found}, expected {expected}", role.name()))
 }
 
 /// Start positions come in pairs.

@@ -1,5 +1,6 @@
 //! The layout in words: why it is that one, what came near, what else a careful reader would want to know.
 
+use super::MISFIT;
 use super::archive::{Archive, Spelling, quote};
 use super::assign::{By, Filled, Roster};
 use super::form::Form;
@@ -141,11 +142,11 @@ impl Findings<'_> {
         let complaint = |(member, form): (&Member, Form)| {
             let (name, role) = (&member.name, if form == Form::Columns { "x and y" } else { role.name() });
             match &member.array {
-                Err(problem) => Some(format!("`{name}` does not serve as {role}: {problem}")),
+                Err(problem) => Some(format!("`{name}` {MISFIT} {role}: {problem}")),
                 Ok(_) if name.len() == 1 || self.roster.has(name) => None,
-                Ok(info) => form.complaint(info).map(|(found, expected)| {
-                    format!("`{name}` does not serve as {role}: {found}, expected {expected}")
-                }),
+                Ok(info) => form
+                    .complaint(info)
+                    .map(|(found, expected)| format!("`{name}` {MISFIT} {role}: {found}, expected {expected}")),
             }
         };
         members.filter_map(complaint).collect()

@@ -57,6 +57,14 @@ fn member() -> impl Strategy<Value = Member> {
     })
 }
 
+/// As an archive has them: no two of one name.
+fn members() -> impl Strategy<Value = Vec<Member>> {
+    proptest::collection::vec(member(), 0..9).prop_map(|members| {
+        let mut seen = std::collections::HashSet::new();
+        members.into_iter().filter(|member| seen.insert(member.name.clone())).collect()
+    })
+}
+
 fn options() -> impl Strategy<Value = LayoutOptions> {
     let role =
         (select(Role::all().collect::<Vec<_>>()), select(NAMES)).prop_map(|(role, name)| (role, name.to_string()));
@@ -103,7 +111,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
-    fn detection_never_panics(members in proptest::collection::vec(member(), 0..9), options in options()) {
+    fn detection_never_panics(members in members(), options in options()) {
         match detect_with(&members, &options) {
             Ok(layout) => check(&layout, &members),
             Err(error) => prop_assert!(error.report().starts_with("a.npz: ")),
