@@ -281,7 +281,7 @@ impl Scan {
     /// The patterns as a column.
     ///
     /// # Errors
-    /// [`Error::MissingRole`] for a scan without.
+    /// [`Error::MissingRole`](crate::Error::MissingRole) for a scan without.
     pub fn require_diffraction(&self) -> Result<&Column> {
         match self.diffraction() {
             Some(column) => Ok(column),

@@ -181,7 +181,7 @@ impl Layout {
     /// Where the data of a role lies.
     ///
     /// # Errors
-    /// [`Error::MissingRole`](crate::Error::MissingRole) if no member fills it; if a member has the role's name but is
+    /// [`Error::MissingRole`] if no member fills it; if a member has the role's name but is
     /// no plain array, or one that cannot fill the role, that is the error.
     pub fn require(&self, npz: &NpzFile, role: Role) -> Result<&Placed> {
         self.get(role).ok_or_else(|| self.missing(npz, role))

@@ -110,7 +110,7 @@ impl Scan {
     /// The table `scans`: one row for this file.
     ///
     /// # Errors
-    /// [`Error::BadMember`] if the probe is none by its shape.
+    /// [`Error::BadMember`](crate::Error::BadMember) if the probe is none by its shape.
     pub fn scans(&self) -> Result<ScansTable> {
         let patterns = self.diffraction();
         let axis = |index: usize| patterns.and_then(|column| column.row_shape().get(index)).map(|len| *len as i64);
@@ -143,7 +143,7 @@ impl Scan {
     /// The table `probe`: `mode`, `power` (sum of |P|^2), `probe` [N, N, 2] (real, imaginary); one row a mode.
     ///
     /// # Errors
-    /// [`Error::MissingRole`] if the file has no probe, [`Error::BadMember`] if it is none by its shape.
+    /// [`Error::MissingRole`](crate::Error::MissingRole) if the file has no probe, or none by its shape.
     pub fn probe(&self) -> Result<LayerTable> {
         LayerTable::try_new(self, Role::Probe, "probe", "mode")
     }
@@ -151,7 +151,7 @@ impl Scan {
     /// The table `object`: `layer`, `object` [H, W, 2] (real, imaginary); one row a layer.
     ///
     /// # Errors
-    /// [`Error::MissingRole`] if the file has no object, [`Error::BadMember`] if it is none by its shape.
+    /// [`Error::MissingRole`](crate::Error::MissingRole) if the file has no object, or none by its shape.
     pub fn object(&self) -> Result<LayerTable> {
         LayerTable::try_new(self, Role::Object, "object", "layer")
     }
