@@ -174,7 +174,10 @@ impl Column {
         let fixed = |axis: usize| view.fixed.iter().find(|(fixed, _)| *fixed == axis).map(|(_, index)| *index);
         let fits = |axis: &usize| *axis < axes.len();
         let in_bounds = view.fixed.iter().all(|(axis, index)| fits(axis) && *index < axes[*axis].0);
-        if !view.rows.iter().all(fits) || !in_bounds {
+        let mut named: Vec<usize> = view.rows.iter().copied().chain(view.fixed.iter().map(|(axis, _)| *axis)).collect();
+        named.sort_unstable();
+        let twice = named.windows(2).any(|pair| pair[0] == pair[1]);
+        if !view.rows.iter().all(fits) || !in_bounds || twice {
             return Err(wrong("an array with one row a scan point"));
         }
         let start = view.fixed.iter().map(|(axis, index)| axes[*axis].1.saturating_mul(*index)).sum();

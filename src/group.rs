@@ -125,6 +125,13 @@ impl Groups {
             Semantics::Ptychopinn => legacy::plan(scan, &spec)?,
         };
         Conversion::of(scan, patterns.measure)?;
+        // Of a complex patch, the widest column: real and imaginary part.
+        let pixels = scan.diffraction().map_or(0, |column| column.row_len());
+        let width = plan.group_size.checked_mul(pixels).and_then(|pixels| pixels.checked_mul(2));
+        if width.is_none_or(|width| i32::try_from(width).is_err()) {
+            let found = format!("{} patterns of {pixels} pixels a group", plan.group_size);
+            return Err(plan::bad("gridsize", found, "fewer than 2^30 pixels a group", "use a smaller gridsize"));
+        }
         let patches = PatchSource::of(scan, spec.semantics)?;
         let columns = gather::columns(scan, patches.is_some());
         let schema = Arc::new(gather::schema(scan, &plan, &columns, patterns.channels));

@@ -13,7 +13,7 @@ pub const MAGIC: &[u8] = b"\x93NUMPY";
 pub const PREFIX_LEN: usize = 12;
 
 /// Longest header text taken; NumPy itself refuses more than 10,000 characters unless told otherwise.
-const MAX_TEXT: usize = 1 << 20;
+const MAX_TEXT: usize = 1 << 16;
 
 /// NumPy's limit of axes.
 const MAX_AXES: usize = 64;
