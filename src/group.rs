@@ -45,12 +45,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 
 use crate::array::RowSet;
 use crate::error::Result;
 use crate::scan::layout::Measurement;
-use crate::scan::{Scan, provenance};
+use crate::scan::{Scan, measured, provenance};
 use crate::table::{ReadOptions, Table, TableReader};
 pub use index::GroupIndex;
 pub use members::GroupMembers;
@@ -134,7 +134,8 @@ impl Groups {
         }
         let patches = PatchSource::of(scan, spec.semantics)?;
         let columns = gather::columns(scan, patches.is_some());
-        let schema = Arc::new(gather::schema(scan, &plan, &columns, patterns.channels));
+        let schema = gather::schema(scan, &plan, &columns, patterns.channels);
+        let schema = Arc::new(with_measurement(&schema, patterns.measure.of(scan.measurement())));
         let inner = Inner {
             scan: scan.clone(),
             spec,
@@ -284,6 +285,15 @@ impl Groups {
     pub fn read(&self, options: &ReadOptions) -> Result<TableReader> {
         TableReader::try_new(Arc::new(self.clone()), options)
     }
+}
+
+/// The schema, in which `diffraction` says what its numbers are.
+fn with_measurement(schema: &Schema, measurement: Measurement) -> Schema {
+    let said = |field: &FieldRef| match field.name().as_str() {
+        "diffraction" => Arc::new(measured(field.as_ref().clone(), measurement)),
+        _ => Arc::clone(field),
+    };
+    Schema::new(schema.fields().iter().map(said).collect::<Vec<_>>())
 }
 
 /// A value computed once, or not at all if that fails; `OnceLock::get_or_try_init` is not stable yet.

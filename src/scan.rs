@@ -27,6 +27,19 @@ pub use tables::{array, arrays, shape_text};
 /// The metadata key of a position column's unit.
 pub const UNIT_KEY: &str = "ptychoarrow.unit";
 
+/// The metadata key of what the numbers of a pattern column are, `amplitude` or `intensity`; not there if unknown.
+pub const MEASUREMENT_KEY: &str = "ptychoarrow.measurement";
+
+/// A pattern column's field that says what its numbers are.
+pub(crate) fn measured(field: Field, measurement: Measurement) -> Field {
+    if measurement == Measurement::Unknown {
+        return field;
+    }
+    let mut metadata = field.metadata().clone();
+    metadata.insert(MEASUREMENT_KEY.to_string(), measurement.word().to_string());
+    field.with_metadata(metadata)
+}
+
 /// How to open a scan.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct ScanOptions {
@@ -196,14 +209,18 @@ impl Scan {
                 columns.add(number(name), ScanColumn::Raster { of, columns: scan_columns, as_position: false });
             }
         }
-        for member in other_members(&npz, &layout)?.into_iter().chain(diffraction.clone()) {
+        for member in other_members(&npz, &layout)? {
             columns.add(Arc::clone(member.field()), ScanColumn::Member(member));
         }
-        let Columns { fields, columns } = columns;
-
         let integers = diffraction.as_ref().is_some_and(|column| column.scalar().is_integer());
         let by_dtype = if integers { Measurement::Intensity } else { Measurement::Unknown };
         let measurement = options.layout.measurement.unwrap_or(by_dtype);
+        if let Some(patterns) = &diffraction {
+            let field = measured(patterns.field().as_ref().clone(), measurement);
+            columns.add(Arc::new(field), ScanColumn::Member(patterns.clone()));
+        }
+        let Columns { fields, columns } = columns;
+
         let inner = Inner {
             npz,
             patterns,

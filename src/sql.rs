@@ -1,10 +1,11 @@
 //! DataFusion SQL over scans and groups.
 //!
-//! [`register`] puts the tables of a file into anyone's own `SessionContext`: `scan`, `groups`, `group_members`, `scans`,
-//! `probe`, `object`, `arrays`. [`query`] runs one statement with batches sized by bytes.
+//! [`register`] puts the tables of a file into anyone's own `SessionContext`: `scan`, `groups`, `group_members`,
+//! `neighbors`, `scans`, `probe`, `object`, `arrays`. [`query`] runs one statement with batches sized by bytes.
 
 pub mod exec;
 mod external;
+pub mod functions;
 mod groups;
 mod points;
 mod relation;
@@ -29,6 +30,9 @@ use crate::group::{GroupSpec, NearestTable};
 use crate::npz::{Identity, NpzFile};
 use crate::scan::{self, Scan, ScanOptions};
 use crate::table::{DEFAULT_BATCH_BYTES, Table, row_bytes};
+
+/// Neighbours of a scan point in the table `neighbors`, where nothing else is said.
+const NEIGHBORS: usize = 6;
 
 /// Which table of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,11 +74,12 @@ impl Relation {
         }
     }
 
-    /// Every table of a file, groups by this spec.
+    /// Every table of a file, groups by this spec, of each scan point six neighbours.
     pub fn all(spec: &GroupSpec) -> Vec<Self> {
         let query = Arc::new(GroupQuery::from(spec.clone()));
         let groups = [Self::Groups(Arc::clone(&query)), Self::GroupMembers(query)];
-        [Self::Scan].into_iter().chain(groups).chain([Self::Scans, Self::Probe, Self::Object, Self::Arrays]).collect()
+        let others = [Self::Neighbors(NEIGHBORS), Self::Scans, Self::Probe, Self::Object, Self::Arrays];
+        [Self::Scan].into_iter().chain(groups).chain(others).collect()
     }
 }
 
@@ -170,7 +175,7 @@ pub fn context(threads: Option<usize>, options: &ScanOptions) -> Result<SessionC
 }
 
 /// Teaches any DataFusion session what this crate knows of SQL: the table functions `scan`, `groups`, `group_members`,
-/// `neighbors`, `scans`, `probe`, `object`, `arrays` and `array`, and the format of `CREATE EXTERNAL TABLE s STORED AS NPZ
+/// `neighbors`, `scans`, `probe`, `object`, `arrays` and `array`, the scalar [`functions`], and the format of `CREATE EXTERNAL TABLE s STORED AS NPZ
 /// LOCATION 'scan.npz'`. Files are opened as `options` say.
 ///
 /// ```
@@ -190,6 +195,7 @@ pub fn register_all(context: &SessionContext, options: &ScanOptions) -> Result<(
     let functions = relation::TableFunctions { options: options.clone() };
     let registered = context.register_relation_planner(Arc::new(functions));
     registered.map_err(|e| Error::external("cannot register table functions", e))?;
+    functions::all().into_iter().for_each(|function| context.register_udf(function));
     let factory = Arc::new(external::NpzFactory { options: options.clone() });
     context.state_ref().write().table_factories_mut().insert(external::FORMAT.to_string(), factory);
     Ok(())

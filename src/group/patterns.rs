@@ -32,6 +32,17 @@ pub enum Measure {
     Intensity,
 }
 
+impl Measure {
+    /// What numbers are after the conversion that were this before.
+    pub fn of(self, stored: Measurement) -> Measurement {
+        match self {
+            Self::Stored => stored,
+            Self::Amplitude => Measurement::Amplitude,
+            Self::Intensity => Measurement::Intensity,
+        }
+    }
+}
+
 /// Where the axis of members is in `diffraction`, `diffraction_normalized` and `object_patches`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -74,7 +74,7 @@ const FUNCTIONS: &[Function] = &[
         name: "neighbors",
         parameters: &["file", "k"],
         required: 1,
-        relation: |call| Ok(Relation::Neighbors(call.whole("k")?.unwrap_or(6))),
+        relation: |call| Ok(Relation::Neighbors(call.whole("k")?.unwrap_or(super::NEIGHBORS))),
     },
     of_file("scans", |_| Ok(Relation::Scans)),
     of_file("probe", |_| Ok(Relation::Probe)),

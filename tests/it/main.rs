@@ -5,6 +5,7 @@
 mod cli;
 mod container;
 mod export;
+mod functions;
 mod fuzz;
 mod goldens;
 mod group;

@@ -56,8 +56,10 @@ fn tables_are_listed_and_counted() {
     let session = session();
     let names =
         rows(&session, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1");
-    assert_eq!(text(&names).replace('\n', " "), "arrays group_members groups probe scan scans");
-    for (table, count) in [("scan", 516), ("groups", 516), ("group_members", 2064), ("arrays", 7), ("probe", 1)] {
+    assert_eq!(text(&names).replace('\n', " "), "arrays group_members groups neighbors probe scan scans");
+    for (table, count) in
+        [("scan", 516), ("groups", 516), ("group_members", 2064), ("arrays", 7), ("probe", 1), ("neighbors", 3096)]
+    {
         let sql = format!("SELECT count(*) AS n FROM {table}");
         assert_eq!(int64(&rows(&session, &sql), "n"), [count], "{table}");
     }

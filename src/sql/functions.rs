@@ -1,0 +1,169 @@
+//! Scalar functions over patterns, probes and distances.
+//!
+//! All of them read values as they are stored, without a cast copy, and answer null for a null pattern or one that has a
+//! null pixel. A tensor with more than two axes, such as the patterns of a group, counts as a whole.
+
+mod center;
+mod compare;
+mod overlap;
+mod photons;
+mod pixel;
+mod probe;
+mod reduce;
+mod tensors;
+
+use std::sync::{Arc, LazyLock};
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::plan_err;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
+    Volatility,
+};
+
+/// What a function is: one constant a function.
+struct Definition {
+    name: &'static str,
+    /// Names of the arguments, and what each is.
+    arguments: &'static [(&'static str, &'static str)],
+    /// How many of them, from the last on, can be left out.
+    optional: usize,
+    description: &'static str,
+    /// A query over the tables of a file.
+    example: &'static str,
+    returns: fn(&'static str, &[FieldRef]) -> Result<DataType>,
+    call: fn(&Arguments) -> Result<ArrayRef>,
+}
+
+static DEFINITIONS: &[&Definition] = &[
+    &reduce::SUM,
+    &reduce::MIN,
+    &reduce::MAX,
+    &reduce::MEAN,
+    &reduce::STD,
+    &reduce::ENERGY,
+    &reduce::SATURATED,
+    &reduce::NOT_FINITE,
+    &photons::PHOTONS,
+    &center::CENTER_OF_MASS,
+    &pixel::PIXEL,
+    &compare::CORRELATION,
+    &probe::PROBE_DIAMETER,
+    &overlap::LINEAR_OVERLAP,
+    &overlap::AREA_OVERLAP,
+];
+
+/// Every function, to be registered in a session.
+pub fn all() -> Vec<ScalarUDF> {
+    static DOCUMENTED: LazyLock<Vec<Documentation>> =
+        LazyLock::new(|| DEFINITIONS.iter().map(|definition| definition.documentation()).collect());
+    let function = |(definition, documentation): (&&'static Definition, &'static Documentation)| {
+        let signature = Signature::variadic_any(Volatility::Immutable);
+        ScalarUDF::new_from_impl(Function {
+            name: definition.name,
+            signature,
+            definition: Of(definition),
+            documentation,
+        })
+    };
+    DEFINITIONS.iter().zip(DOCUMENTED.iter()).map(function).collect()
+}
+
+/// The names of all functions and an example of each.
+pub fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
+    DEFINITIONS.iter().map(|definition| (definition.name, definition.example))
+}
+
+impl Definition {
+    fn syntax(&self) -> String {
+        let required = self.arguments.len() - self.optional;
+        let shown = |(place, (name, _)): (usize, &(&str, &str))| match place < required {
+            true => (*name).to_string(),
+            false => format!("[{name}]"),
+        };
+        let arguments: Vec<String> = self.arguments.iter().enumerate().map(shown).collect();
+        format!("{}({})", self.name, arguments.join(", "))
+    }
+
+    fn documentation(&self) -> Documentation {
+        let section = DocSection { include: true, label: "Ptychography", description: None };
+        let builder = Documentation::builder(section, self.description, self.syntax()).with_sql_example(self.example);
+        let arguments = self.arguments.iter();
+        arguments.fold(builder, |builder, (name, what)| builder.with_argument(*name, *what)).build()
+    }
+}
+
+/// A definition, which is what its name says.
+#[derive(Clone, Copy)]
+struct Of(&'static Definition);
+
+impl std::fmt::Debug for Of {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0.syntax())
+    }
+}
+
+impl PartialEq for Of {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.name == other.0.name
+    }
+}
+
+impl Eq for Of {}
+
+impl std::hash::Hash for Of {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        self.0.name.hash(state);
+    }
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Function {
+    name: &'static str,
+    signature: Signature,
+    definition: Of,
+    documentation: &'static Documentation,
+}
+
+impl ScalarUDFImpl for Function {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        datafusion::common::internal_err!("the type of {} depends on its arguments' fields", self.name)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
+        let Of(definition) = self.definition;
+        let (found, all) = (args.arg_fields.len(), definition.arguments.len());
+        if found > all || found < all - definition.optional {
+            return plan_err!("{}: {found} arguments; it is called as {}", self.name, definition.syntax());
+        }
+        Ok(Arc::new(Field::new(self.name, (definition.returns)(self.name, args.arg_fields)?, true)))
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        let arrays = args.args.iter().map(|value| value.to_array(args.number_rows)).collect::<Result<_>>()?;
+        let arguments = Arguments { name: self.name, arrays, fields: args.arg_fields, rows: args.number_rows };
+        (self.definition.0.call)(&arguments).map(ColumnarValue::Array)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        Some(self.documentation)
+    }
+}
+
+/// The values of a call, all of the same length.
+struct Arguments {
+    name: &'static str,
+    arrays: Vec<ArrayRef>,
+    fields: Vec<FieldRef>,
+    rows: usize,
+}

@@ -1,0 +1,65 @@
+//! Two patterns side by side.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array};
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::plan_err;
+use datafusion::error::Result;
+
+use super::reduce::{Pixel, mean, sum_of};
+use super::tensors::{expect_tensors, typed};
+use super::{Arguments, Definition};
+
+pub const CORRELATION: Definition = Definition {
+    name: "correlation",
+    arguments: &[("a", "Patterns: a column of tensors"), ("b", "Patterns of the same type and shape")],
+    optional: 0,
+    description: "Pearson's correlation of two patterns, from -1 to 1: 1 for frames that are the same but for a factor \
+                  and an offset. Null where a pattern is constant.",
+    example: "SELECT a.scan_point, round(correlation(a.diffraction, b.diffraction), 6) AS r FROM scan AS a JOIN scan \
+              AS b ON b.scan_point = a.scan_point + 1 WHERE a.scan_point < 3 ORDER BY a.scan_point",
+    returns,
+    call,
+};
+
+fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
+    let (a, b) = (expect_tensors(name, &fields[0])?, expect_tensors(name, &fields[1])?);
+    let len = |field: &FieldRef| match field.data_type() {
+        DataType::FixedSizeList(_, len) => Some(*len),
+        _ => None,
+    };
+    match (len(&fields[0]), len(&fields[1])) {
+        _ if a != b => plan_err!("{name}: patterns of {a} and of {b}; both need the same type"),
+        (Some(a), Some(b)) if a != b => plan_err!("{name}: patterns of {a} and of {b} pixels; both need the same"),
+        _ => Ok(DataType::Float64),
+    }
+}
+
+fn call(arguments: &Arguments) -> Result<ArrayRef> {
+    let (a, b) = (arguments.tensors(0)?, arguments.tensors(1)?);
+    let correlations: Result<Result<Float64Array>> = typed!(a.values, left => {
+        // Both are of the same type.
+        typed!(b.values, right => {
+            let of_row = |row| {
+                let (left, right) = (&left[a.row(row)?], &right[b.row(row)?]);
+                if left.len() == right.len() { correlation(left, right) } else { None }
+            };
+            (0..arguments.rows).map(of_row).collect()
+        })
+    });
+    Ok(Arc::new(correlations??))
+}
+
+fn correlation<A: Pixel, B: Pixel>(a: &[A], b: &[B]) -> Option<f64> {
+    let (mean_a, mean_b) = (mean(a), mean(b));
+    let (mut products, mut squares_a, mut squares_b) = (0.0, 0.0, 0.0);
+    for (a, b) in a.chunks(1024).zip(b.chunks(1024)) {
+        let pairs: Vec<(f64, f64)> = a.iter().zip(b).map(|(a, b)| (a.to_f64() - mean_a, b.to_f64() - mean_b)).collect();
+        products += sum_of(&pairs, |(a, b)| a * b);
+        squares_a += sum_of(&pairs, |(a, _)| a * a);
+        squares_b += sum_of(&pairs, |(_, b)| b * b);
+    }
+    let scale = (squares_a * squares_b).sqrt();
+    (scale > 0.0).then(|| products / scale)
+}

@@ -1,0 +1,75 @@
+//! Counts of a pattern, whatever its numbers are.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::common::{exec_err, plan_err};
+use datafusion::error::Result;
+
+use super::reduce::Pixel;
+use super::tensors::{expect_tensors, typed};
+use super::{Arguments, Definition};
+use crate::scan::MEASUREMENT_KEY;
+use crate::scan::layout::Measurement;
+
+pub const PHOTONS: Definition = Definition {
+    name: "photons",
+    arguments: &[
+        ("diffraction", "Patterns: a column of tensors"),
+        ("measurement", "What its numbers are, 'amplitude' or 'intensity', if the column does not say"),
+    ],
+    optional: 1,
+    description: "The counts of a pattern: the sum of intensities, or of the squares of amplitudes. Which of them the \
+                  numbers are is a property of the column; where it is unknown, --measurement or the second argument \
+                  says it.",
+    example: "SELECT scan_point, photons(diffraction, 'amplitude') AS counts FROM scan ORDER BY counts DESC LIMIT 3",
+    returns,
+    call,
+};
+
+fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
+    expect_tensors(name, &fields[0])?;
+    match fields.get(1) {
+        Some(said) if !said.data_type().is_string() => {
+            plan_err!("{name}: expected 'amplitude' or 'intensity', found {}", said.data_type())
+        }
+        None if known(&fields[0]).is_none() => plan_err!(
+            "{name}: the file does not say whether the numbers of `{}` are amplitudes or intensities; settle it with \
+             --measurement, or write photons({}, 'amplitude')",
+            fields[0].name(),
+            fields[0].name()
+        ),
+        _ => Ok(DataType::Float64),
+    }
+}
+
+/// What the numbers of a column are, if it says so.
+fn known(field: &FieldRef) -> Option<Measurement> {
+    let word = field.metadata().get(MEASUREMENT_KEY)?;
+    [Measurement::Amplitude, Measurement::Intensity].into_iter().find(|measurement| measurement.word() == word)
+}
+
+fn call(arguments: &Arguments) -> Result<ArrayRef> {
+    let tensors = arguments.tensors(0)?;
+    let said = arguments.arrays.get(1).map(|said| cast(said, &DataType::Utf8)).transpose()?;
+    let is_amplitude = |row: usize| match &said {
+        Some(said) if said.is_null(row) => Ok(None),
+        Some(said) => match said.as_string::<i32>().value(row) {
+            "amplitude" => Ok(Some(true)),
+            "intensity" => Ok(Some(false)),
+            other => exec_err!("photons: expected 'amplitude' or 'intensity', found '{other}'"),
+        },
+        None => Ok(known(&arguments.fields[0]).map(|known| known == Measurement::Amplitude)),
+    };
+    let counts: Result<Result<Float64Array>> = typed!(tensors.values, values => {
+        let of_row = |row| {
+            let is_amplitude = is_amplitude(row)?;
+            let row = tensors.row(row).map(|range| &values[range]);
+            Ok(row.zip(is_amplitude).map(|(row, squares)| if squares { Pixel::energy(row) } else { Pixel::sum(row) }))
+        };
+        (0..arguments.rows).map(of_row).collect()
+    });
+    Ok(Arc::new(counts??))
+}

@@ -1,0 +1,330 @@
+//! One number a pattern: sums, extremes, counts. Sums of floats and of squares run in f8, those of integers in integers,
+//! in several lanes side by side, so that they vectorise for every type as it is stored.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array};
+use arrow::datatypes::{DataType, FieldRef};
+use datafusion::error::Result;
+use half::f16;
+
+use super::tensors::{expect_number, expect_tensors, typed};
+use super::{Arguments, Definition};
+
+const PATTERNS: (&str, &str) = ("diffraction", "Patterns: a column of tensors");
+
+fn real_of_patterns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
+    expect_tensors(name, &fields[0])?;
+    Ok(DataType::Float64)
+}
+
+fn count_of_patterns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
+    expect_tensors(name, &fields[0])?;
+    fields[1..].iter().try_for_each(|field| expect_number(name, field))?;
+    Ok(DataType::Int64)
+}
+
+const fn reduction(
+    name: &'static str,
+    description: &'static str,
+    example: &'static str,
+    call: fn(&Arguments) -> Result<ArrayRef>,
+) -> Definition {
+    Definition { name, arguments: &[PATTERNS], optional: 0, description, example, returns: real_of_patterns, call }
+}
+
+macro_rules! each {
+    ($arguments:ident, $row:ident => $value:expr) => {{
+        let tensors = $arguments.tensors(0)?;
+        let reduced: Result<Float64Array> = typed!(tensors.values, values => {
+            let of_row = |row| tensors.row(row).and_then(|range| { let $row = &values[range]; $value });
+            (0..$arguments.rows).map(of_row).collect()
+        });
+        Ok(Arc::new(reduced?))
+    }};
+}
+
+pub const SUM: Definition = reduction(
+    "pattern_sum",
+    "The sum of a pattern's numbers, in f8.",
+    "SELECT scan_point, pattern_sum(diffraction) AS total FROM scan ORDER BY total DESC LIMIT 3",
+    |arguments| each!(arguments, row => Some(Pixel::sum(row))),
+);
+
+pub const MIN: Definition = reduction(
+    "pattern_min",
+    "The smallest number of a pattern; NaN if it holds one.",
+    "SELECT min(pattern_min(diffraction)) AS smallest FROM scan",
+    |arguments| each!(arguments, row => Pixel::extreme(row, |value, least| value < least)),
+);
+
+pub const MAX: Definition = reduction(
+    "pattern_max",
+    "The largest number of a pattern; NaN if it holds one.",
+    "SELECT scan_point, pattern_max(diffraction) AS peak FROM scan ORDER BY peak DESC LIMIT 3",
+    |arguments| each!(arguments, row => Pixel::extreme(row, |value, most| value > most)),
+);
+
+pub const MEAN: Definition = reduction(
+    "pattern_mean",
+    "The mean of a pattern's numbers, in f8.",
+    "SELECT avg(pattern_mean(diffraction)) AS mean FROM scan",
+    |arguments| each!(arguments, row => (!row.is_empty()).then(|| mean(row))),
+);
+
+pub const STD: Definition = reduction(
+    "pattern_std",
+    "The standard deviation of a pattern's numbers about their mean, divided by n as NumPy's std does.",
+    "SELECT scan_point, pattern_std(diffraction) AS deviation FROM scan ORDER BY deviation LIMIT 3",
+    |arguments| each!(arguments, row => (!row.is_empty()).then(|| deviation(row))),
+);
+
+pub const ENERGY: Definition = reduction(
+    "pattern_energy",
+    "The sum of the squares of a pattern's numbers: of amplitudes, the counts.",
+    "SELECT scan_point / 64 AS part, avg(pattern_energy(diffraction)) AS energy FROM scan GROUP BY part ORDER BY part",
+    |arguments| each!(arguments, row => Some(Pixel::energy(row))),
+);
+
+pub const SATURATED: Definition = Definition {
+    name: "pattern_saturated",
+    arguments: &[PATTERNS, ("level", "What the detector reads at its limit, in the numbers of the file")],
+    optional: 0,
+    description: "How many of a pattern's pixels are at a level or above it.",
+    example: "SELECT count(*) AS frames FROM scan WHERE pattern_saturated(diffraction, 1000) > 0",
+    returns: count_of_patterns,
+    call: |arguments| {
+        let levels = arguments.numbers(1)?;
+        let tensors = arguments.tensors(0)?;
+        let counts: Result<Int64Array> = typed!(tensors.values, values => {
+            let of_row = |(row, level): (usize, Option<f64>)| {
+                tensors.row(row).zip(level).map(|(range, level)| count(&values[range], |value| value >= level))
+            };
+            levels.iter().enumerate().map(of_row).collect()
+        });
+        Ok(Arc::new(counts?))
+    },
+};
+
+pub const NOT_FINITE: Definition = Definition {
+    name: "pattern_not_finite",
+    arguments: &[PATTERNS],
+    optional: 0,
+    description: "How many of a pattern's pixels are NaN or infinite.",
+    example: "SELECT count(*) AS frames FROM scan WHERE pattern_not_finite(diffraction) > 0",
+    returns: count_of_patterns,
+    call: |arguments| {
+        let tensors = arguments.tensors(0)?;
+        let counts: Result<Int64Array> = typed!(tensors.values, values => {
+            let of_row = |row| tensors.row(row).map(|range| count(&values[range], |value| !value.is_finite()));
+            (0..arguments.rows).map(of_row).collect()
+        });
+        Ok(Arc::new(counts?))
+    },
+};
+
+/// A number as it is stored.
+pub trait Pixel: Copy + PartialOrd {
+    /// As f8; 64-bit integers beyond 2^53 are rounded.
+    fn to_f64(self) -> f64;
+    /// The sum.
+    fn sum(values: &[Self]) -> f64;
+    /// The sum of squares.
+    fn energy(values: &[Self]) -> f64;
+
+    /// Whether it is no number.
+    #[inline]
+    fn is_nan(self) -> bool {
+        self.partial_cmp(&self).is_none()
+    }
+
+    /// The value that comes before all others; NaN if there is one.
+    #[inline]
+    fn extreme(values: &[Self], before: impl Fn(Self, Self) -> bool + Copy) -> Option<f64> {
+        let first = *values.first()?;
+        let keep = |best: Self, value: Self| if before(value, best) | value.is_nan() { value } else { best };
+        let (blocks, rest) = values.as_chunks::<LANES>();
+        let mut lanes = [first; LANES];
+        for block in blocks {
+            lanes.iter_mut().zip(block).for_each(|(lane, value)| *lane = keep(*lane, *value));
+        }
+        Some(lanes.iter().chain(rest).fold(first, |best, value| keep(best, *value)).to_f64())
+    }
+}
+
+const LANES: usize = 16;
+
+/// The sum of the terms of some values, in f8.
+#[inline]
+pub fn sum_of<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
+    let (blocks, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for block in blocks {
+        lanes.iter_mut().zip(block).for_each(|(lane, value)| *lane += term(*value));
+    }
+    lanes.iter().sum::<f64>() + rest.iter().map(|value| term(*value)).sum::<f64>()
+}
+
+pub fn mean<T: Pixel>(values: &[T]) -> f64 {
+    T::sum(values) / values.len() as f64
+}
+
+fn deviation<T: Pixel>(values: &[T]) -> f64 {
+    let mean = mean(values);
+    let squares = sum_of(values, |value| (value.to_f64() - mean) * (value.to_f64() - mean));
+    (squares / values.len() as f64).sqrt()
+}
+
+fn count<T: Pixel>(values: &[T], counts: impl Fn(f64) -> bool) -> i64 {
+    // Few enough for the narrow counter, which vectorises better.
+    let of_block = |block: &[T]| block.iter().map(|value| u32::from(counts(value.to_f64()))).sum::<u32>();
+    values.chunks(1 << 16).map(|block| i64::from(of_block(block))).sum()
+}
+
+macro_rules! float {
+    ($type:ty) => {
+        impl Pixel for $type {
+            #[inline]
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+            fn sum(values: &[Self]) -> f64 {
+                sum_of(values, f64::from)
+            }
+            fn energy(values: &[Self]) -> f64 {
+                sum_of(values, |value| f64::from(value) * f64::from(value))
+            }
+        }
+    };
+}
+
+/// Integers: so many of them are summed in `$sum`, and their squares in `$square`, that neither can overflow.
+macro_rules! integer {
+    ($type:ty, $sum:ty, $square:ty, $block:expr) => {
+        impl Pixel for $type {
+            #[inline]
+            #[allow(clippy::cast_lossless)] // not for every type of the macro
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            #[allow(clippy::cast_lossless)]
+            fn sum(values: &[Self]) -> f64 {
+                let of_block = |block: &[Self]| block.iter().map(|value| *value as $sum).sum::<$sum>() as f64;
+                values.chunks($block).map(of_block).sum()
+            }
+            #[allow(clippy::cast_lossless)]
+            fn energy(values: &[Self]) -> f64 {
+                let square = |value: &Self| {
+                    let value = value.unsigned_abs_() as $square;
+                    u64::from(value * value)
+                };
+                values.chunks($block).map(|block| block.iter().map(square).sum::<u64>() as f64).sum()
+            }
+        }
+    };
+}
+
+/// Wide integers: in f8, as their sums fit no integer.
+macro_rules! wide {
+    ($type:ty) => {
+        impl Pixel for $type {
+            #[inline]
+            fn to_f64(self) -> f64 {
+                self as f64
+            }
+            fn sum(values: &[Self]) -> f64 {
+                sum_of(values, |value| value as f64)
+            }
+            fn energy(values: &[Self]) -> f64 {
+                sum_of(values, |value| value as f64 * value as f64)
+            }
+        }
+    };
+}
+
+/// The size of an integer, signed or not.
+trait Size {
+    type Unsigned;
+    fn unsigned_abs_(self) -> Self::Unsigned;
+}
+
+macro_rules! size {
+    ($($signed:ty, $unsigned:ty);*) => {
+        $(
+            impl Size for $signed {
+                type Unsigned = $unsigned;
+                #[inline]
+                fn unsigned_abs_(self) -> $unsigned {
+                    self.unsigned_abs()
+                }
+            }
+            impl Size for $unsigned {
+                type Unsigned = $unsigned;
+                #[inline]
+                fn unsigned_abs_(self) -> $unsigned {
+                    self
+                }
+            }
+        )*
+    };
+}
+
+size!(i8, u8; i16, u16);
+float!(f32);
+float!(f64);
+float!(f16);
+integer!(u8, u32, u32, 1 << 16);
+integer!(i8, i32, u32, 1 << 16);
+integer!(u16, u32, u32, 1 << 16);
+integer!(i16, i32, u32, 1 << 15);
+wide!(u32);
+wide!(i32);
+wide!(u64);
+wide!(i64);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Values of every length around the lanes and blocks, beside plain loops.
+    #[test]
+    fn sums_are_those_of_plain_loops() {
+        for len in [0, 1, 15, 16, 17, 4096, (1 << 16) + 3] {
+            let counts: Vec<u16> = (0..len).map(|i| (i * 40503 % 65536) as u16).collect();
+            let exact: u64 = counts.iter().map(|value| u64::from(*value)).sum();
+            let squares: u64 = counts.iter().map(|value| u64::from(*value) * u64::from(*value)).sum();
+            assert_eq!((Pixel::sum(&counts), Pixel::energy(&counts)), (exact as f64, squares as f64), "{len}");
+            let signed: Vec<i16> = counts.iter().map(|value| value.cast_signed()).collect();
+            let exact: i64 = signed.iter().map(|value| i64::from(*value)).sum();
+            assert_eq!(Pixel::sum(&signed), exact as f64);
+            let real: Vec<f32> = counts.iter().map(|value| f32::from(*value)).collect();
+            assert_eq!((Pixel::sum(&real), Pixel::energy(&real)), (Pixel::sum(&counts), Pixel::energy(&counts)));
+            let most = counts.iter().max().map(|value| f64::from(*value));
+            assert_eq!(Pixel::extreme(&counts, |a, b| a > b), most);
+            assert_eq!(Pixel::extreme(&real, |a, b| a > b), most);
+            assert_eq!(count(&counts, |value| value >= 60000.0), counts.iter().filter(|v| **v >= 60000).count() as i64);
+        }
+        assert_eq!(Pixel::sum(&[u16::MAX; 1 << 17]), 65535.0 * f64::from(1 << 17));
+        assert_eq!(Pixel::energy(&[i16::MIN; 1 << 17]), (1u64 << 47) as f64);
+        assert_eq!(Pixel::sum(&[i8::MIN; 1 << 17]), -f64::from(1 << 24));
+        assert_eq!(Pixel::energy(&[u32::MAX, 0]), f64::from(u32::MAX) * f64::from(u32::MAX));
+    }
+
+    #[test]
+    fn what_is_no_number_shows() {
+        for place in [0, 3, 16, 39] {
+            let mut values = vec![1.0_f32; 40];
+            values[place] = f32::NAN;
+            assert!(Pixel::extreme(&values, |a, b| a > b).is_some_and(f64::is_nan), "{place}");
+            assert!(Pixel::extreme(&values, |a, b| a < b).is_some_and(f64::is_nan), "{place}");
+            assert_eq!(count(&values, |value| !value.is_finite()), 1);
+        }
+    }
+
+    #[test]
+    fn deviations_are_numpys() {
+        // np.std([1, 2, 3, 4]), and of numbers far from zero.
+        assert_eq!(deviation(&[1.0_f32, 2.0, 3.0, 4.0]), 1.118033988749895);
+        assert_eq!(deviation(&[1e9, 1e9 + 1.0, 1e9 + 2.0, 1e9 + 3.0]), 1.118033988749895);
+    }
+}
