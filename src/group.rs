@@ -34,6 +34,7 @@ pub mod neighbors;
 pub mod patch;
 mod patches;
 mod patterns;
+mod phases;
 mod plan;
 pub mod reference;
 pub mod rng;
@@ -43,11 +44,12 @@ mod sum;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 
-use crate::array::RowSet;
+use crate::array::{Access, Column, RowSet};
 use crate::error::Result;
 use crate::scan::layout::Measurement;
 use crate::scan::{Scan, measured, provenance};
@@ -58,6 +60,7 @@ pub use near::NearestTable;
 use patches::PatchSource;
 use patterns::Conversion;
 pub use patterns::{Channels, Measure, PatternOptions};
+use phases::{Phase, Phases};
 use plan::Plan;
 use sample::Numbers;
 pub use spec::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
@@ -104,6 +107,7 @@ struct Inner {
     norm_factor: Once<f32>,
     /// The groups that these are some of.
     whole: Option<Groups>,
+    phases: Phases,
 }
 
 impl Groups {
@@ -149,6 +153,7 @@ impl Groups {
             index: Once::default(),
             norm_factor: Once::default(),
             whole: None,
+            phases: Phases::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -193,14 +198,14 @@ impl Groups {
     /// # Errors
     /// As [`Groups::index`]; if a number is beyond the spec's groups.
     pub fn index_of(&self, numbers: std::ops::Range<usize>) -> Result<GroupIndex> {
-        let Inner { scan, spec, plan, .. } = self.inner.as_ref();
+        let Inner { scan, spec, plan, phases, .. } = self.inner.as_ref();
         if numbers.end > plan.num_groups || numbers.start > numbers.end {
             let expected = format!("groups below {}", plan.num_groups);
             return Err(plan::bad("groups", format!("{numbers:?}"), &expected, "groups count from 0"));
         }
         match spec.semantics {
-            Semantics::Native => sample::index(plan, scan, spec, Numbers::Range(numbers)),
-            Semantics::Ptychopinn => legacy::index(scan, spec, numbers),
+            Semantics::Native => sample::index(plan, scan, spec, Numbers::Range(numbers), phases),
+            Semantics::Ptychopinn => phases.time(Phase::Sampling, || legacy::index(scan, spec, numbers)),
         }
     }
 
@@ -221,7 +226,8 @@ impl Groups {
     fn some(&self, numbers: &[usize]) -> Result<Self> {
         let Inner { scan, spec, plan, patterns, patches, schema, columns, .. } = self.inner.as_ref();
         let index = Once::default();
-        let some = sample::index(plan, scan, spec, Numbers::List(numbers))?;
+        let phases = Phases::default();
+        let some = sample::index(plan, scan, spec, Numbers::List(numbers), &phases)?;
         index.get_or_try_init(|| Ok(some))?;
         let inner = Inner {
             scan: scan.clone(),
@@ -236,6 +242,7 @@ impl Groups {
             index,
             norm_factor: Once::default(),
             whole: Some(self.clone()),
+            phases,
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -250,7 +257,10 @@ impl Groups {
     pub fn norm_factor(&self) -> Result<f32> {
         match &self.inner.whole {
             Some(whole) => whole.norm_factor(),
-            None => self.inner.norm_factor.get_or_try_init(|| gather::norm_factor(self)).copied(),
+            None => {
+                let compute = || self.inner.phases.time(Phase::Norm, || gather::norm_factor(self));
+                self.inner.norm_factor.get_or_try_init(compute).copied()
+            }
         }
     }
 
@@ -374,6 +384,24 @@ impl Table for Groups {
 
     fn check_unchanged(&self) -> Result<()> {
         self.scan().check_unchanged()
+    }
+
+    fn spec_text(&self) -> Option<String> {
+        Some(self.inner.spec.to_string())
+    }
+
+    fn access(&self, column: usize) -> Option<&Access> {
+        let reads_patterns =
+            matches!(self.schema().field(column).name().as_str(), "diffraction" | "diffraction_normalized");
+        self.scan().diffraction().filter(|_| reads_patterns).map(Column::access)
+    }
+
+    fn phases(&self) -> Vec<(&'static str, Duration)> {
+        let mut spent = self.inner.phases.spent();
+        for (own, whole) in spent.iter_mut().zip(self.inner.whole.iter().flat_map(|whole| whole.phases())) {
+            own.1 += whole.1;
+        }
+        spent
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

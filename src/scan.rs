@@ -17,7 +17,7 @@ use arrow::array::{ArrayRef, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use crate::array::{Column, RowSet, View};
+use crate::array::{Access, Column, RowSet, View};
 use crate::error::Result;
 use crate::npz::{ArrayInfo, NpzFile, OpenOptions, Scalar};
 use crate::table::{ReadOptions, Table, TableReader};
@@ -393,6 +393,23 @@ impl Table for Scan {
 
     fn ordering(&self) -> &[&str] {
         &["scan_point"]
+    }
+
+    fn access(&self, column: usize) -> Option<&Access> {
+        match &self.inner.columns[column] {
+            ScanColumn::Member(column) | ScanColumn::Float(column) | ScanColumn::Int(column) => Some(column.access()),
+            ScanColumn::RowNumber | ScanColumn::Raster { .. } => None,
+        }
+    }
+
+    fn is_slice(&self, column: usize, rows: &RowSet<'_>) -> bool {
+        let as_stored = match &self.inner.columns[column] {
+            ScanColumn::Member(_) => true,
+            ScanColumn::Float(column) => column.scalar() == Scalar::Float64,
+            ScanColumn::Int(column) => column.scalar() == Scalar::Int64,
+            ScanColumn::RowNumber | ScanColumn::Raster { .. } => false,
+        };
+        as_stored && matches!(rows, RowSet::Range(_)) && self.access(column) == Some(&Access::Mapped)
     }
 
     fn check_unchanged(&self) -> Result<()> {

@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use arrow::error::ArrowError;
 
-use crate::array::{Column, RowSet, text_width};
+use crate::array::{Access, Column, RowSet, text_width};
 use crate::error::{Error, Result, nearest_name};
 
 /// Default bound of a batch, in bytes.
@@ -60,6 +61,26 @@ pub trait Table: fmt::Debug + Send + Sync {
     /// If the rows cannot be worked out.
     fn restricted(&self, _rows: &[usize]) -> Result<Option<Arc<dyn Table>>> {
         Ok(None)
+    }
+
+    /// What it is made by, in few words, if there is a choice: the spec of groups.
+    fn spec_text(&self) -> Option<String> {
+        None
+    }
+
+    /// How the data of a column reaches memory, if it is a member of a file.
+    fn access(&self, _column: usize) -> Option<&Access> {
+        None
+    }
+
+    /// Whether these rows of a column are handed out as a slice of the map.
+    fn is_slice(&self, _column: usize, _rows: &RowSet<'_>) -> bool {
+        false
+    }
+
+    /// What working out its rows has taken so far, phase by phase; the same phases every time.
+    fn phases(&self) -> Vec<(&'static str, Duration)> {
+        Vec::new()
     }
 
     /// Checks that the file behind it is still the one that was opened.

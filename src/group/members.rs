@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -52,6 +53,14 @@ impl Table for GroupMembers {
 
     fn check_unchanged(&self) -> Result<()> {
         self.groups.check_unchanged()
+    }
+
+    fn spec_text(&self) -> Option<String> {
+        self.groups.spec_text()
+    }
+
+    fn phases(&self) -> Vec<(&'static str, Duration)> {
+        self.groups.phases()
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

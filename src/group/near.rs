@@ -105,6 +105,10 @@ impl Table for NearestTable {
         self.scan.check_unchanged()
     }
 
+    fn spec_text(&self) -> Option<String> {
+        Some(format!("k={}", self.k))
+    }
+
     fn provenance(&self) -> BTreeMap<String, String> {
         provenance::of(self.scan.sources(), self.name())
     }

@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use super::index::{GroupIndex, SKIPPED};
 use super::neighbors::{Neighbor, Neighbors};
+use super::phases::{Phase, Phases};
 use super::plan::{Plan, bad, combinations, non_finite};
 use super::rng::Stream;
 use super::spec::{GroupSpec, IncludeSeed, Sampling};
@@ -17,17 +18,17 @@ use crate::scan::{Positions, Scan};
 ///
 /// # Errors
 /// As [`super::Groups::index_of`].
-pub fn index(plan: &Plan, scan: &Scan, spec: &GroupSpec, numbers: Numbers<'_>) -> Result<GroupIndex> {
+pub fn index(plan: &Plan, scan: &Scan, spec: &GroupSpec, numbers: Numbers<'_>, phases: &Phases) -> Result<GroupIndex> {
     let positions = scan.positions()?;
     let candidates = plan.candidates.to_vec();
     check_finite(scan, positions, &candidates)?;
-    let seeds = seed_points(plan, spec);
+    let seeds = phases.time(Phase::Sampling, || seed_points(plan, spec));
     if plan.group_size == 1 {
         let seeds: Vec<u32> = (0..numbers.len()).map(|at| seeds[numbers.at(at)]).collect();
         return Ok(numbers.index(1, seeds.clone(), seeds));
     }
-    let neighbors = Neighbors::new(&positions.x, &positions.y, &candidates);
-    Draw { plan, spec, neighbors, seeds: &seeds, numbers }.index()
+    let neighbors = phases.time(Phase::Tree, || Neighbors::new(&positions.x, &positions.y, &candidates));
+    phases.time(Phase::Sampling, || Draw { plan, spec, neighbors, seeds: &seeds, numbers }.index())
 }
 
 /// Which groups to draw.

@@ -1,6 +1,9 @@
 //! Which groups: plain data that can be written down, compared, and sent to another machine.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// Which groups of a scan. The fields are those of the command line and of SQL.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +64,27 @@ impl GroupSpec {
     /// The spec as JSON, fields in the order of the definition.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
+    }
+}
+
+/// What is not as by default, and gridsize and neighbors always: `gridsize=2, neighbors=6, seed=42`. Lists of scan points
+/// are counted.
+impl fmt::Display for GroupSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "gridsize={}, neighbors={}", self.gridsize, self.pool_size())?;
+        let (Ok(Value::Object(given)), Ok(Value::Object(defaults))) =
+            (serde_json::to_value(self), serde_json::to_value(Self::default()))
+        else {
+            return Ok(());
+        };
+        let shown = |(name, value): &(String, Value)| {
+            !matches!(name.as_str(), "gridsize" | "neighbors") && defaults.get(name) != Some(value)
+        };
+        given.into_iter().filter(shown).try_for_each(|(name, value)| match value {
+            Value::Array(points) => write!(f, ", {name}={} scan points", points.len()),
+            Value::String(word) => write!(f, ", {name}={word}"),
+            value => write!(f, ", {name}={value}"),
+        })
     }
 }
 

@@ -3,10 +3,11 @@
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use arrow::array::{BooleanArray, RecordBatch};
 use arrow::compute::prep_null_mask_filter;
-use arrow::datatypes::{Schema, SchemaRef};
+use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::stats::Precision;
 use datafusion::common::tree_node::TreeNodeRecursion;
@@ -25,7 +26,7 @@ use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
 };
 use datafusion::physical_plan::metrics::{
-    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput,
+    BaselineMetrics, Count, ExecutionPlanMetricsSet, MetricBuilder, MetricsSet, RecordOutput, Time,
 };
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
@@ -36,7 +37,7 @@ use datafusion::physical_plan::{
 
 use super::Source;
 use crate::array::RowSet;
-use crate::table::{DEFAULT_BATCH_BYTES, Table, batch_rows, is_wide, read_batch, row_bytes};
+use crate::table::{DEFAULT_BATCH_BYTES, Table, batch_rows, is_wide, read_batch, row_bytes, value_bytes};
 
 /// Rows whose narrow columns are looked at in one go.
 const CANDIDATES: usize = 8192;
@@ -109,6 +110,15 @@ impl NpzScanExec {
         Ok(Arc::clone(self.table.get_or_init(|| table)))
     }
 
+    /// How the file's data reaches each projected column that is made of it.
+    fn access(&self) -> Vec<String> {
+        let Some(table) = self.table.get() else { return Vec::new() };
+        let of_column = |(index, field): (&usize, &FieldRef)| {
+            table.access(*index).map(|access| format!("{}: {}", field.name(), access.word()))
+        };
+        self.projection.iter().zip(self.schema.fields()).filter_map(of_column).collect()
+    }
+
     fn num_partitions(&self) -> usize {
         self.properties.output_partitioning().partition_count()
     }
@@ -144,16 +154,23 @@ impl DisplayAs for NpzScanExec {
         let file = self.source.path.file_name().unwrap_or(self.source.path.as_os_str()).to_string_lossy();
         let columns: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
         let (table, columns) = (self.source.relation.name(), columns.join(", "));
+        let (spec, access) = (self.table.get().and_then(|table| table.spec_text()), self.access());
         let filters: Vec<String> = self.filters.iter().map(ToString::to_string).collect();
         match format {
             DisplayFormatType::TreeRender => {
                 writeln!(f, "table={table}")?;
                 writeln!(f, "file={file}")?;
                 writeln!(f, "columns={columns}")?;
+                spec.iter().try_for_each(|spec| writeln!(f, "spec={spec}"))?;
+                access.iter().try_for_each(|access| writeln!(f, "access={access}"))?;
                 filters.iter().try_for_each(|filter| writeln!(f, "filter={filter}"))
             }
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
                 write!(f, "NpzScanExec: table={table}, file={file}, columns=[{columns}]")?;
+                spec.iter().try_for_each(|spec| write!(f, ", spec=({spec})"))?;
+                if !access.is_empty() {
+                    write!(f, ", access=[{}]", access.join(", "))?;
+                }
                 if !filters.is_empty() {
                     write!(f, ", filters=[{}]", filters.join(" AND "))?;
                 }
@@ -316,14 +333,27 @@ struct FilteredReader {
     left: usize,
     batch_rows: usize,
     baseline: BaselineMetrics,
+    /// Bytes of all rows that were read.
     bytes_gathered: Count,
+    /// Of these, what was handed out as slices of the map, and what was copied, cast or inflated.
+    bytes_mapped: Count,
+    bytes_copied: Count,
     /// Rows that were worked out: of groups, those whose neighbours were looked for.
     rows_formed: Count,
+    /// Putting together rows that are worked out.
+    time_gather: Time,
+    /// What the table's phases had taken before, each with what it took for this query.
+    phases: Vec<(Duration, Time)>,
 }
 
 impl FilteredReader {
     fn try_new(exec: &NpzScanExec, table: Arc<dyn Table>, partition: usize, batch_size: usize) -> Result<Self> {
         let filter = |expr| Filter::try_new(expr, &exec.table_schema);
+        let counter = |name| MetricBuilder::new(&exec.metrics).counter(name, partition);
+        let time = |name: String| MetricBuilder::new(&exec.metrics).subset_time(name, partition);
+        // Partitions wait for each other's phases: one of them tells how long they took.
+        let phases = if partition == 0 { table.phases() } else { Vec::new() };
+        let phases = phases.into_iter().map(|(name, before)| (before, time(format!("time_{name}")))).collect();
         Ok(Self {
             share: Some((partition, exec.num_partitions())),
             candidates: 0..0,
@@ -335,8 +365,12 @@ impl FilteredReader {
             left: exec.fetch.unwrap_or(usize::MAX),
             batch_rows: batch_rows(&exec.schema, DEFAULT_BATCH_BYTES).min(batch_size.max(1)),
             baseline: BaselineMetrics::new(&exec.metrics, partition),
-            bytes_gathered: MetricBuilder::new(&exec.metrics).counter("bytes_gathered", partition),
-            rows_formed: MetricBuilder::new(&exec.metrics).counter("rows_formed", partition),
+            bytes_gathered: counter("bytes_gathered"),
+            bytes_mapped: counter("bytes_mapped"),
+            bytes_copied: counter("bytes_copied"),
+            rows_formed: counter("rows_formed"),
+            time_gather: time("time_gather".to_string()),
+            phases,
         })
     }
 
@@ -404,9 +438,39 @@ impl FilteredReader {
         }
         self.left -= rows.len();
         self.table.check_unchanged()?;
-        let batch = read_batch(self.table.as_ref(), &self.schema, &self.projection, &as_row_set(&rows))?;
-        self.bytes_gathered.add(rows.len() * row_bytes(&self.schema));
+        let (start, before) = (Instant::now(), self.total_of_phases());
+        let set = as_row_set(&rows);
+        let batch = read_batch(self.table.as_ref(), &self.schema, &self.projection, &set)?;
+        self.time_gather.add_duration(start.elapsed().saturating_sub(self.total_of_phases().saturating_sub(before)));
+        self.count_bytes(&set);
         Ok(Some(batch.record_output(&self.baseline)))
+    }
+
+    fn count_bytes(&self, rows: &RowSet<'_>) {
+        for (index, field) in self.projection.iter().zip(self.schema.fields()) {
+            let bytes = rows.len() * value_bytes(field);
+            self.bytes_gathered.add(bytes);
+            let counter = if self.table.is_slice(*index, rows) { &self.bytes_mapped } else { &self.bytes_copied };
+            counter.add(bytes);
+        }
+    }
+
+    fn total_of_phases(&self) -> Duration {
+        self.table.phases().into_iter().map(|(_, spent)| spent).sum()
+    }
+
+    /// Tells how long the phases took since this began.
+    fn report_phases(&mut self) {
+        for ((before, time), (_, spent)) in self.phases.drain(..).zip(self.table.phases()) {
+            time.add_duration(spent.saturating_sub(before));
+        }
+    }
+}
+
+impl Drop for FilteredReader {
+    /// A limit above may have had enough before the end.
+    fn drop(&mut self) {
+        self.report_phases();
     }
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
 use super::points::Predicate;
-use crate::array::RowSet;
+use crate::array::{Access, RowSet};
 use crate::error::{Error, Result};
 use crate::group::{GroupSpec, Groups, PatternOptions};
 use crate::scan::Scan;
@@ -134,6 +135,23 @@ impl Table for PredicateTable {
 
     fn restricted(&self, rows: &[usize]) -> Result<Option<Arc<dyn Table>>> {
         self.resolved()?.restricted(rows)
+    }
+
+    fn spec_text(&self) -> Option<String> {
+        let mut spec = self.query.spec.to_string();
+        for (name, predicate) in [("among", &self.query.among), ("seeds_from", &self.query.seeds_from)] {
+            spec.extend(predicate.iter().map(|predicate| format!(", {name}='{predicate}'")));
+        }
+        Some(spec)
+    }
+
+    fn access(&self, column: usize) -> Option<&Access> {
+        self.template.access(column)
+    }
+
+    fn phases(&self) -> Vec<(&'static str, Duration)> {
+        let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
+        resolved.as_ref().map_or_else(|| self.template.phases(), |table| table.phases())
     }
 
     fn check_unchanged(&self) -> Result<()> {

@@ -39,8 +39,12 @@ fn explain(session: &Session, sql: &str) -> String {
 
 /// The number behind `bytes_gathered=` in the line of that table.
 fn gathered(plan: &str, table: &str) -> f64 {
-    let line = plan.lines().find(|line| line.contains(&format!("table={table},"))).unwrap();
-    let value = line.split("bytes_gathered=").nth(1).unwrap().split([',', ']']).next().unwrap();
+    measured(plan.lines().find(|line| line.contains(&format!("table={table},"))).unwrap(), "bytes_gathered")
+}
+
+/// The number behind a metric.
+fn measured(plan: &str, metric: &str) -> f64 {
+    let value = plan.split(&format!("{metric}=")).nth(1).unwrap().split([',', ']']).next().unwrap();
     let (number, unit) = value.split_once(' ').unwrap_or((value, ""));
     let scale = match unit {
         "K" => 1e3,
@@ -310,4 +314,31 @@ fn counted(plan: &str, metric: &str) -> usize {
     plan.match_indices(&format!("{metric}="))
         .map(|(at, name)| digits(&plan[at + name.len()..]).parse().unwrap_or(0))
         .sum()
+}
+
+#[test]
+fn plans_tell_spec_filters_and_access_and_what_they_took() {
+    let session = session();
+    let explain = |sql: &str| text(&rows(&session, &format!("EXPLAIN {sql}")));
+    let plan = explain(
+        "SELECT nn_indices, diffraction FROM groups('tests/data/siemens_star.npz', n_groups => 9, seed => 4, \
+         among => 'y < 200') WHERE seed_x < 100",
+    );
+    let node = plan.lines().find(|line| line.contains("NpzScanExec")).unwrap();
+    insta::assert_snapshot!(node.trim(), @"NpzScanExec: table=groups, file=siemens_star.npz, columns=[nn_indices, diffraction], spec=(gridsize=2, neighbors=6, n_groups=9, seed=4, among='y < 200'), access=[diffraction: mapped], filters=[seed_x@2 < 100]");
+    let plan = explain("SELECT x, diffraction FROM scan WHERE scan_point BETWEEN 10 AND 19");
+    let node = plan.lines().find(|line| line.contains("NpzScanExec")).unwrap();
+    insta::assert_snapshot!(node.trim(), @"NpzScanExec: table=scan, file=siemens_star.npz, columns=[x, diffraction], access=[x: copied, diffraction: mapped], filters=[scan_point@0 >= 10 AND scan_point@0 <= 19]");
+
+    // Ten neighbouring patterns are a slice of the map, ten others are copied.
+    let of = |sql: &str| super::sql::explain(&session, sql);
+    let plan = of("SELECT diffraction FROM scan WHERE scan_point BETWEEN 10 AND 19");
+    assert_eq!((measured(&plan, "bytes_mapped"), measured(&plan, "bytes_copied")), (163.8e3, 0.0), "{plan}");
+    let plan = of("SELECT diffraction FROM scan WHERE scan_point BETWEEN 10 AND 28 AND scan_point % 2 = 0");
+    assert_eq!((measured(&plan, "bytes_mapped"), measured(&plan, "bytes_copied")), (0.0, 163.8e3), "{plan}");
+    let plan = of("SELECT diffraction_normalized FROM groups('tests/data/siemens_star.npz', seed => 77) LIMIT 3");
+    for phase in ["time_tree", "time_sampling", "time_norm", "time_gather"] {
+        let spent = plan.split(&format!("{phase}=")).nth(1).unwrap().split([',', ']']).next().unwrap();
+        assert!(spent.ends_with('s') && !spent.starts_with("1ns"), "{phase}: {spent}");
+    }
 }
