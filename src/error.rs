@@ -64,6 +64,14 @@ pub enum Error {
         /// What to do about it.
         hint: String,
     },
+    /// A file that SQL was to read as a table.
+    #[error("{}: cannot be read as a table: {problem}; expected what its ending names: Arrow IPC, Parquet, or CSV with a header", path.display())]
+    BadTable {
+        /// The file.
+        path: PathBuf,
+        /// What the reader says.
+        problem: String,
+    },
     /// No member of that name.
     #[error("{}: no member `{member}`; the file has {}{}", path.display(), list(available), did_you_mean(suggestion))]
     NoSuchMember {

@@ -6,6 +6,7 @@
 
 mod align;
 mod csv;
+mod describe;
 mod ipc;
 mod npz;
 mod parquet;
@@ -16,13 +17,14 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{RecordBatch, RecordBatchReader};
+use arrow::array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result, chain};
 pub use align::{AlignOptions, Aligned, align};
 pub use csv::{list_text, lists_as_text, text_columns};
+pub use describe::{Description, describe};
 pub use npz::{NpzMember, write_npz};
 use target::Target;
 
@@ -183,7 +185,10 @@ impl<'a, R: RecordBatchReader> Described<'a, R> {
         let Some(batch) = self.inner.next().transpose()? else { return Ok(None) };
         self.rows += batch.num_rows() as u64;
         (self.progress)(self.rows);
-        Ok(Some(batch.with_schema(Arc::clone(&self.schema))?))
+        // The batch's own metadata may differ, where it comes from elsewhere.
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let columns = batch.columns().to_vec();
+        Ok(Some(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows)?))
     }
 }
 

@@ -5,6 +5,7 @@
 
 pub mod exec;
 mod external;
+mod files;
 pub mod functions;
 mod groups;
 mod points;
@@ -16,13 +17,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::datatypes::Schema;
+use datafusion::common::plan_err;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SQLOptions, SessionContext};
-use datafusion::logical_expr::{DdlStatement, LogicalPlan};
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::SessionConfig;
+use datafusion::sql::parser::DFParserBuilder;
+pub use datafusion::sql::parser::Statement;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -156,23 +161,47 @@ pub fn register(ctx: &SessionContext, schema: &str, path: &Path, options: &Regis
     catalog.register_schema(schema, tables).map(drop).map_err(failed)
 }
 
+pub use files::{FileFormat, register_file};
 pub use groups::GroupQuery;
 pub use session::{QueryReader, Session};
 
-/// A context for queries over scans: statistics and dynamic filters on, `threads` partitions (all cores by default), and
-/// the table functions `arrays('f.npz')` and `array('f.npz', 'name')`, which open files as `options` say.
+/// How a session works.
+#[derive(Debug, Clone, Default)]
+pub struct SessionOptions {
+    /// Threads, and partitions; all cores by default.
+    pub threads: Option<usize>,
+    /// Bytes that sorts, joins and aggregates may hold between them; what is more goes to temporary files, or is an error
+    /// where an operator cannot do that. Mapped members and the batches on their way do not count. No limit by default.
+    pub memory_limit: Option<u64>,
+    /// How table functions open files.
+    pub scan: ScanOptions,
+}
+
+/// A context for queries over scans: statistics and dynamic filters on, and all that [`register_all`] registers.
 ///
 /// # Errors
 /// If the planner of table functions cannot be registered.
-pub fn context(threads: Option<usize>, options: &ScanOptions) -> Result<SessionContext> {
+pub fn context(options: &SessionOptions) -> Result<SessionContext> {
     let mut config = SessionConfig::new().with_information_schema(true).with_collect_statistics(true);
-    if let Some(threads) = threads {
+    if let Some(threads) = options.threads {
         config = config.with_target_partitions(threads);
     }
-    let context = SessionContext::new_with_config(config);
-    register_all(&context, options)?;
+    let mut runtime = RuntimeEnvBuilder::new();
+    if let Some(limit) = options.memory_limit {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        runtime = runtime.with_memory_limit(limit, 1.0);
+        // Every sort keeps so much aside for its merge; of a small limit, a small part.
+        let reserved = config.options().execution.sort_spill_reservation_bytes.min(limit / RESERVED_PART);
+        config = config.with_sort_spill_reservation_bytes(reserved);
+    }
+    let runtime = runtime.build_arc().map_err(|e| Error::external("cannot start a SQL session", e))?;
+    let context = SessionContext::new_with_config_rt(config, runtime);
+    register_all(&context, &options.scan)?;
     Ok(context)
 }
+
+/// The part of a memory limit that one sort reserves.
+const RESERVED_PART: usize = 32;
 
 /// Teaches any DataFusion session what this crate knows of SQL: the table functions `scan`, `groups`, `group_members`,
 /// `neighbors`, `scans`, `probe`, `object`, `arrays` and `array`, the scalar [`functions`], and the format of `CREATE EXTERNAL TABLE s STORED AS NPZ
@@ -201,9 +230,6 @@ pub fn register_all(context: &SessionContext, options: &ScanOptions) -> Result<(
     Ok(())
 }
 
-/// Rows of a batch that DataFusion takes by default.
-const BATCH_ROWS: usize = 8192;
-
 /// Plans and starts one statement. Operators collect rows into batches by number; so that batches of patterns stay near
 /// 8 MiB too, that number is chosen from the widest row the statement reads.
 ///
@@ -211,16 +237,35 @@ const BATCH_ROWS: usize = 8192;
 /// If the statement cannot be parsed, planned or started, or if it would write anything: queries are run, and names can be
 /// given and taken (`CREATE EXTERNAL TABLE`, `CREATE VIEW`, `DROP`).
 pub async fn query(ctx: &SessionContext, sql: &str) -> DfResult<SendableRecordBatchStream> {
+    let mut statements = statements(sql)?;
+    match (statements.pop(), statements.is_empty()) {
+        (Some(statement), true) => run(ctx, statement).await,
+        (None, _) => plan_err!("expected a statement, found none"),
+        (Some(_), false) => plan_err!("expected one statement, found {}", statements.len() + 1),
+    }
+}
+
+/// The statements of a text, which semicolons part.
+///
+/// # Errors
+/// If one cannot be parsed.
+pub fn statements(sql: &str) -> DfResult<Vec<Statement>> {
+    Ok(DFParserBuilder::new(sql).build()?.parse_statements()?.into())
+}
+
+/// As [`query`], of a statement that is parsed.
+///
+/// # Errors
+/// As [`query`].
+pub async fn run(ctx: &SessionContext, statement: Statement) -> DfResult<SendableRecordBatchStream> {
     let state = ctx.state();
-    let plan = state.create_logical_plan(sql).await?;
-    if let LogicalPlan::Ddl(ddl) = &plan
-        && changes_names_only(ddl)
-    {
+    let plan = state.statement_to_plan(statement).await?;
+    if changes_the_session_only(&plan) {
         return ctx.execute_logical_plan(plan).await?.execute_stream().await;
     }
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).verify_plan(&plan)?;
     let plan = state.optimize(&plan)?;
-    let rows = (DEFAULT_BATCH_BYTES / widest_row(&plan)?.max(1)).clamp(1, BATCH_ROWS);
+    let rows = (DEFAULT_BATCH_BYTES / widest_row(&plan)?.max(1)).clamp(1, state.config().batch_size());
     // Or the builder would put an empty catalog in the place of ours.
     let config = state.config().clone().with_batch_size(rows).with_create_default_catalog_and_schema(false);
     let state = SessionStateBuilder::new_from_existing(state).with_config(config).build();
@@ -228,10 +273,16 @@ pub async fn query(ctx: &SessionContext, sql: &str) -> DfResult<SendableRecordBa
     execute_stream(physical, state.task_ctx())
 }
 
-/// Whether a statement changes nothing but what names stand for in this session.
-fn changes_names_only(ddl: &DdlStatement) -> bool {
+/// Whether a statement changes nothing but what names stand for in this session, or its settings.
+fn changes_the_session_only(plan: &LogicalPlan) -> bool {
     use DdlStatement::{CreateExternalTable, CreateView, DropTable, DropView};
-    matches!(ddl, CreateExternalTable(_) | CreateView(_) | DropTable(_) | DropView(_))
+    match plan {
+        LogicalPlan::Ddl(ddl) => matches!(ddl, CreateExternalTable(_) | CreateView(_) | DropTable(_) | DropView(_)),
+        LogicalPlan::Statement(statement) => {
+            matches!(statement, PlanStatement::SetVariable(_) | PlanStatement::ResetVariable(_))
+        }
+        _ => false,
+    }
 }
 
 /// Bytes of the widest row that any node of a plan yields.

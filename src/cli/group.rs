@@ -124,7 +124,7 @@ fn show(args: &GroupArgs, run: &RunArgs, groups: &Groups) -> Result<()> {
             let shown = total.min(SHOWN_GROUPS);
             output::result(&format!("{shown} of {total} groups; write them all with -o groups.arrow"))?;
         }
-        PrintFormat::Json => output::result(&super::sql::json(&batches)?)?,
+        PrintFormat::Json => output::result(&super::print::json(&batches)?)?,
     }
     groups.warnings().iter().for_each(|warning| log(&format!("warning: {warning}")));
     Ok(())

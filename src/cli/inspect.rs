@@ -1,5 +1,7 @@
 //! `ptychoarrow inspect`: what a file holds, without reading its patterns.
 
+mod rows;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,7 +23,7 @@ use crate::table::{ReadOptions, TableReader};
 
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// NPZ files.
+    /// NPZ files; or Arrow and Parquet files that were written from them, which tell where their rows came from.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
     /// How to print it.
@@ -66,14 +68,14 @@ struct Stats {
 
 pub fn run(args: &InspectArgs) -> Result<()> {
     for (number, file) in args.files.iter().enumerate() {
-        let report = Report::of(file, args)?;
-        match args.format {
-            PrintFormat::Json => output::result(&format!("{:#}", report.json()?))?,
-            PrintFormat::Table => {
-                let gap = if number == 0 { "" } else { "\n" };
-                output::result(&format!("{gap}{}", report.text()?))?;
-            }
-        }
+        let text = match (rows::described(file)?, args.format) {
+            (Some(rows), PrintFormat::Json) => format!("{:#}", rows::json(file, &rows)),
+            (Some(rows), PrintFormat::Table) => rows::text(file, &rows),
+            (None, PrintFormat::Json) => format!("{:#}", Report::of(file, args)?.json()?),
+            (None, PrintFormat::Table) => Report::of(file, args)?.text()?,
+        };
+        let gap = if number == 0 || args.format == PrintFormat::Json { "" } else { "\n" };
+        output::result(&format!("{gap}{text}"))?;
     }
     Ok(())
 }

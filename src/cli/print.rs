@@ -63,3 +63,16 @@ pub fn number(value: f64) -> String {
 pub fn data_type_name(data_type: &DataType) -> String {
     data_type.to_string().to_lowercase()
 }
+
+/// Rows as a JSON array of objects.
+///
+/// # Errors
+/// If a type has no JSON.
+pub fn json(batches: &[RecordBatch]) -> Result<String> {
+    let mut writer = arrow::json::WriterBuilder::new()
+        .with_explicit_nulls(true)
+        .build::<_, arrow::json::writer::JsonArray>(Vec::new());
+    writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
+    writer.finish()?;
+    Ok(String::from_utf8_lossy(&writer.into_inner()).into_owned())
+}

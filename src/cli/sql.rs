@@ -1,26 +1,36 @@
-//! `ptychoarrow sql`: one query over the tables of files.
+//! `ptychoarrow sql`: queries over the tables of files, one by one or at a prompt.
+
+mod inputs;
+mod print;
+mod prompt;
 
 use std::io::{IsTerminal, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use arrow::array::{RecordBatch, RecordBatchReader};
+use arrow::array::RecordBatchReader;
 use clap::{Args, ValueEnum};
 
-use super::RunArgs;
-use super::input::{InputArgs, SpecArgs, register_options, stem};
-use super::output::{self, OutputArgs, log};
-use super::print::table;
+use super::input::{InputArgs, SpecArgs};
+use super::output::{self, OutputArgs};
+use super::{RunArgs, parse_bytes};
 use crate::error::{Error, Result};
-use crate::export::{ExportOptions, text_columns};
-use crate::sql::{QueryReader, Session};
+use crate::export::ExportOptions;
+use crate::scan::provenance;
+use crate::sql::{Session, SessionOptions, Statement};
+use print::print;
+
+/// The metadata key of the query that made a file.
+const QUERY_KEY: &str = "ptychoarrow.query";
 
 #[derive(Debug, Args)]
 pub struct SqlArgs {
-    /// NPZ files. Of one, the tables are scan, groups, group_members, scans, probe, object, arrays; of several, those of
-    /// a.npz are a.scan, a.groups and so on.
+    /// NPZ, Arrow, Parquet and CSV files. The tables of a.npz are a.scan, a.groups, a.group_members, a.neighbors, a.scans,
+    /// a.probe, a.object and a.arrays, of one NPZ alone also scan, groups and so on; any other file is a table called as
+    /// it is, without its ending.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The query.
+    /// The query, or several with semicolons between them. Without it, and without -f, they are read from standard input;
+    /// on a terminal there is a prompt.
     #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
     command: Option<String>,
     /// A file with the query.
@@ -29,6 +39,10 @@ pub struct SqlArgs {
     /// How to print the rows.
     #[arg(long, value_enum, default_value = "table")]
     format: RowFormat,
+    /// Bytes that sorts, joins and aggregates may hold between them, such as 256MB; beyond it they use temporary files.
+    /// Mapped files do not count.
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    memory_limit: Option<u64>,
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
@@ -47,127 +61,83 @@ enum RowFormat {
     Json,
 }
 
-/// Rows shown in a table.
-const SHOWN_ROWS: usize = 40;
-
 pub fn run(args: &SqlArgs, run: &RunArgs) -> Result<()> {
     if !args.output.check()? {
         return Ok(());
     }
-    let query = query(args)?;
-    let session = session(args, run)?;
-    let reader = session.query(&query)?;
+    let text = text(args)?;
+    let scan = args.input.options();
+    let options = SessionOptions { threads: run.threads, memory_limit: args.memory_limit, scan };
+    let session = Session::try_new_with(&options)?;
+    inputs::register(&session, args, &options, run)?;
+    let Some(text) = text else { return prompt::run(&session, args.format) };
+    let mut statements = session.statements(&text)?;
+    let Some(last) = statements.pop() else { return Err(no_query()) };
     match &args.output.output {
         Some(path) => {
-            let options = ExportOptions { if_exists: args.output.if_exists(), ..ExportOptions::default() };
-            let written = output::write(reader, path, &options, None)?;
-            written.map_or(Ok(()), |written| output::result(&format!("{} rows to {}", written.rows, path.display())))
+            for statement in statements {
+                run_silently(&session, statement)?;
+            }
+            write(&session, last, path, args)
         }
-        None => print(reader, args.format),
+        None => statements
+            .into_iter()
+            .chain([last])
+            .try_for_each(|statement| print(session.run(statement)?, args.format).map(drop)),
     }
 }
 
-/// The query from the command line, a file, or standard input.
-fn query(args: &SqlArgs) -> Result<String> {
+/// A statement before the one whose rows are written: one that has none.
+fn run_silently(session: &Session, statement: Statement) -> Result<()> {
+    let shown = statement.to_string();
+    let mut reader = session.run(statement)?;
+    if !reader.schema().fields().is_empty() {
+        return Err(Error::BadParameter {
+            parameter: "output",
+            found: format!("several queries with rows, such as: {shown}"),
+            expected: "one query, at the end".to_string(),
+            hint: "before it, only statements such as CREATE VIEW".to_string(),
+        });
+    }
+    reader.try_for_each(|batch| Ok(drop(batch?)))
+}
+
+fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -> Result<()> {
+    // Beside what the rows bring of their own.
+    let said = [
+        (provenance::VERSION_KEY, env!("CARGO_PKG_VERSION").to_string()),
+        (provenance::TABLE_KEY, "query".to_string()),
+        (QUERY_KEY, statement.to_string().trim().to_string()),
+    ];
+    let provenance = said.map(|(key, value)| (key.to_string(), value)).into();
+    let options = ExportOptions { if_exists: args.output.if_exists(), provenance, expected_bytes: None };
+    let written = output::write(session.run(statement)?, path, &options, None)?;
+    written.map_or(Ok(()), |written| output::result(&format!("{} rows to {}", written.rows, path.display())))
+}
+
+/// The query from the command line, a file, or standard input; none if there is a terminal to ask at.
+fn text(args: &SqlArgs) -> Result<Option<String>> {
     if let Some(command) = &args.command {
-        return Ok(command.clone());
+        return Ok(Some(command.clone()));
     }
     if let Some(file) = &args.file {
-        return std::fs::read_to_string(file).map_err(|e| Error::io(file, "read", e));
+        return std::fs::read_to_string(file).map(Some).map_err(|e| Error::io(file, "read", e));
+    }
+    let stdin = std::io::stdin();
+    if stdin.is_terminal() {
+        return if args.output.output.is_some() { Err(no_query()) } else { Ok(None) };
     }
     let mut text = String::new();
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        let read = stdin.lock().read_to_string(&mut text);
-        read.map_err(|e| Error::io(std::path::Path::new("stdin"), "read", e))?;
-    }
-    if text.trim().is_empty() {
-        return Err(Error::BadParameter {
-            parameter: "command",
-            found: "no query".to_string(),
-            expected: "-c QUERY, -f FILE.sql, or a query on standard input".to_string(),
-            hint: "try -c 'SELECT * FROM scan LIMIT 5'".to_string(),
-        });
-    }
-    Ok(text)
+    let read = stdin.lock().read_to_string(&mut text);
+    read.map_err(|e| Error::io(Path::new("stdin"), "read", e))?;
+    if text.trim().is_empty() { Err(no_query()) } else { Ok(Some(text)) }
 }
 
-fn session(args: &SqlArgs, run: &RunArgs) -> Result<Session> {
-    let session = Session::try_new(run.threads, &args.input.options())?;
-    let input = args.input.options();
-    if args.files.len() > 1 && args.spec.has_predicates() {
-        return Err(Error::BadParameter {
-            parameter: "among",
-            found: format!("a predicate and {} files", args.files.len()),
-            expected: "one file".to_string(),
-            hint: "scan points are rows of one file: query the files one by one".to_string(),
-        });
+fn no_query() -> Error {
+    Error::BadParameter {
+        parameter: "command",
+        found: "no query".to_string(),
+        expected: "-c QUERY, -f FILE.sql, or a query on standard input".to_string(),
+        hint: "try -c 'SELECT * FROM scan LIMIT 5'".to_string(),
     }
-    for file in &args.files {
-        let schema = if args.files.len() == 1 { "public".to_string() } else { stem(file) };
-        let spec = args.spec.spec(Some(file), &input, run)?;
-        session.register(&schema, file, &register_options(&input, spec))?;
-    }
-    Ok(session)
-}
-
-fn print(reader: QueryReader<'_>, format: RowFormat) -> Result<()> {
-    match format {
-        RowFormat::Table => print_table(reader),
-        RowFormat::Csv => {
-            let mut header = true;
-            let empty = RecordBatch::new_empty(reader.schema());
-            for batch in std::iter::once(Ok(empty)).chain(reader) {
-                output::result_text(&csv(&batch?, header)?)?;
-                header = false;
-            }
-            Ok(())
-        }
-        RowFormat::Json => {
-            let batches = reader.collect::<std::result::Result<Vec<_>, _>>()?;
-            output::result(&json(&batches)?)
-        }
-    }
-}
-
-fn print_table(reader: QueryReader<'_>) -> Result<()> {
-    let schema = reader.schema();
-    let mut batches = vec![RecordBatch::new_empty(schema)];
-    let mut rows = 0;
-    let mut more = false;
-    for batch in reader {
-        let batch = batch?;
-        let shown = batch.num_rows().min(SHOWN_ROWS - rows);
-        more = shown < batch.num_rows();
-        rows += shown;
-        batches.push(batch.slice(0, shown));
-        if more {
-            break;
-        }
-    }
-    output::result(&table(&batches)?)?;
-    if more {
-        log(&format!("the first {rows} rows; for all of them: --format csv or json, or -o FILE"));
-    }
-    Ok(())
-}
-
-fn csv(batch: &RecordBatch, header: bool) -> Result<String> {
-    let mut bytes = Vec::new();
-    let batch = text_columns(batch)?;
-    arrow::csv::WriterBuilder::new().with_header(header).build(&mut bytes).write(&batch)?;
-    Ok(String::from_utf8_lossy(&bytes).into_owned())
-}
-
-/// Rows as a JSON array of objects.
-///
-/// # Errors
-/// If a type has no JSON.
-pub fn json(batches: &[RecordBatch]) -> Result<String> {
-    let mut writer = arrow::json::WriterBuilder::new()
-        .with_explicit_nulls(true)
-        .build::<_, arrow::json::writer::JsonArray>(Vec::new());
-    writer.write_batches(&batches.iter().collect::<Vec<_>>())?;
-    writer.finish()?;
-    Ok(String::from_utf8_lossy(&writer.into_inner()).into_owned())
 }

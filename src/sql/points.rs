@@ -14,6 +14,7 @@ use datafusion::physical_expr::utils::{collect_columns, reassign_expr_columns};
 use datafusion::prelude::SessionContext;
 use rayon::prelude::*;
 
+use super::SessionOptions;
 use crate::array::RowSet;
 use crate::scan::Scan;
 use crate::table::{DEFAULT_BATCH_BYTES, Table, batch_rows, read_batch};
@@ -30,7 +31,7 @@ impl Predicate {
     /// # Errors
     /// If it cannot be parsed, names no column of `scan`, or is no truth value.
     pub fn parse(scan: &Scan, sql: &str) -> Result<Self> {
-        let context = super::context(Some(1), &Default::default())?;
+        let context = super::context(&SessionOptions { threads: Some(1), ..Default::default() })?;
         let schema = DFSchema::try_from_qualified_schema("scan", &scan.schema())?;
         let expr = context.parse_sql_expr(sql, &schema).map_err(|e| bad(sql, &e))?;
         let is_query = |expr: &Expr| matches!(expr, Expr::InSubquery(_) | Expr::Exists(_) | Expr::ScalarSubquery(_));

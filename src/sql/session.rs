@@ -11,7 +11,9 @@ use datafusion::physical_plan::SendableRecordBatchStream;
 use futures::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 
-use super::{RegisterOptions, context, query, register};
+use super::{
+    FileFormat, RegisterOptions, SessionOptions, Statement, context, query, register, register_file, run, statements,
+};
 use crate::error::{Error, Result};
 use crate::scan::ScanOptions;
 
@@ -27,12 +29,20 @@ impl Session {
     /// # Errors
     /// If the system gives no threads.
     pub fn try_new(threads: Option<usize>, options: &ScanOptions) -> Result<Self> {
+        Self::try_new_with(&SessionOptions { threads, scan: options.clone(), ..SessionOptions::default() })
+    }
+
+    /// As [`Session::try_new`], with all options.
+    ///
+    /// # Errors
+    /// As [`Session::try_new`].
+    pub fn try_new_with(options: &SessionOptions) -> Result<Self> {
         let mut builder = Builder::new_multi_thread();
-        if let Some(threads) = threads {
+        if let Some(threads) = options.threads {
             builder.worker_threads(threads);
         }
         let runtime = builder.build().map_err(|e| Error::external("cannot start threads for SQL", e))?;
-        Ok(Self { context: context(threads, options)?, runtime })
+        Ok(Self { context: context(options)?, runtime })
     }
 
     /// The context, to register more in.
@@ -46,6 +56,31 @@ impl Session {
     /// As [`register`].
     pub fn register(&self, schema: &str, path: &Path, options: &RegisterOptions) -> Result<()> {
         register(&self.context, schema, path, options)
+    }
+
+    /// Registers an Arrow, Parquet or CSV file as a table; see [`register_file`].
+    ///
+    /// # Errors
+    /// As [`register_file`].
+    pub fn register_file(&self, name: &str, path: &Path, format: FileFormat) -> Result<()> {
+        self.runtime.block_on(register_file(&self.context, name, path, format))
+    }
+
+    /// The statements of a text, which semicolons part.
+    ///
+    /// # Errors
+    /// [`Error::BadQuery`] if one cannot be parsed.
+    pub fn statements(&self, sql: &str) -> Result<Vec<Statement>> {
+        statements(sql).map_err(of_planning)
+    }
+
+    /// Runs a statement of [`Session::statements`].
+    ///
+    /// # Errors
+    /// As [`Session::query`].
+    pub fn run(&self, statement: Statement) -> Result<QueryReader<'_>> {
+        let stream = self.runtime.block_on(run(&self.context, statement)).map_err(of_planning)?;
+        Ok(QueryReader { runtime: &self.runtime, schema: stream.schema(), stream })
     }
 
     /// Runs a query; its rows come as they are computed.

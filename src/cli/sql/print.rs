@@ -1,0 +1,69 @@
+//! Rows on stdout.
+
+use arrow::array::{RecordBatch, RecordBatchReader};
+
+use super::RowFormat;
+use crate::cli::output::{self, log};
+use crate::cli::print::{json, table};
+use crate::error::Result;
+use crate::export::text_columns;
+use crate::sql::QueryReader;
+
+/// Rows shown in a table.
+const SHOWN_ROWS: usize = 40;
+
+/// Prints the rows of a query; none are printed of a statement that has no columns. Returns how many there were, or, of a
+/// table for people, how many are shown.
+pub fn print(reader: QueryReader<'_>, format: RowFormat) -> Result<usize> {
+    if reader.schema().fields().is_empty() {
+        return reader.map(|batch| Ok(batch?.num_rows())).sum();
+    }
+    match format {
+        RowFormat::Table => print_table(reader),
+        RowFormat::Csv => {
+            let (mut header, mut rows) = (true, 0);
+            let empty = RecordBatch::new_empty(reader.schema());
+            for batch in std::iter::once(Ok(empty)).chain(reader) {
+                let batch = batch?;
+                rows += batch.num_rows();
+                output::result_text(&csv(&batch, header)?)?;
+                header = false;
+            }
+            Ok(rows)
+        }
+        RowFormat::Json => {
+            let batches = reader.collect::<std::result::Result<Vec<_>, _>>()?;
+            output::result(&json(&batches)?)?;
+            Ok(batches.iter().map(RecordBatch::num_rows).sum())
+        }
+    }
+}
+
+fn print_table(reader: QueryReader<'_>) -> Result<usize> {
+    let schema = reader.schema();
+    let mut batches = vec![RecordBatch::new_empty(schema)];
+    let mut rows = 0;
+    let mut more = false;
+    for batch in reader {
+        let batch = batch?;
+        let shown = batch.num_rows().min(SHOWN_ROWS - rows);
+        more = shown < batch.num_rows();
+        rows += shown;
+        batches.push(batch.slice(0, shown));
+        if more {
+            break;
+        }
+    }
+    output::result(&table(&batches)?)?;
+    if more {
+        log(&format!("the first {rows} rows; for all of them: --format csv or json, or -o FILE"));
+    }
+    Ok(rows)
+}
+
+fn csv(batch: &RecordBatch, header: bool) -> Result<String> {
+    let mut bytes = Vec::new();
+    let batch = text_columns(batch)?;
+    arrow::csv::WriterBuilder::new().with_header(header).build(&mut bytes).write(&batch)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

@@ -1,0 +1,173 @@
+//! The prompt: statements are typed, run, and an error is told and forgotten.
+
+use std::time::Instant;
+
+use rustyline::completion::Completer;
+use rustyline::error::ReadlineError;
+use rustyline::highlight::Highlighter;
+use rustyline::hint::Hinter;
+use rustyline::history::MemHistory;
+use rustyline::validate::{ValidationContext, ValidationResult, Validator};
+use rustyline::{Config, Editor, Helper};
+
+use super::RowFormat;
+use super::print::print;
+use crate::cli::is_broken_pipe;
+use crate::cli::output::log;
+use crate::error::{Error, Result};
+use crate::sql::Session;
+
+const HELP: &str = "\
+A statement ends with ; and may run over several lines. Arrow keys edit and go through what was typed before.
+  .tables          the tables there are
+  .schema TABLE    the columns of a table
+  .functions       functions over patterns and distances
+  .help            this
+  .quit            leaves, as does Ctrl-D; Ctrl-C drops what is typed";
+
+/// Reads and runs statements until the end of input.
+///
+/// # Errors
+/// If the terminal cannot be read, or the results have nowhere to go.
+pub fn run(session: &Session, format: RowFormat) -> Result<()> {
+    let failed = |e| Error::external("cannot read from the terminal", e);
+    let mut editor: Editor<Typed, MemHistory> =
+        Editor::with_history(Config::default(), MemHistory::new()).map_err(failed)?;
+    editor.set_helper(Some(Typed));
+    log(&format!("PtychoArrow {}; end a statement with ; and type .help for help", env!("CARGO_PKG_VERSION")));
+    loop {
+        let text = match editor.readline("sql> ") {
+            Ok(text) => text,
+            Err(ReadlineError::Interrupted) => continue,
+            Err(ReadlineError::Eof) => return Ok(()),
+            Err(error) => return Err(failed(error)),
+        };
+        if text.trim().is_empty() {
+            continue;
+        }
+        // History lasts as long as the session: nothing is left on disk.
+        drop(editor.add_history_entry(text.trim()));
+        if matches!(text.trim(), ".quit" | ".exit" | "\\q") {
+            return Ok(());
+        }
+        match answer(session, text.trim(), format) {
+            Err(error) if is_broken_pipe(&error) => return Err(error),
+            Err(error) => log(&format!("error: {}", error.report())),
+            Ok(()) => {}
+        }
+    }
+}
+
+/// Runs what was typed.
+fn answer(session: &Session, text: &str, format: RowFormat) -> Result<()> {
+    let Some(command) = text.strip_prefix('.') else { return statements(session, text, format) };
+    let mut words = command.split_whitespace();
+    match (words.next().unwrap_or_default(), words.next()) {
+        ("help", _) => log(HELP),
+        ("tables", _) => return statements(session, TABLES, format),
+        ("functions", _) => return statements(session, FUNCTIONS, format),
+        ("schema", Some(table)) => return statements(session, &format!("DESCRIBE {table}"), format),
+        _ => log(&format!("no command `{text}`; there are .tables, .schema TABLE, .functions, .help and .quit")),
+    }
+    Ok(())
+}
+
+const TABLES: &str = "SELECT table_schema AS schema, table_name AS name FROM information_schema.tables \
+                      WHERE table_schema <> 'information_schema' ORDER BY 1, 2";
+
+const FUNCTIONS: &str = "SELECT syntax_example AS call, description FROM information_schema.routines \
+                         WHERE routine_name IN ('photons', 'center_of_mass', 'pixel', 'correlation', 'probe_diameter', \
+                         'linear_overlap', 'area_overlap') OR routine_name LIKE 'pattern\\_%' ORDER BY 1";
+
+fn statements(session: &Session, text: &str, format: RowFormat) -> Result<()> {
+    for statement in session.statements(text)? {
+        let start = Instant::now();
+        let rows = print(session.run(statement)?, format)?;
+        let s = if rows == 1 { "" } else { "s" };
+        log(&format!("{rows} row{s}, {:.3} s", start.elapsed().as_secs_f64()));
+    }
+    Ok(())
+}
+
+/// What is being typed: whole once a semicolon ends it.
+struct Typed;
+
+impl Completer for Typed {
+    type Candidate = String;
+}
+
+impl Helper for Typed {}
+
+impl Highlighter for Typed {}
+
+impl Hinter for Typed {
+    type Hint = String;
+}
+
+impl Validator for Typed {
+    fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
+        Ok(if is_whole(context.input()) { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+    }
+}
+
+/// Whether a text is a command, blank, or ends with a semicolon that is in no quotes and no comment.
+fn is_whole(text: &str) -> bool {
+    let trimmed = text.trim();
+    if trimmed.is_empty() || trimmed.starts_with(['.', '\\']) {
+        return true;
+    }
+    let mut rest = trimmed;
+    let mut ended = false;
+    while let Some(first) = rest.chars().next() {
+        let skipped = match first {
+            '\'' | '"' => quoted(rest, first),
+            '-' if rest.starts_with("--") => Some(rest.find('\n').unwrap_or(rest.len())),
+            '/' if rest.starts_with("/*") => rest.find("*/").map(|end| end + 2),
+            _ => Some(first.len_utf8()),
+        };
+        // A quote or comment is open.
+        let Some(skipped) = skipped else { return false };
+        let is_comment = rest.starts_with("--") || rest.starts_with("/*");
+        if !is_comment && !first.is_whitespace() {
+            ended = first == ';';
+        }
+        rest = &rest[skipped..];
+    }
+    ended
+}
+
+/// The length of a quoted text with its quotes; none if it is open. A doubled quote closes and opens again.
+fn quoted(text: &str, quote: char) -> Option<usize> {
+    text[1..].find(quote).map(|end| end + 2)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_whole;
+
+    #[test]
+    fn a_statement_is_whole_when_a_semicolon_ends_it() {
+        let whole = [
+            "",
+            "  ",
+            ".tables",
+            "\\q",
+            "SELECT 1;",
+            "SELECT 1; ",
+            "SELECT ';';",
+            "SELECT 1; -- one",
+            "SELECT 1 /* ; */;",
+        ];
+        let open = [
+            "SELECT 1",
+            "SELECT ';",
+            "SELECT ';'",
+            "SELECT 1 -- ;",
+            "SELECT 1 /* ;",
+            "SELECT \"a;",
+            "SELECT 1; SELECT",
+        ];
+        whole.iter().for_each(|text| assert!(is_whole(text), "{text}"));
+        open.iter().for_each(|text| assert!(!is_whole(text), "{text}"));
+    }
+}
