@@ -261,6 +261,14 @@ pub async fn run(ctx: &SessionContext, statement: Statement) -> DfResult<Sendabl
     let state = ctx.state();
     let plan = state.statement_to_plan(statement).await?;
     if changes_the_session_only(&plan) {
+        if let LogicalPlan::Ddl(DdlStatement::DropTable(drop)) = &plan
+            && table::is_of_a_file(ctx, &drop.name)
+        {
+            return plan_err!(
+                "`{}` is a table of a file, and stays; only names given in this session can be dropped",
+                drop.name
+            );
+        }
         return ctx.execute_logical_plan(plan).await?.execute_stream().await;
     }
     SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).verify_plan(&plan)?;

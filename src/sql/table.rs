@@ -1,13 +1,15 @@
 //! One table provider for every table of a file: it plans from headers, and hands over to [`NpzScanExec`].
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::datatypes::SchemaRef;
 use async_trait::async_trait;
 use datafusion::catalog::{SchemaProvider, Session, TableProvider};
-use datafusion::common::{DFSchema, plan_err};
+use datafusion::common::{DFSchema, TableReference, plan_err};
 use datafusion::error::{DataFusionError, Result};
+use datafusion::execution::context::SessionContext;
 use datafusion::logical_expr::{Expr, TableProviderFilterPushDown, TableType};
 use datafusion::physical_plan::ExecutionPlan;
 
@@ -106,6 +108,18 @@ impl LazySchema {
     }
 }
 
+/// Whether a name stands for a table of a file that was registered as a whole. DataFusion asks for the table, and takes
+/// the refusal to drop it for its absence.
+pub fn is_of_a_file(context: &SessionContext, name: &TableReference) -> bool {
+    let (state, name) = (context.state(), name.clone());
+    let name =
+        name.resolve(&state.config_options().catalog.default_catalog, &state.config_options().catalog.default_schema);
+    let schema = context.catalog(&name.catalog).and_then(|catalog| catalog.schema(&name.schema));
+    let Some(schema) = schema else { return false };
+    let Some(lazy) = (schema.as_ref() as &dyn Any).downcast_ref::<LazySchema>() else { return false };
+    lock(&lazy.sources).contains_key(name.table.as_ref()) && !lock(&lazy.registered).contains_key(name.table.as_ref())
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -142,9 +156,7 @@ impl SchemaProvider for LazySchema {
 
     fn deregister_table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         match lock(&self.registered).remove(name) {
-            None if lock(&self.sources).contains_key(name) => {
-                plan_err!("`{name}` is a table of the file, and stays; only names given in this session can be dropped")
-            }
+            None if lock(&self.sources).contains_key(name) => plan_err!("`{name}` is a table of the file, and stays"),
             removed => Ok(removed),
         }
     }

@@ -15,6 +15,7 @@ mod layers;
 mod npz;
 mod relation;
 mod scan;
+mod shapes;
 mod shell;
 mod sparse;
 mod sql;

@@ -8,7 +8,7 @@ use ptychoarrow::scan::ScanOptions;
 use ptychoarrow::sql::{RegisterOptions, Session};
 use ptychoarrow::{Error, GroupSpec, Scan};
 
-use crate::support::{SIEMENS, collect, crate_folder, float64, folder, int64, scan_file};
+use crate::support::{COUNTS, SIEMENS, collect, crate_folder, float64, folder, int64, scan_file};
 
 fn session() -> Session {
     let spec = GroupSpec { neighbors: Some(6), seed: 42, ..Default::default() };
@@ -237,8 +237,13 @@ fn every_query_of_the_folder_runs() {
     let folder = crate_folder().join("queries");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert!(files.len() >= 3);
+    assert!(files.len() >= 12);
     let session = session();
+    // What `ptychoarrow sql a.npz b.npz` has.
+    for file in [SIEMENS, COUNTS] {
+        let name = Path::new(file).file_stem().unwrap().to_str().unwrap();
+        session.register(name, file.as_ref(), &RegisterOptions::default()).unwrap();
+    }
     for file in files {
         let sql = std::fs::read_to_string(&file).unwrap();
         assert!(sql.starts_with("-- "), "{}: a comment first", file.display());

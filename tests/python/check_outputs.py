@@ -131,6 +131,66 @@ def sql_agrees_with_duckdb_and_polars(folder):
     assert frame.select(s=pl.col("x") + pl.col("y")).sort("s", descending=True)["s"][:20].to_list() == [r["s"] for r in ours]
 
 
+def every_shape_of_query_is_duckdbs(folder):
+    """The queries of tests/sql/shapes.sql, by our command over the NPZ and by DuckDB over exported files."""
+    spec = ["--neighbors", 6, "--seed", 42]
+    theirs = duckdb.connect()
+    theirs.execute("SET integer_division = true")
+    for table in ("scan", "groups", "group_members", "neighbors"):
+        path = folder / f"all_{table}.parquet"
+        run("sql", SCAN, *spec, "-c", f"SELECT * FROM {table}", "-o", path)
+        theirs.execute(f"CREATE VIEW {table} AS SELECT * FROM '{path}'")
+    shapes = (DATA.parent / "sql" / "shapes.sql").read_text().split("\n\n", 1)[1]
+    shapes = [shape.strip().split("\n", 1) for shape in shapes.split(";\n") if shape.strip()]
+    assert len(shapes) > 50
+    for number, (name, query) in enumerate(shapes):
+        path = folder / f"shape_{number}.parquet"
+        run("sql", SCAN, *spec, "-c", query, "-o", path)
+        table = pq.read_table(path)
+        ours = list(zip(*[column.to_pylist() for column in table.columns]))
+        expected = theirs.execute(query).fetchall()
+        if "ORDER BY" not in query:
+            ours, expected = sorted(ours), sorted(expected)
+        assert ours == expected, (name, ours[:3], expected[:3])
+
+
+def the_prompt_goes_on_after_an_error():
+    """A real terminal: typed over two lines, an error, a question about tables, one query from history, the end."""
+    if sys.platform == "win32":
+        return
+    import os
+    import pty
+    import select
+    import time
+
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execv(COMMAND, [str(COMMAND), "sql", str(SCAN)])
+
+    def until(text, seconds=60):
+        said, end = "", time.monotonic() + seconds
+        while text not in said:
+            assert time.monotonic() < end, (text, said)
+            if select.select([terminal], [], [], 0.2)[0]:
+                said += os.read(terminal, 65536).decode()
+        return said
+
+    def typed(line, answer):
+        os.write(terminal, line.encode())
+        return until(answer)
+
+    until("sql> ")
+    typed("SELECT count(*) + 1000\r", "1000")
+    assert "1516" in typed("AS n FROM scan;\r", "row, ")
+    assert "error:" in typed("SELECT nope FROM scan;\r", "Valid fields")
+    assert "group_members" in typed(".tables\r", "rows, ")
+    typed("\x1b[A", ".tables")
+    assert "neighbors" in typed("\r", "rows, ")
+    assert ".schema TABLE" in typed(".foo\r", ".quit")
+    os.write(terminal, b".quit\r")
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def groups_as_npz_are_ptychopinns_dict(folder):
     golden = DATA / "goldens" / "data" / "raster_jit.npz"
     for semantics in ("native", "ptychopinn"):
@@ -195,11 +255,13 @@ def main():
         normalisation_is_the_formula(folder)
         the_scan_is_exported_as_it_is(folder)
         sql_agrees_with_duckdb_and_polars(folder)
+        every_shape_of_query_is_duckdbs(folder)
         groups_as_npz_are_ptychopinns_dict(folder)
         channels_last_is_physical(folder, nn)
         patterns_may_be_counted_along_the_last_axis(folder)
     inspect_agrees_with_numpy()
-    print("NumPy, PyArrow, polars, pandas and DuckDB agree: 13 passed, 0 failed")
+    the_prompt_goes_on_after_an_error()
+    print("NumPy, PyArrow, polars, pandas and DuckDB agree: 15 passed, 0 failed")
 
 
 main()
