@@ -10,6 +10,7 @@ mod describe;
 mod ipc;
 mod npz;
 mod parquet;
+mod subset;
 mod target;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub use align::{AlignOptions, Aligned, align};
 pub use csv::{list_text, lists_as_text, text_columns};
 pub use describe::{Description, describe};
 pub use npz::{NpzMember, write_npz};
+pub use subset::{PROVENANCE_MEMBER, Subset, SubsetOptions, subset};
 use target::Target;
 
 /// File formats by their ending.

@@ -18,7 +18,7 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::array::{Access, Column, RowSet, View};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::npz::{ArrayInfo, NpzFile, OpenOptions, Scalar};
 use crate::table::{ReadOptions, Table, TableReader};
 use layout::{Layout, LayoutOptions, Measurement, Role, Unit};
@@ -356,6 +356,34 @@ impl Scan {
         stored.is_some_and(|columns| columns.iter().all(|column| column.scalar() == Scalar::Float32))
     }
 
+    /// Members of the archive that have one row a scan point, and the axis that counts them.
+    ///
+    /// # Errors
+    /// [`Error::BadMember`](crate::Error::BadMember) if scan points run along two axes, as those of a raster do: of such a
+    /// member no list of scan points can be cut.
+    pub fn scan_point_axes(&self) -> Result<BTreeMap<String, usize>> {
+        let Inner { npz, layout, .. } = self.inner.as_ref();
+        let mut axes = BTreeMap::new();
+        for (role, placed) in layout.roles.iter().filter(|(role, _)| role.is_of_scan_points()) {
+            let shape = npz.info(&placed.member).map_or(&[][..], |info| &info.shape);
+            let several: Vec<usize> = placed.rows.iter().copied().filter(|axis| shape.get(*axis) != Some(&1)).collect();
+            match (&several[..], placed.rows.first()) {
+                ([axis], _) | ([], Some(axis)) => axes.insert(placed.member.clone(), *axis),
+                _ => {
+                    return Err(Error::BadMember {
+                        path: npz.path().to_path_buf(),
+                        member: placed.member.clone(),
+                        found: format!("a {} whose scan points run along {} axes", role.name(), several.len()),
+                        expected: "one axis of scan points".to_string(),
+                        hint: "write the rows to .arrow or .parquet instead".to_string(),
+                    });
+                }
+            };
+        }
+        axes.extend(unplaced(npz, layout).map(|info| (info.name.clone(), 0)));
+        Ok(axes)
+    }
+
     /// The member that fills a role, with the rows that the layout gives it: object patches one a scan point, the probe
     /// one a mode, the object one a layer.
     ///
@@ -485,11 +513,15 @@ const RESERVED: [&str; 10] =
 
 /// Members without a role whose first axis counts positions.
 fn other_members(npz: &Arc<NpzFile>, layout: &Layout) -> Result<Vec<Column>> {
-    let fills_role = |name: &str| layout.roles.iter().any(|(_, placed)| placed.member == name);
-    let counts = |info: &&ArrayInfo| info.shape.first() == Some(&layout.positions) && !fills_role(&info.name);
     let open = |name: &str| {
         let column = if RESERVED.contains(&name) { format!("member_{name}") } else { name.to_string() };
         Column::open(npz, name, &column, &View::along(0))
     };
-    npz.arrays().filter(counts).map(|info| open(&info.name)).collect()
+    unplaced(npz, layout).map(|info| open(&info.name)).collect()
+}
+
+/// Arrays without a role that have a row a scan point.
+fn unplaced<'a>(npz: &'a NpzFile, layout: &'a Layout) -> impl Iterator<Item = &'a ArrayInfo> {
+    let fills_role = |name: &str| layout.roles.iter().any(|(_, placed)| placed.member == name);
+    npz.arrays().filter(move |info| info.shape.first() == Some(&layout.positions) && !fills_role(&info.name))
 }

@@ -1,19 +1,22 @@
-//! `ptychoarrow export`: one table of a file, in another format.
+//! `ptychoarrow export`: one table of a file in another format, or the scan itself with some of its scan points.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::AsArray;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 
 use super::RunArgs;
 use super::input::{InputArgs, register_options};
 use super::output::{self, OutputArgs};
+use crate::array::{Column, RowSet, View};
 use crate::error::{Error, Result};
-use crate::export::ExportOptions;
+use crate::export::{ExportOptions, Format, PROVENANCE_MEMBER, SubsetOptions, subset};
 use crate::group::GroupSpec;
 use crate::npz::NpzFile;
-use crate::scan::{Scan, array, arrays};
+use crate::scan::layout::Role;
+use crate::scan::{Scan, array, arrays, provenance};
 use crate::sql::Session;
 use crate::table::{ReadOptions, Rows, Table, TableReader};
 
@@ -50,9 +53,12 @@ enum TableArg {
 }
 
 pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
-    let output = args.output.require(&[], "name a file that ends in .arrow, .arrows, .parquet or .csv")?;
+    let output = args.output.require(&[], "name a file that ends in .arrow, .arrows, .parquet, .csv or .npz")?;
     if !args.output.check()? {
         return Ok(());
+    }
+    if Format::of(output)? == Format::Npz {
+        return clean(args, output, run);
     }
     let table = open(args)?;
     let rows = rows(args, run)?;
@@ -82,6 +88,66 @@ fn open(args: &ExportArgs) -> Result<Arc<dyn Table>> {
         TableArg::Object => Arc::new(scan()?.object()?),
         TableArg::Arrays => Arc::new(arrays(&npz)?),
     })
+}
+
+/// Writes the scan back as an archive, with some of its scan points.
+fn clean(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
+    if args.table != TableArg::Scan || args.array.is_some() || args.columns.is_some() {
+        return Err(Error::BadOutput {
+            path: output.to_path_buf(),
+            reason: "an .npz file takes a whole scan, not a table, an array or some columns".to_string(),
+            hint: "leave out --table, --array and --columns, or write to .arrow, .parquet or .csv",
+        });
+    }
+    let options = args.input.options();
+    let scan = Scan::try_new(Arc::new(NpzFile::open_with(&args.file, &options.open)?), &options)?;
+    if options.patterns.is_some() {
+        return Err(Error::BadOutput {
+            path: output.to_path_buf(),
+            reason: "the patterns are in another file".to_string(),
+            hint: "clean a file that has its own patterns, or write to .arrow",
+        });
+    }
+    let npz = scan.npz();
+    let points = match rows(args, run)? {
+        Rows::List(points) => points.to_vec(),
+        _ => (0..scan.num_positions()).collect(),
+    };
+    let has_numbers = scan.layout().member(Role::FrameIndex).is_some();
+    let before = text_member(npz, PROVENANCE_MEMBER)?;
+    let among = args.among.as_deref();
+    let options = SubsetOptions {
+        if_exists: args.output.if_exists(),
+        axes: scan.scan_point_axes()?,
+        numbers: (!has_numbers && npz.info(FRAME_NUMBERS).is_none()).then(|| FRAME_NUMBERS.to_string()),
+        provenance: provenance::of_subset(npz, among, points.len(), scan.num_positions(), before.as_deref()),
+        points,
+    };
+    let bar = output::byte_bar();
+    let written = subset(npz, output, &options, &mut |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    let Some(written) = written? else { return Ok(()) };
+    for (name, reason) in &written.copied_unread {
+        output::log(&format!("note: `{name}` was copied whole, whatever it has of each scan point: {reason}"));
+    }
+    let (size, all) = (ByteSize::b(written.bytes), scan.num_positions());
+    output::result(&format!("{} of {all} scan points to {}, {size}", written.points, output.display()))
+}
+
+/// The member of the PtychoPINN layout that numbers frames.
+const FRAME_NUMBERS: &str = "scan_index";
+
+/// A member that is one text.
+fn text_member(npz: &Arc<NpzFile>, name: &str) -> Result<Option<String>> {
+    if npz.info(name).is_none() {
+        return Ok(None);
+    }
+    let column = Column::open(npz, name, name, &View::whole())?;
+    let array = column.array(&RowSet::Range(0..1))?;
+    Ok(array.as_string_opt::<i32>().map(|text| text.value(0).to_string()))
 }
 
 fn rows(args: &ExportArgs, run: &RunArgs) -> Result<Rows> {

@@ -88,22 +88,22 @@ fn stays_copied(info: &ArrayInfo, to_little_endian: bool) -> Option<String> {
 }
 
 /// One member on its way.
-struct Copy<'a, W: Write + io::Seek> {
-    npz: &'a Arc<NpzFile>,
-    member: &'a Member,
-    path: &'a Path,
-    out: &'a mut NpzWriter<W>,
-    counted: &'a mut dyn FnMut(u64),
+pub struct Copy<'a, W: Write + io::Seek> {
+    pub npz: &'a Arc<NpzFile>,
+    pub member: &'a Member,
+    pub path: &'a Path,
+    pub out: &'a mut NpzWriter<W>,
+    pub counted: &'a mut dyn FnMut(u64),
 }
 
 /// Rows that are put into C order at once: the more, the fewer passes over the member.
 const BLOCK_BYTES: usize = 64 << 20;
 
 impl<W: Write + io::Seek> Copy<'_, W> {
-    fn array(&mut self, info: &ArrayInfo, to_little_endian: bool) -> Result<()> {
+    pub fn array(&mut self, info: &ArrayInfo, to_little_endian: bool) -> Result<()> {
         let swap = info.dtype.big_endian && to_little_endian;
         let descr = if swap { info.dtype.descr.replace('>', "<") } else { info.dtype.descr.clone() };
-        let start = write::header(&descr, &info.shape);
+        let start = write::header(&descr, &info.shape, false);
         self.begin(&start, info.num_bytes)?;
         let unit = if swap { info.dtype.scalar.unit_bytes() } else { 1 };
         let several_axes = info.shape.iter().filter(|len| **len != 1).count() > 1;
@@ -136,14 +136,14 @@ impl<W: Write + io::Seek> Copy<'_, W> {
     }
 
     /// A member that is no array, or none that we read: the same bytes.
-    fn other(&mut self) -> Result<()> {
+    pub fn other(&mut self) -> Result<()> {
         let mut member = self.npz.raw(&self.member.name)?;
         self.begin(&[], self.member.size)?;
         self.copy(&mut member, self.member.size, 1)?;
         self.read_to_end(&mut member)
     }
 
-    fn begin(&mut self, start: &[u8], num_bytes: u64) -> Result<()> {
+    pub fn begin(&mut self, start: &[u8], num_bytes: u64) -> Result<()> {
         let file_name = self.npz.file_name(&self.member.name)?;
         self.out.begin_file(file_name, start, num_bytes).map_err(|e| Error::io(self.path, "write", e))
     }
@@ -161,7 +161,7 @@ impl<W: Write + io::Seek> Copy<'_, W> {
         Ok(())
     }
 
-    fn write(&mut self, bytes: &[u8], unit: usize) -> Result<()> {
+    pub fn write(&mut self, bytes: &[u8], unit: usize) -> Result<()> {
         let written = if unit == 1 {
             self.out.write_all(bytes)
         } else {

@@ -32,7 +32,7 @@ impl<W: Write + Seek> NpzWriter<W> {
     /// # Errors
     /// If the member before is not complete, or if writing fails.
     pub fn begin(&mut self, name: &str, descr: &str, shape: &[usize], num_bytes: u64) -> io::Result<()> {
-        self.begin_file(&format!("{name}.npy"), &header(descr, shape), num_bytes)
+        self.begin_file(&format!("{name}.npy"), &header(descr, shape, false), num_bytes)
     }
 
     /// Begins a member of any kind: its whole name, the bytes it begins with, and the number of those to come.
@@ -85,13 +85,14 @@ impl<W: Write + Seek> Write for NpzWriter<W> {
     }
 }
 
-/// An NPY header in C order whose length is a multiple of 64, so that the data behind it is aligned as it is.
-pub fn header(descr: &str, shape: &[usize]) -> Vec<u8> {
+/// An NPY header whose length is a multiple of 64, so that the data behind it is aligned as it is.
+pub fn header(descr: &str, shape: &[usize], fortran_order: bool) -> Vec<u8> {
     let shape = match shape {
         [len] => format!("({len},)"),
         shape => format!("({})", shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
     };
-    let dict = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}");
+    let order = if fortran_order { "True" } else { "False" };
+    let dict = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
     const PREFIX: usize = 10;
     let len = (PREFIX + dict.len() + 1).next_multiple_of(usize::from(ALIGNMENT)) - PREFIX;
     let mut bytes = [MAGIC, &[1, 0]].concat();

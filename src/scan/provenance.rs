@@ -24,6 +24,25 @@ pub fn of<'a>(sources: impl IntoIterator<Item = &'a Arc<NpzFile>>, table: &str) 
     ])
 }
 
+/// As JSON in few words, for a member of an archive: version, source, and what was kept of it. The CRC-32s of the source's
+/// members are left out where they would make it a long text.
+pub fn of_subset(npz: &NpzFile, among: Option<&str>, kept: usize, of: usize, before: Option<&str>) -> String {
+    const LONG: usize = 8192;
+    let mut source = source(npz);
+    if source.to_string().len() > LONG
+        && let Value::Object(fields) = &mut source
+    {
+        fields.remove("crc32");
+    }
+    // What an earlier cleaning said, if it is short enough to be told again.
+    let before = before.filter(|before| before.len() <= LONG);
+    let before: Option<Value> = before.and_then(|before| serde_json::from_str(before).ok());
+    json!({
+        "version": env!("CARGO_PKG_VERSION"), "source": source, "among": among, "scan_points": kept, "of": of, "before": before,
+    })
+    .to_string()
+}
+
 fn source(npz: &NpzFile) -> Value {
     let name = npz.path().file_name().unwrap_or_default().to_string_lossy();
     // A BTreeMap, so that the keys are sorted whatever the order in the file.

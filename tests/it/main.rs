@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on should say where
 
+mod clean;
 mod cli;
 mod container;
 mod export;

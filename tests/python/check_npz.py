@@ -580,6 +580,53 @@ def every_layout_is_grouped_as_numpy_reads_it(folder):
         COUNTS["layouts"] += 1
 
 
+def cleaned_scans_are_what_numpy_indexes(folder, layouts):
+    """`export --among ... -o clean.npz`: members with a row a scan point are cut, all others stay as they are."""
+    for name, (layout, unit, read) in LAYOUTS.items():
+        path, output = layouts / f"{name}.npz", folder / f"{name}.npz"
+        scan = scan_of(path, read)
+        keep = np.arange(len(scan.x)) % 3 != 1
+        asked = ["export", path, "--among", "scan_point % 3 <> 1", "-o", output]
+        if name == "ptychonn_2020":
+            expect_refusal("a raster cannot be cut", *asked, saying=["2 axes", ".arrow"])
+            continue
+        with attempt(f"{path.name}: clean"):
+            run(*asked)
+            with np.load(path, allow_pickle=True) as before, np.load(output, allow_pickle=True) as after:
+                provenance = json.loads(after["_ptychoarrow"].item())
+                expect(f"{name}: provenance", ("scan_point % 3 <> 1", int(keep.sum())), (provenance["among"], provenance["scan_points"]))
+                added = set(after.files) - set(before.files) - {"_ptychoarrow"}
+                for key in added:
+                    expect_equal_arrays(f"{name}: {key}", np.flatnonzero(keep), after[key])
+                for key in before.files:
+                    expect_cut(f"{name}: {key}", before[key], after[key], keep)
+            cleaned = scan_of(output, read)
+            kept = Scan(scan.x[keep], scan.y[keep], None if scan.patterns is None else scan.patterns[keep])
+            for what, expected, found in zip(Scan._fields, kept, cleaned):
+                if expected is not None:
+                    expect_equal_arrays(f"{name}: {what} as its layout has it", expected, found)
+            expect_layout(output, layout, unit, kept)
+            again = folder / "again.npz"
+            run("export", output, "--among", "scan_point < 9", "-o", again, "--force")
+            with np.load(again, allow_pickle=True) as twice:
+                expect(f"{name}: provenance of two", provenance, json.loads(twice["_ptychoarrow"].item())["before"])
+            first = output.read_bytes()
+            run(*asked, "--force")
+            expect(f"{name}: the same bytes", True, first == output.read_bytes())
+        COUNTS["cleaned scans"] += 1
+
+
+def expect_cut(what, before, after, keep):
+    """The rows that were kept along whichever axis counts scan points, or all."""
+    if before.shape == after.shape:
+        if before.dtype != object:
+            expect_equal_arrays(what, before, after)
+        return
+    axes = [axis for axis, (was, now) in enumerate(zip(before.shape, after.shape)) if was != now]
+    expect(f"{what}: one axis is cut", 1, len(axes))
+    expect_equal_arrays(what, np.compress(keep, before, axis=axes[0]), after)
+
+
 def patterns_are_joined_by_frame_number(folder):
     product, patterns = folder / "ptychodus_product.npz", folder / "ptychodus_patterns.npz"
     with attempt("ptychodus: product and patterns"):
@@ -804,6 +851,7 @@ def check(folder):
     refusals_harm_no_other_member(subfolder(folder, "refusals"))
     other_projects = files_of_other_projects(subfolder(folder, "other_projects"))
     every_layout_is_grouped_as_numpy_reads_it(layouts)
+    cleaned_scans_are_what_numpy_indexes(subfolder(folder, "cleaned"), layouts)
     patterns_are_joined_by_frame_number(layouts)
     grouped_files_are_not_grouped_again(layouts)
     the_pattern_axis_is_asked_for(layouts)

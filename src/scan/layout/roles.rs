@@ -86,6 +86,12 @@ const PROBES: &[&str] = &["probeGuess", "probe", "initial_probe", "illumination"
 pub const COMBINED: &[&str] = &["position", "positions", "scan", "points", "encoder", "translation", "coords"];
 
 impl Role {
+    /// Whether its member has a row a scan point.
+    pub fn is_of_scan_points(self) -> bool {
+        use Role::{Diffraction, FrameIndex, ObjectPatches, X, XStart, Y, YStart};
+        matches!(self, X | Y | XStart | YStart | Diffraction | ObjectPatches | FrameIndex)
+    }
+
     /// Its name in `--role` and in messages.
     pub fn name(self) -> &'static str {
         self.entry().name
