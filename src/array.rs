@@ -135,6 +135,9 @@ impl View {
     }
 }
 
+/// Rows so many bytes apart, or fewer, are read ahead in one go: less than that costs a disk nothing.
+const GAP: usize = 64 << 10;
+
 /// An axis: how many values, and how far from one to the next, counted in values.
 type Axis = (usize, usize);
 
@@ -322,6 +325,33 @@ impl Column {
     /// If a row lies beyond the column.
     pub fn rows<'a>(&'a self, rows: &RowSet<'a>) -> Result<RowData<'a>> {
         RowData::of(self, rows.clone())
+    }
+
+    /// Tells the system that these rows will be needed soon, so that it reads ahead in the order of the file. Does nothing
+    /// for a member that has to be inflated, or whose rows lie scattered.
+    pub fn will_need(&self, rows: &RowSet<'_>) {
+        if !self.scattered.is_empty() || self.npz.inflates_to(&self.member).is_some() || self.row_len() == 0 {
+            return;
+        }
+        let Ok(data) = self.data() else { return };
+        let start = |row: usize| self.row_start(row) * self.scalar.num_bytes();
+        let mut starts: Vec<usize> = match rows {
+            RowSet::Range(range) if self.is_in_order() && !range.is_empty() => {
+                data.will_need(start(range.start)..start(range.end - 1) + self.row_bytes());
+                return;
+            }
+            rows => rows.iter().map(start).collect(),
+        };
+        starts.sort_unstable();
+        let mut run: Option<Range<usize>> = None;
+        for start in starts {
+            let end = start + self.row_bytes();
+            match &mut run {
+                Some(run) if start <= run.end + GAP => run.end = run.end.max(end),
+                run => run.replace(start..end).into_iter().for_each(|run| data.will_need(run)),
+            }
+        }
+        run.into_iter().for_each(|run| data.will_need(run));
     }
 
     fn data(&self) -> Result<&Data> {

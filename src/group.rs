@@ -396,6 +396,14 @@ impl Table for Groups {
         self.scan().diffraction().filter(|_| reads_patterns).map(Column::access)
     }
 
+    fn will_need(&self, column: usize, rows: &RowSet<'_>) {
+        if let (Some(_), Ok(points)) = (self.access(column), patterns::members(self, rows))
+            && let Some(patterns) = self.scan().diffraction()
+        {
+            patterns.will_need(&RowSet::List(&points));
+        }
+    }
+
     fn phases(&self) -> Vec<(&'static str, Duration)> {
         let mut spent = self.inner.phases.spent();
         for (own, whole) in spent.iter_mut().zip(self.inner.whole.iter().flat_map(|whole| whole.phases())) {

@@ -137,6 +137,8 @@ pub struct NpzArray {
 #[derive(Debug, Clone)]
 pub struct Data {
     place: Place,
+    /// Where it begins in which file, if it lies there as it is.
+    stored: Option<(Source, u64)>,
 }
 
 #[derive(Debug, Clone)]
@@ -151,6 +153,13 @@ impl Data {
         match &self.place {
             Place::Memory(bytes) => Some(bytes),
             Place::File(..) => None,
+        }
+    }
+
+    /// Tells the system that these bytes will be needed soon. A hint, which costs little where they are in memory.
+    pub fn will_need(&self, bytes: Range<usize>) {
+        if let Some((source, start)) = &self.stored {
+            source.will_need(start + bytes.start as u64..start + bytes.end as u64);
         }
     }
 
@@ -284,20 +293,23 @@ impl NpzFile {
         let info = self.array_info(name)?.clone();
         let entry = &self.directory.entries[index];
         let (start, end) = (info.header_bytes, info.header_bytes + info.num_bytes);
-        let place = match entry.method {
+        let data = match entry.method {
             Method::Stored => {
                 let range = entry.data.start + start..entry.data.start + end;
-                match self.source.in_memory(range.clone()) {
+                let stored = Some((self.source.clone(), range.start));
+                let place = match self.source.in_memory(range.clone()) {
                     Some(bytes) => Place::Memory(bytes),
                     None => Place::File(self.source.clone(), range),
-                }
+                };
+                Data { place, stored }
             }
             _ => {
                 let member = self.inflated().get(&self.source, index, entry)?;
-                Place::Memory(member.slice(start as usize..end as usize))
+                let place = Place::Memory(member.slice(start as usize..end as usize));
+                Data { place, stored: None }
             }
         };
-        Ok(NpzArray { info, data: Data { place } })
+        Ok(NpzArray { info, data })
     }
 
     /// How the bytes of stored members are reached.

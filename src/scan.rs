@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 use crate::array::{Access, Column, RowSet, View};
 use crate::error::{Error, Result};
 use crate::npz::{ArrayInfo, NpzFile, OpenOptions, Scalar};
-use crate::table::{ReadOptions, Table, TableReader};
+use crate::table::{ReadOptions, Table, TableReader, is_wide};
 use layout::{Layout, LayoutOptions, Measurement, Role, Unit};
 pub use tables::{array, arrays, shape_text};
 
@@ -438,6 +438,14 @@ impl Table for Scan {
             ScanColumn::RowNumber | ScanColumn::Raster { .. } => false,
         };
         as_stored && matches!(rows, RowSet::Range(_)) && self.access(column) == Some(&Access::Mapped)
+    }
+
+    fn will_need(&self, column: usize, rows: &RowSet<'_>) {
+        if let ScanColumn::Member(column) = &self.inner.columns[column]
+            && is_wide(column.field())
+        {
+            column.will_need(rows);
+        }
     }
 
     fn check_unchanged(&self) -> Result<()> {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
@@ -78,6 +78,9 @@ pub trait Table: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Tells the system that these rows of a column will be asked for next, so that it reads ahead. A hint.
+    fn will_need(&self, _column: usize, _rows: &RowSet<'_>) {}
+
     /// What working out its rows has taken so far, phase by phase; the same phases every time.
     fn phases(&self) -> Vec<(&'static str, Duration)> {
         Vec::new()
@@ -144,7 +147,12 @@ pub struct TableReader {
     next: usize,
     num_rows: usize,
     batch_rows: usize,
+    /// Whether rows come slower than memory is: then the next batch is asked for ahead.
+    is_slow: bool,
 }
+
+/// Bytes a second that no disk gives, and any memory.
+const MEMORY_SPEED: f64 = 3e9;
 
 impl TableReader {
     /// Checks the options against the table; nothing is read yet.
@@ -165,7 +173,7 @@ impl TableReader {
         let total = table.num_rows()?;
         let (rows, num_rows) = select(&options.rows, total)?;
         let batch_rows = batch_rows(&schema, options.batch_bytes).min(options.batch_rows.unwrap_or(usize::MAX)).max(1);
-        Ok(Self { table, columns, schema, rows, next: 0, num_rows, batch_rows })
+        Ok(Self { table, columns, schema, rows, next: 0, num_rows, batch_rows, is_slow: true })
     }
 
     /// Rows still to come.
@@ -180,15 +188,39 @@ impl TableReader {
 
     fn next_batch(&mut self) -> Result<RecordBatch> {
         let end = (self.next + self.batch_rows).min(self.num_rows);
-        let rows = match &self.rows {
-            Rows::All => RowSet::Range(self.next..end),
-            Rows::Range(range) => RowSet::Range(range.start + self.next..range.start + end),
-            Rows::List(list) => RowSet::List(&list[self.next..end]),
-        };
+        let rows = self.row_set(self.next, end);
         self.table.check_unchanged()?;
+        if self.next == 0 {
+            self.will_need(&rows);
+        }
+        if self.is_slow || self.hands_out_slices(&rows) {
+            self.will_need(&self.row_set(end, (end + self.batch_rows).min(self.num_rows)));
+        }
+        let start = Instant::now();
         let batch = read_batch(self.table.as_ref(), &self.schema, &self.columns, &rows)?;
+        let bytes = rows.len() * row_bytes(&self.schema);
+        self.is_slow = (bytes as f64) < MEMORY_SPEED * start.elapsed().as_secs_f64();
         self.next = end;
         Ok(batch)
+    }
+
+    fn row_set(&self, from: usize, to: usize) -> RowSet<'_> {
+        match &self.rows {
+            Rows::All => RowSet::Range(from..to),
+            Rows::Range(range) => RowSet::Range(range.start + from..range.start + to),
+            Rows::List(list) => RowSet::List(&list[from..to]),
+        }
+    }
+
+    /// Whether whoever takes the batch touches the file first, when we no longer see how long that takes.
+    fn hands_out_slices(&self, rows: &RowSet<'_>) -> bool {
+        self.columns.iter().any(|column| self.table.is_slice(*column, rows))
+    }
+
+    fn will_need(&self, rows: &RowSet<'_>) {
+        if !rows.is_empty() {
+            self.columns.iter().for_each(|column| self.table.will_need(*column, rows));
+        }
     }
 }
 

@@ -152,6 +152,19 @@ impl Source {
         Ok(Bytes::from(into))
     }
 
+    /// Tells the system that a range of the file will be needed soon, so that it reads ahead; does not wait for it. A hint:
+    /// where there is no such call, nothing happens.
+    pub fn will_need(&self, range: Range<u64>) {
+        #[cfg(target_os = "linux")]
+        if let Place::Mapped(file, _) | Place::File(file) = &self.inner.place {
+            let len = std::num::NonZeroU64::new(range.end - range.start);
+            // Of the file, not of the map: both mean the same pages, and no address is needed.
+            let _hint = rustix::fs::fadvise(file, range.start, len, rustix::fs::Advice::WillNeed);
+        }
+        #[cfg(not(target_os = "linux"))]
+        drop(range);
+    }
+
     /// Reads a range of the file from its begin to its end.
     pub fn stream(&self, range: Range<u64>) -> Stream {
         Stream { source: self.clone(), range }
