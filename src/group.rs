@@ -41,6 +41,7 @@ pub mod rng;
 mod sample;
 mod spec;
 mod sum;
+mod transform;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -49,7 +50,7 @@ use std::time::Duration;
 use arrow::array::ArrayRef;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 
-use crate::array::{Access, Column, RowSet};
+use crate::array::{Access, Column, Pool, RowSet};
 use crate::error::Result;
 use crate::scan::layout::Measurement;
 use crate::scan::{Scan, measured, provenance};
@@ -64,6 +65,7 @@ use phases::{Phase, Phases};
 use plan::Plan;
 use sample::Numbers;
 pub use spec::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
+use transform::Transform;
 
 /// The metadata key of the spec, as JSON.
 pub const SPEC_KEY: &str = "ptychoarrow.spec";
@@ -96,6 +98,7 @@ struct Inner {
     spec: GroupSpec,
     plan: Plan,
     patterns: PatternOptions,
+    transform: Transform,
     patches: Option<PatchSource>,
     /// The object's pixels, one row.
     object: Once<ArrayRef>,
@@ -108,6 +111,7 @@ struct Inner {
     /// The groups that these are some of.
     whole: Option<Groups>,
     phases: Phases,
+    pool: Pool,
 }
 
 impl Groups {
@@ -130,21 +134,23 @@ impl Groups {
         };
         Conversion::of(scan, patterns.measure)?;
         // Of a complex patch, the widest column: real and imaginary part.
-        let pixels = scan.diffraction().map_or(0, |column| column.row_len());
+        let transform = Transform::of(scan, &patterns)?;
+        let pixels = transform.len();
         let width = plan.group_size.checked_mul(pixels).and_then(|pixels| pixels.checked_mul(2));
         if width.is_none_or(|width| i32::try_from(width).is_err()) {
             let found = format!("{} patterns of {pixels} pixels a group", plan.group_size);
             return Err(plan::bad("gridsize", found, "fewer than 2^30 pixels a group", "use a smaller gridsize"));
         }
-        let patches = PatchSource::of(scan, spec.semantics)?;
+        let patches = PatchSource::of(scan, spec.semantics)?.filter(|_| !transform.resamples());
         let columns = gather::columns(scan, patches.is_some());
-        let schema = gather::schema(scan, &plan, &columns, patterns.channels);
+        let schema = gather::schema(transform.shape(), &plan, &columns, patterns.channels);
         let schema = Arc::new(with_measurement(&schema, patterns.measure.of(scan.measurement())));
         let inner = Inner {
             scan: scan.clone(),
             spec,
             plan,
             patterns,
+            transform,
             patches,
             schema,
             columns,
@@ -154,6 +160,7 @@ impl Groups {
             norm_factor: Once::default(),
             whole: None,
             phases: Phases::default(),
+            pool: Pool::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }
@@ -224,7 +231,7 @@ impl Groups {
 
     /// These groups alone, ascending; of no other are neighbours looked for. The factor stays that of all of them.
     fn some(&self, numbers: &[usize]) -> Result<Self> {
-        let Inner { scan, spec, plan, patterns, patches, schema, columns, .. } = self.inner.as_ref();
+        let Inner { scan, spec, plan, patterns, transform, patches, schema, columns, .. } = self.inner.as_ref();
         let index = Once::default();
         let phases = Phases::default();
         let some = sample::index(plan, scan, spec, Numbers::List(numbers), &phases)?;
@@ -234,6 +241,7 @@ impl Groups {
             spec: spec.clone(),
             plan: plan.clone(),
             patterns: *patterns,
+            transform: transform.clone(),
             patches: patches.clone(),
             object: Once::default(),
             schema: Arc::clone(schema),
@@ -243,6 +251,7 @@ impl Groups {
             norm_factor: Once::default(),
             whole: Some(self.clone()),
             phases,
+            pool: Pool::default(),
         };
         Ok(Self { inner: Arc::new(inner) })
     }

@@ -45,6 +45,45 @@ macro_rules! extend {
     };
 }
 
+/// Writes `bytes`, values of type `$scalar`, to `$out` as f4, as many as both have.
+macro_rules! fill {
+    ($out:expr, $bytes:expr, $type:ty, $size:literal, $big_endian:expr) => {{
+        let values = $bytes.as_chunks::<$size>().0;
+        if $big_endian {
+            $out.iter_mut().zip(values).for_each(|(out, bytes)| *out = <$type>::from_be_bytes(*bytes) as f32);
+        } else {
+            $out.iter_mut().zip(values).for_each(|(out, bytes)| *out = <$type>::from_le_bytes(*bytes) as f32);
+        }
+    }};
+}
+
+/// Writes values to `out` as f4, rounding to nearest; complex ones as pairs. `out` has room for just as many.
+///
+/// # Panics
+/// If the values are no numbers.
+pub fn fill_f32(out: &mut [f32], bytes: &[u8], scalar: Scalar, big_endian: bool) {
+    match scalar {
+        Scalar::Bool => out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = f32::from(u8::from(*byte != 0))),
+        Scalar::Int8 => out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = f32::from(byte.cast_signed())),
+        Scalar::UInt8 => out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = f32::from(*byte)),
+        Scalar::Int16 => fill!(out, bytes, i16, 2, big_endian),
+        Scalar::UInt16 => fill!(out, bytes, u16, 2, big_endian),
+        Scalar::Int32 => fill!(out, bytes, i32, 4, big_endian),
+        Scalar::UInt32 => fill!(out, bytes, u32, 4, big_endian),
+        Scalar::Int64 => fill!(out, bytes, i64, 8, big_endian),
+        Scalar::UInt64 => fill!(out, bytes, u64, 8, big_endian),
+        Scalar::Float32 | Scalar::Complex64 => fill!(out, bytes, f32, 4, big_endian),
+        Scalar::Float64 | Scalar::Complex128 => fill!(out, bytes, f64, 8, big_endian),
+        Scalar::Float16 => {
+            let of = |bytes: &[u8; 2]| if big_endian { f16::from_be_bytes(*bytes) } else { f16::from_le_bytes(*bytes) };
+            out.iter_mut().zip(bytes.as_chunks::<2>().0).for_each(|(out, bytes)| *out = of(bytes).to_f32());
+        }
+        Scalar::Bytes(_) | Scalar::Text(_) | Scalar::DateTime(_) | Scalar::TimeDelta(_) => {
+            unreachable!("only members of numbers are cast")
+        }
+    }
+}
+
 /// Appends values to `out` as f4, rounding to nearest; complex ones as pairs.
 pub fn extend_f32(out: &mut Vec<f32>, bytes: &[u8], scalar: Scalar, big_endian: bool) {
     extend!(out, bytes, scalar, big_endian, f32);
@@ -67,6 +106,14 @@ impl RowData<'_> {
     /// If the column holds no numbers; if the set is shorter.
     pub fn extend_f32(&self, place: usize, out: &mut Vec<f32>) {
         extend_f32(out, self.row(place), self.scalar(), self.is_big_endian());
+    }
+
+    /// Writes the row at a place of the set to `out` as f4, in C order.
+    ///
+    /// # Panics
+    /// If the column holds no numbers; if the set is shorter.
+    pub fn fill_f32(&self, place: usize, out: &mut [f32]) {
+        fill_f32(out, self.row(place), self.scalar(), self.is_big_endian());
     }
 
     /// Appends the row at a place of the set to `out` as f8, in C order.
@@ -133,6 +180,11 @@ mod tests {
             let mut whole = Vec::new();
             extend_i64(&mut whole, &big, scalar, true);
             assert_eq!(whole, [expected as i64], "{scalar:?}");
+            let (mut single, mut both) = ([0.0; 2], Vec::new());
+            fill_f32(&mut single[..1], &little, scalar, false);
+            fill_f32(&mut single[1..], &big, scalar, true);
+            extend_f32(&mut both, &[little, big].concat()[..0], scalar, false);
+            assert_eq!((single, both.len()), ([expected as f32; 2], 0), "{scalar:?}");
         }
         let mut out = Vec::new();
         extend_f32(&mut out, &[0, 1, 7], Scalar::Bool, false);

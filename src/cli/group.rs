@@ -37,6 +37,15 @@ pub struct GroupArgs {
     /// Where the axis of members is in the patterns: [C, N, N] or [N, N, C].
     #[arg(long, value_enum, default_value = "channels-first")]
     layout: LayoutArg,
+    /// Only the middle of each pattern, N x N pixels.
+    #[arg(long, value_name = "N")]
+    crop: Option<usize>,
+    /// Put B x B pixels together: counts add up, of amplitudes the squares do.
+    #[arg(long, value_name = "B")]
+    bin: Option<usize>,
+    /// Set bad pixels to 0, as the file's own mask (role bad_pixels or valid_pixels) tells them.
+    #[arg(long)]
+    mask: bool,
     /// How to print what was done.
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
@@ -73,6 +82,9 @@ impl GroupArgs {
                 LayoutArg::ChannelsFirst => Channels::First,
                 LayoutArg::ChannelsLast => Channels::Last,
             },
+            crop: self.crop,
+            bin: self.bin,
+            mask: self.mask,
         }
     }
 }

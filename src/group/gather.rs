@@ -67,8 +67,7 @@ pub fn columns(scan: &Scan, has_patches: bool) -> Vec<GroupColumn> {
 }
 
 /// Their schema.
-pub fn schema(scan: &Scan, plan: &Plan, columns: &[GroupColumn], channels: Channels) -> Schema {
-    let pattern = scan.diffraction().map_or(&[][..], Column::row_shape);
+pub fn schema(pattern: &[usize], plan: &Plan, columns: &[GroupColumn], channels: Channels) -> Schema {
     Schema::new(columns.iter().map(|column| field(*column, plan.group_size, pattern, channels)).collect::<Vec<_>>())
 }
 
@@ -168,12 +167,12 @@ pub fn column(groups: &Groups, column: GroupColumn, rows: &RowSet<'_>) -> Result
         GroupColumn::Diffraction => {
             let conversion = Conversion::of(groups.scan(), groups.patterns().measure)?;
             let patterns = gather(groups, rows, conversion)?;
-            list(groups, column, rows.len(), Arc::new(Float32Array::from(patterns)))?
+            list(groups, column, rows.len(), Arc::new(Float32Array::new(patterns, None)))?
         }
         GroupColumn::DiffractionNormalized => {
             let conversion = Conversion::normalized(groups, groups.norm_factor()?);
             let patterns = gather(groups, rows, conversion)?;
-            list(groups, column, rows.len(), Arc::new(Float32Array::from(patterns)))?
+            list(groups, column, rows.len(), Arc::new(Float32Array::new(patterns, None)))?
         }
         GroupColumn::ObjectPatches => {
             let values = patches::column(groups, rows)?;
@@ -184,8 +183,7 @@ pub fn column(groups: &Groups, column: GroupColumn, rows: &RowSet<'_>) -> Result
 
 /// Wraps the values of a fixed-size list column.
 fn list(groups: &Groups, column: GroupColumn, len: usize, values: ArrayRef) -> Result<ArrayRef> {
-    let pattern = groups.scan().diffraction().map_or(&[][..], Column::row_shape);
-    match field(column, groups.group_size(), pattern, groups.patterns().channels).data_type() {
+    match field(column, groups.group_size(), groups.inner.transform.shape(), groups.patterns().channels).data_type() {
         DataType::FixedSizeList(item, size) => {
             let list = FixedSizeListArray::try_new_with_length(Arc::clone(item), *size, values, None, len)?;
             Ok(Arc::new(list))
@@ -206,7 +204,7 @@ pub fn norm_factor(groups: &Groups) -> Result<f32> {
         }
         Norm::Groups => mean_of_groups(groups, patterns)?,
     };
-    let quarter = patterns.row_len() as f64 / 4.0;
+    let quarter = groups.inner.transform.len() as f64 / 4.0;
     let factor = (quarter / mean).sqrt();
     if !factor.is_finite() {
         let found = format!("a mean power of {mean} a pattern");
@@ -238,11 +236,18 @@ fn powers(groups: &Groups, patterns: &Column, points: &[u32]) -> Result<Vec<f64>
     let of_chunk = |points: &[u32]| -> Result<Vec<f64>> {
         let points: Vec<usize> = points.iter().map(|point| *point as usize).collect();
         let data = patterns.rows(&RowSet::List(&points))?;
-        let mut values = Vec::with_capacity(patterns.row_len());
+        let transform = &groups.inner.transform;
+        let (mut stored, mut changed) = (Vec::with_capacity(patterns.row_len()), vec![0.0; transform.len()]);
         let of_place = |place: usize| {
-            values.clear();
-            data.extend_f64(place, &mut values);
-            if roots { sum(&values) } else { power(&values) }
+            stored.clear();
+            data.extend_f64(place, &mut stored);
+            let values = if transform.changes() {
+                transform.apply(&mut stored, &mut changed);
+                &changed
+            } else {
+                &stored
+            };
+            if roots { sum(values) } else { power(values) }
         };
         Ok((0..points.len()).map(of_place).collect())
     };

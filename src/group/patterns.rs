@@ -1,22 +1,39 @@
 //! The members' patterns: copied straight from the file's bytes, cast to f4 on the way, converted while in the cache.
 
+use arrow::buffer::ScalarBuffer;
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Groups;
 use super::plan::bad;
 use super::spec::Semantics;
+use super::transform::Transform;
 use crate::array::{RowData, RowSet};
 use crate::error::Result;
 use crate::scan::Scan;
 use crate::scan::layout::Measurement;
 
-/// How patterns are handed out.
+/// How patterns are handed out. On the way from the file, in the pass that casts them, in this order: bad pixels become 0,
+/// the middle is cut out, pixels are put together, numbers are converted and, for `diffraction_normalized`, multiplied by
+/// the factor, which is that of the patterns as they are handed out. Object patches are not offered with `crop` or `bin`:
+/// cutting the detector changes the size of the object's pixels, putting its pixels together the field of view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct PatternOptions {
     /// As what the column `diffraction` holds them. Default as stored.
     pub measure: Measure,
     /// Where the axis of members is. Default first.
     pub channels: Channels,
+    /// Only the middle of each pattern, so many pixels high and wide. The middle of N pixels is pixel N/2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub crop: Option<usize>,
+    /// So many pixels by so many, from the corner of what is left, are put together: counts add up, of amplitudes the
+    /// squares do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bin: Option<usize>,
+    /// Whether bad pixels, as the file's mask tells them, become 0.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub mask: bool,
 }
 
 /// As what patterns are handed out.
@@ -119,29 +136,79 @@ pub fn takes_roots(groups: &Groups) -> bool {
 ///
 /// # Errors
 /// If the scan has no patterns, or a deflated one cannot be inflated.
-pub fn gather(groups: &Groups, rows: &RowSet<'_>, conversion: Conversion) -> Result<Vec<f32>> {
+pub fn gather(groups: &Groups, rows: &RowSet<'_>, conversion: Conversion) -> Result<ScalarBuffer<f32>> {
     let patterns = groups.scan().require_diffraction()?;
     let points = members(groups, rows)?;
     let data = patterns.rows(&RowSet::List(&points))?;
-    let group_len = groups.group_size() * patterns.row_len();
-    let mut out = Vec::with_capacity(rows.len() * group_len);
-    let mut scratch = Vec::new();
-    for group in 0..rows.len() {
-        match groups.patterns().channels {
-            Channels::First => {
-                let start = out.len();
-                append(&data, group, groups.group_size(), &mut out);
-                conversion.apply(&mut out[start..]);
-            }
-            Channels::Last => {
-                scratch.clear();
-                append(&data, group, groups.group_size(), &mut scratch);
-                conversion.apply(&mut scratch);
-                append_channels_last(&scratch, groups.group_size(), 1, &mut out);
-            }
+    let (size, transform) = (groups.group_size(), &groups.inner.transform);
+    let group_len = size * transform.len();
+    let len = rows.len() * group_len;
+    let mut out = groups.inner.pool.take(len * size_of::<f32>());
+    let one = |scratch: &mut Scratch, (group, out): (usize, &mut [f32])| match groups.patterns().channels {
+        Channels::First => {
+            fill_group(&data, group, size, transform, &mut scratch.stored, out);
+            conversion.apply(out);
+        }
+        Channels::Last => {
+            scratch.group.resize(group_len, 0.0);
+            fill_group(&data, group, size, transform, &mut scratch.stored, &mut scratch.group);
+            conversion.apply(&mut scratch.group);
+            fill_channels_last(&scratch.group, size, out);
+        }
+    };
+    let values = out.typed_data_mut::<f32>();
+    if len * size_of::<f32>() >= WORTH_SHARING && rayon::current_num_threads() > 1 {
+        let tasks = values.par_chunks_mut(group_len).enumerate();
+        let least = (TASK_BYTES / (group_len * size_of::<f32>())).max(1);
+        tasks.with_min_len(least).for_each_init(Scratch::default, one);
+    } else if group_len > 0 {
+        let mut scratch = Scratch::default();
+        values.chunks_exact_mut(group_len).enumerate().for_each(|group| one(&mut scratch, group));
+    }
+    Ok(ScalarBuffer::new(groups.inner.pool.hand_out(out), 0, len))
+}
+
+/// Bytes from which on several threads fill a batch, and that each of them fills at a time: below, sharing out costs more
+/// than it brings.
+const WORTH_SHARING: usize = 1 << 20;
+const TASK_BYTES: usize = 256 << 10;
+
+/// Buffers of a thread.
+#[derive(Default)]
+struct Scratch {
+    /// A pattern as it is stored, where that is not how it is handed out.
+    stored: Vec<f32>,
+    /// A group, slot after slot, where its axes are to be swapped.
+    group: Vec<f32>,
+}
+
+/// A group's patterns, slot after slot.
+fn fill_group(
+    data: &RowData<'_>,
+    group: usize,
+    size: usize,
+    transform: &Transform,
+    stored: &mut Vec<f32>,
+    out: &mut [f32],
+) {
+    for (slot, out) in out.chunks_exact_mut(transform.len().max(1)).enumerate() {
+        let place = group * size + slot;
+        if transform.changes() {
+            stored.clear();
+            data.extend_f32(place, stored);
+            transform.apply(stored, out);
+        } else {
+            data.fill_f32(place, out);
         }
     }
-    Ok(out)
+}
+
+/// Images one after the other, with the axis of images last.
+fn fill_channels_last(images: &[f32], channels: usize, out: &mut [f32]) {
+    let image = images.len() / channels.max(1);
+    for (pixel, out) in out.chunks_exact_mut(channels.max(1)).enumerate() {
+        out.iter_mut().enumerate().for_each(|(channel, value)| *value = images[channel * image + pixel]);
+    }
 }
 
 /// The scan points of the members of these groups, group after group.

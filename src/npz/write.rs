@@ -120,10 +120,11 @@ mod tests {
 
     #[test]
     fn headers_are_numpys_own() {
-        let parsed = parse(&header("<f4", &[3, 2])).unwrap();
+        let parsed = parse(&header("<f4", &[3, 2], false)).unwrap();
         assert_eq!((parsed.shape, parsed.data_offset, parsed.dtype.descr.as_str()), (vec![3, 2], 128, "<f4"));
-        assert_eq!(parse(&header("<i8", &[])).unwrap().shape, [0usize; 0]);
-        assert_eq!(parse(&header("<i8", &[7])).unwrap().shape, [7]);
+        assert_eq!(parse(&header("<i8", &[], false)).unwrap().shape, [0usize; 0]);
+        assert_eq!(parse(&header("<i8", &[7], false)).unwrap().shape, [7]);
+        assert!(parse(&header("<i8", &[2, 7], true)).unwrap().fortran_order);
     }
 
     #[test]

@@ -55,6 +55,9 @@ const SPEC: &[&str] = &[
     "norm",
     "measure",
     "channels",
+    "crop",
+    "bin",
+    "mask",
 ];
 
 const fn of_file(name: &'static str, relation: fn(&Call) -> Result<Relation>) -> Function {
@@ -292,6 +295,9 @@ impl Call {
         let patterns = PatternOptions {
             measure: self.word("measure", "'stored', 'amplitude' or 'intensity'")?,
             channels: self.word("channels", "'first' or 'last'")?,
+            crop: self.whole("crop")?,
+            bin: self.whole("bin")?,
+            mask: self.truth("mask")?.unwrap_or_default(),
         };
         let (among, seeds_from) = (self.text("among")?, self.text("seeds_from")?);
         Ok(Arc::new(GroupQuery { spec, among, seeds_from, patterns }))

@@ -1,0 +1,77 @@
+//! The job that benches/peers.py and the README time: from a file to batches of groups, handed out one by one.
+//!
+//! `cargo run --release --features export --no-default-features --example read_groups -- FILE [OPTION VALUE]...`
+//!
+//! Options: --columns a,b (diffraction); --n-groups N (one a position); --batch-rows N; --runs N (1): the file is opened anew
+//! each time; --to FILE.arrows: write an IPC stream instead, /dev/null too. Prints JSON: the seconds of each run, groups,
+//! bytes, and the most private memory (RssAnon) above what there was before, looked at every two milliseconds.
+
+#[path = "../benches/support/mod.rs"]
+#[allow(dead_code)]
+mod support;
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use ptychoarrow::{GroupSpec, Groups, ReadOptions, Scan};
+use support::{Outcome, private_peak};
+
+struct Job {
+    file: String,
+    columns: Vec<String>,
+    n_groups: Option<usize>,
+    batch_rows: Option<usize>,
+    to: Option<String>,
+}
+
+impl Job {
+    fn run(&self) -> Outcome<(usize, usize)> {
+        let scan = Scan::open(&self.file)?;
+        let spec = GroupSpec { neighbors: Some(6), n_groups: self.n_groups, ..Default::default() };
+        let groups = Groups::try_new(&scan, spec)?;
+        let columns = Some(self.columns.clone());
+        let reader = groups.read(&ReadOptions { columns, batch_rows: self.batch_rows, ..Default::default() })?;
+        let total = (reader.rows_left(), reader.num_bytes() as usize);
+        match &self.to {
+            None => reader.map(|batch| batch.map(|batch| _ = black_box(batch))).collect::<Result<(), _>>()?,
+            #[cfg(feature = "export")]
+            Some(path) => {
+                use ptychoarrow::export::{ExportOptions, IfExists, write};
+                let options = ExportOptions { if_exists: IfExists::Replace, ..Default::default() };
+                write(reader, path.as_ref(), &options, &mut |_| {})?;
+            }
+            #[cfg(not(feature = "export"))]
+            Some(_) => return Err("--to needs the feature export".into()),
+        }
+        Ok(total)
+    }
+}
+
+fn main() -> Outcome {
+    let mut args = std::env::args().skip(1);
+    let file = args.next().ok_or("usage: read_groups FILE [OPTION VALUE]...")?;
+    let columns = vec!["diffraction".to_string()];
+    let mut job = Job { file, columns, n_groups: None, batch_rows: None, to: None };
+    let mut runs = 1;
+    while let (Some(option), Some(value)) = (args.next(), args.next()) {
+        match option.as_str() {
+            "--columns" => job.columns = value.split(',').map(str::to_string).collect(),
+            "--n-groups" => job.n_groups = Some(value.parse()?),
+            "--batch-rows" => job.batch_rows = Some(value.parse()?),
+            "--runs" => runs = value.parse()?,
+            "--to" => job.to = Some(value),
+            other => return Err(format!("no option {other}").into()),
+        }
+    }
+    let (mut seconds, mut most, mut total) = (Vec::new(), 0, (0, 0));
+    for _ in 0..runs {
+        let start = Instant::now();
+        let (done, peak) = private_peak(|| job.run().map_err(|error| error.to_string()));
+        total = done?;
+        seconds.push(start.elapsed().as_secs_f64());
+        most = most.max(peak);
+    }
+    let report = serde_json::json!({"seconds": seconds, "groups": total.0, "bytes": total.1, "private_peak": most});
+    println!("{report}");
+    Ok(())
+}
