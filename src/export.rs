@@ -93,6 +93,20 @@ pub struct ExportOptions {
     pub provenance: BTreeMap<String, String>,
     /// Bytes the rows take, if known: refused at once if the disk has fewer.
     pub expected_bytes: Option<u64>,
+    /// How Parquet files hold tensors.
+    pub tensors: Tensors,
+}
+
+/// How Parquet files hold tensors: patterns, coordinates, lists of members.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Tensors {
+    /// As lists, which every reader understands.
+    #[default]
+    Lists,
+    /// Wide ones as the bytes of one row, little-endian, C order: many times faster to write and to read. The field's
+    /// metadata says what they are: `ptychoarrow.dtype`, NumPy's name of the type, and `ptychoarrow.shape`, a JSON list.
+    Binary,
 }
 
 /// What was written.
@@ -124,7 +138,7 @@ pub fn write(
         match format {
             Format::ArrowFile => ipc::write_file(&mut reader, target.file()),
             Format::ArrowStream => ipc::write_stream(&mut reader, target.file()),
-            Format::Parquet => parquet::write(&mut reader, target.file()),
+            Format::Parquet => parquet::write(&mut reader, target.file(), options.tensors),
             Format::Csv => csv::write(&mut reader, target.file()),
             Format::Npz => Err(Error::BadOutput {
                 path: path.to_path_buf(),

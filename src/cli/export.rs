@@ -67,8 +67,12 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
     let provenance = table.provenance();
     let reader = TableReader::try_new(table, &options)?;
     let total = reader.rows_left() as u64;
-    let options =
-        ExportOptions { if_exists: args.output.if_exists(), provenance, expected_bytes: Some(reader.num_bytes()) };
+    let options = ExportOptions {
+        if_exists: args.output.if_exists(),
+        provenance,
+        expected_bytes: Some(reader.num_bytes()),
+        tensors: args.output.tensors(),
+    };
     let Some(written) = output::write(reader, output, &options, Some(total))? else { return Ok(()) };
     let size = ByteSize::b(written.bytes);
     output::result(&format!("{} rows to {}, {size}", written.rows, output.display()))

@@ -111,6 +111,7 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         if_exists: args.output.if_exists(),
         provenance: groups.provenance(),
         expected_bytes: Some(reader.num_bytes()),
+        tensors: args.output.tensors(),
     };
     let written = match format {
         Some(Format::Npz) => super::npz::write(&groups, &columns, output, &options, run)?,

@@ -110,7 +110,12 @@ fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -
         (QUERY_KEY, statement.to_string().trim().to_string()),
     ];
     let provenance = said.map(|(key, value)| (key.to_string(), value)).into();
-    let options = ExportOptions { if_exists: args.output.if_exists(), provenance, expected_bytes: None };
+    let options = ExportOptions {
+        if_exists: args.output.if_exists(),
+        provenance,
+        expected_bytes: None,
+        tensors: args.output.tensors(),
+    };
     let written = output::write(session.run(statement)?, path, &options, None)?;
     written.map_or(Ok(()), |written| output::result(&format!("{} rows to {}", written.rows, path.display())))
 }

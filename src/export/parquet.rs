@@ -1,30 +1,95 @@
 //! Parquet: zstd, dictionaries off for lists and tensors, where they only cost.
 
 use std::fs::File;
+use std::sync::Arc;
 
-use arrow::array::RecordBatchReader;
-use arrow::datatypes::{DataType, Schema};
+use arrow::array::{
+    Array, ArrayRef, AsArray, FixedSizeBinaryArray, RecordBatch, RecordBatchOptions, RecordBatchReader,
+};
+use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
-use super::Described;
+use super::{Described, Tensors};
+use crate::array::tensor;
 use crate::error::{Error, Result};
-use crate::table::row_bytes;
+use crate::table::{is_wide, row_bytes};
 
 /// Bytes of rows that a row group holds.
 const ROW_GROUP_BYTES: usize = 128 << 20;
 
 /// Writes all rows.
-pub fn write<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut File) -> Result<()> {
+pub fn write<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut File, tensors: Tensors) -> Result<()> {
     let failed = |e| Error::external("cannot write Parquet", e);
-    let properties = properties(reader.schema());
-    let mut writer = ArrowWriter::try_new(file, reader.schema().clone(), Some(properties)).map_err(failed)?;
+    let schema = match tensors {
+        Tensors::Lists => SchemaRef::clone(reader.schema()),
+        Tensors::Binary => Arc::new(as_binary(reader.schema())),
+    };
+    let properties = properties(&schema);
+    let mut writer = ArrowWriter::try_new(file, SchemaRef::clone(&schema), Some(properties)).map_err(failed)?;
     while let Some(batch) = reader.next_batch()? {
+        let columns = batch.columns().iter().zip(schema.fields());
+        let columns = columns.map(|(column, field)| to_binary(column, field)).collect::<Result<_>>()?;
+        let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
+        let batch = RecordBatch::try_new_with_options(SchemaRef::clone(&schema), columns, &rows)?;
         writer.write(&batch).map_err(failed)?;
     }
     writer.close().map(drop).map_err(failed)
+}
+
+/// The metadata keys of a tensor that is kept as bytes; Arrow's own would not fit the type.
+const DTYPE_KEY: &str = "ptychoarrow.dtype";
+const SHAPE_KEY: &str = "ptychoarrow.shape";
+
+/// The schema with wide tensors as bytes.
+fn as_binary(schema: &Schema) -> Schema {
+    let field = |field: &FieldRef| match field.data_type() {
+        DataType::FixedSizeList(item, len) if is_wide(field) && !item.is_nullable() => {
+            let Some((dtype, width)) = numpy_name(item.data_type()) else { return FieldRef::clone(field) };
+            let mut metadata = field.metadata().clone();
+            let shape = tensor::shape(field).unwrap_or_else(|| vec![*len as usize]);
+            metadata.remove(tensor::NAME_KEY);
+            metadata.remove(tensor::METADATA_KEY);
+            metadata.entry(DTYPE_KEY.to_string()).or_insert_with(|| dtype.to_string());
+            metadata.insert(SHAPE_KEY.to_string(), format!("{shape:?}").replace(' ', ""));
+            let bytes = DataType::FixedSizeBinary(*len * width);
+            Arc::new(Field::new(field.name(), bytes, field.is_nullable()).with_metadata(metadata))
+        }
+        _ => FieldRef::clone(field),
+    };
+    Schema::new_with_metadata(schema.fields().iter().map(field).collect::<Vec<_>>(), schema.metadata().clone())
+}
+
+/// NumPy's name of a type, and its bytes.
+fn numpy_name(item: &DataType) -> Option<(&'static str, i32)> {
+    Some(match item {
+        DataType::Int8 => ("int8", 1),
+        DataType::UInt8 => ("uint8", 1),
+        DataType::Int16 => ("int16", 2),
+        DataType::UInt16 => ("uint16", 2),
+        DataType::Int32 => ("int32", 4),
+        DataType::UInt32 => ("uint32", 4),
+        DataType::Int64 => ("int64", 8),
+        DataType::UInt64 => ("uint64", 8),
+        DataType::Float16 => ("float16", 2),
+        DataType::Float32 => ("float32", 4),
+        DataType::Float64 => ("float64", 8),
+        _ => return None,
+    })
+}
+
+/// A column as its field has it: the numbers of a list are the bytes, without a copy.
+fn to_binary(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
+    let (DataType::FixedSizeBinary(width), Some(list)) = (field.data_type(), column.as_fixed_size_list_opt()) else {
+        return Ok(ArrayRef::clone(column));
+    };
+    let data = list.values().to_data();
+    let (start, len) = (list.value_offset(0) as usize, list.len() * *width as usize);
+    let item = *width as usize / (list.value_length() as usize).max(1);
+    let bytes = data.buffers()[0].slice_with_length((data.offset() + start) * item, len);
+    Ok(Arc::new(FixedSizeBinaryArray::try_new(*width, bytes, list.nulls().cloned())?))
 }
 
 fn properties(schema: &Schema) -> WriterProperties {
@@ -39,5 +104,10 @@ fn properties(schema: &Schema) -> WriterProperties {
         let path = ColumnPath::from(vec![name.clone(), "list".to_string(), "element".to_string()]);
         builder.set_column_dictionary_enabled(path, false)
     };
-    lists.map(|field| field.name()).fold(builder, plain).build()
+    let builder = lists.map(|field| field.name()).fold(builder, plain);
+    let binary = schema.fields().iter().filter(|field| matches!(field.data_type(), DataType::FixedSizeBinary(_)));
+    let plain = |builder: parquet::file::properties::WriterPropertiesBuilder, name: &String| {
+        builder.set_column_dictionary_enabled(ColumnPath::from(vec![name.clone()]), false)
+    };
+    binary.map(|field| field.name()).fold(builder, plain).build()
 }

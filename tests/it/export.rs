@@ -20,8 +20,12 @@ fn groups(seed: u64) -> Groups {
 fn write_groups(path: &Path, seed: u64, if_exists: IfExists) -> Result<Option<u64>, Error> {
     let groups = groups(seed);
     let reader = groups.read(&ReadOptions::default())?;
-    let options =
-        ExportOptions { if_exists, provenance: groups.provenance(), expected_bytes: Some(reader.num_bytes()) };
+    let options = ExportOptions {
+        if_exists,
+        provenance: groups.provenance(),
+        expected_bytes: Some(reader.num_bytes()),
+        ..Default::default()
+    };
     Ok(write(reader, path, &options, &mut |_| ())?.map(|written| written.rows))
 }
 
