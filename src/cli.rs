@@ -10,6 +10,7 @@ mod norm;
 mod npz;
 mod output;
 mod print;
+mod profile;
 mod sql;
 
 use std::process::ExitCode;
@@ -58,6 +59,9 @@ struct RunArgs {
     #[arg(long, global = true, value_name = "BYTES", default_value = "8MiB", value_parser = parse_bytes,
           help_heading = "Running")]
     batch_bytes: u64,
+    /// Print where the time went, how fast bytes moved, and what memory it took.
+    #[arg(long, global = true, help_heading = "Running")]
+    profile: bool,
 }
 
 /// How to print results.
@@ -101,14 +105,21 @@ fn run(cli: Cli) -> Result<ExitCode> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
         pool.map_err(|e| Error::external("cannot start threads", e))?;
     }
-    let done = match cli.command {
-        Command::Check(args) => return check::run(&args),
-        Command::Inspect(args) => inspect::run(&args),
-        Command::Group(args) => group::run(&args, &cli.run),
-        Command::Norm(args) => norm::run(&args, &cli.run),
-        Command::Sql(args) => sql::run(&args, &cli.run),
-        Command::Export(args) => export::run(&args, &cli.run),
-        Command::Align(args) => align::run(&args, &cli.run),
+    let watch = cli.run.profile.then(profile::Watch::start);
+    let done = execute(&cli);
+    watch.into_iter().for_each(profile::Watch::report);
+    done
+}
+
+fn execute(cli: &Cli) -> Result<ExitCode> {
+    let done = match &cli.command {
+        Command::Check(args) => return check::run(args),
+        Command::Inspect(args) => inspect::run(args),
+        Command::Group(args) => group::run(args, &cli.run),
+        Command::Norm(args) => norm::run(args, &cli.run),
+        Command::Sql(args) => sql::run(args, &cli.run),
+        Command::Export(args) => export::run(args, &cli.run),
+        Command::Align(args) => align::run(args, &cli.run),
     };
     done.map(|()| ExitCode::SUCCESS)
 }

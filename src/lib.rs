@@ -17,6 +17,9 @@
 //! # Ok::<_, ptychoarrow::Error>(())
 //! ```
 //!
+//! Whoever installs a `tracing` subscriber sees spans: `open` and `scan` (what is read of a file's headers), `phase` (tree,
+//! sampling, norm), `batch` and, within it, `gather`.
+//!
 //! The rooms of the house, each importing only those before it:
 //!
 //! | room | what is in it |

@@ -211,6 +211,7 @@ impl NpzFile {
     /// # Errors
     /// As [`NpzFile::open`].
     pub fn open_with(path: impl AsRef<Path>, options: &OpenOptions) -> Result<Self> {
+        let _span = tracing::debug_span!("open", file = %path.as_ref().display()).entered();
         Self::try_new(Source::open(path.as_ref(), options.access)?, options)
     }
 

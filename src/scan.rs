@@ -174,6 +174,7 @@ impl Scan {
     /// # Errors
     /// As [`Scan::open_with`].
     pub fn try_new(npz: Arc<NpzFile>, options: &ScanOptions) -> Result<Self> {
+        let _span = tracing::debug_span!("scan", file = %npz.path().display()).entered();
         let layout = Layout::detect(&npz, &options.layout)?;
         let column = |role, name| column(&npz, &layout, role, name);
         let pair = |x: Option<Column>, y: Option<Column>| x.zip(y).map(|(x, y)| [x, y]);

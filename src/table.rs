@@ -196,6 +196,7 @@ impl TableReader {
         if self.is_slow || self.hands_out_slices(&rows) {
             self.will_need(&self.row_set(end, (end + self.batch_rows).min(self.num_rows)));
         }
+        let _span = tracing::debug_span!("batch", table = self.table.name(), rows = rows.len()).entered();
         let start = Instant::now();
         let batch = read_batch(self.table.as_ref(), &self.schema, &self.columns, &rows)?;
         let bytes = rows.len() * row_bytes(&self.schema);

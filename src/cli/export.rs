@@ -10,6 +10,7 @@ use clap::{Args, ValueEnum};
 use super::RunArgs;
 use super::input::{InputArgs, register_options};
 use super::output::{self, OutputArgs};
+use super::profile::{self, Profiled};
 use crate::array::{Column, RowSet, View};
 use crate::error::{Error, Result};
 use crate::export::{ExportOptions, Format, PROVENANCE_MEMBER, SubsetOptions, subset};
@@ -60,12 +61,12 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
     if Format::of(output)? == Format::Npz {
         return clean(args, output, run);
     }
-    let table = open(args)?;
+    let table = profile::phase("open", || open(args))?;
     let rows = rows(args, run)?;
     let batch_bytes = run.batch_bytes as usize;
     let options = ReadOptions { columns: args.columns.clone(), rows, batch_bytes, batch_rows: None };
     let provenance = table.provenance();
-    let reader = TableReader::try_new(table, &options)?;
+    let reader = TableReader::try_new(Arc::clone(&table), &options)?;
     let total = reader.rows_left() as u64;
     let options = ExportOptions {
         if_exists: args.output.if_exists(),
@@ -73,7 +74,9 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
         expected_bytes: Some(reader.num_bytes()),
         tensors: args.output.tensors(),
     };
-    let Some(written) = output::write(reader, output, &options, Some(total))? else { return Ok(()) };
+    let Some(written) = output::write(Profiled::new(reader, table.as_ref()), output, &options, Some(total))? else {
+        return Ok(());
+    };
     let size = ByteSize::b(written.bytes);
     output::result(&format!("{} rows to {}, {size}", written.rows, output.display()))
 }

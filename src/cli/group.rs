@@ -13,6 +13,7 @@ use serde_json::json;
 use super::input::{InputArgs, SpecArgs, shown};
 use super::output::{self, OutputArgs, log};
 use super::print::{data_type_name, table};
+use super::profile::{self, Profiled};
 use super::{PrintFormat, RunArgs};
 use crate::array::{Access, tensor};
 use crate::error::Result;
@@ -98,7 +99,7 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     }
     let start = Instant::now();
     let input = args.input.options();
-    let scan = Scan::open_with(&args.file, &input)?;
+    let scan = profile::phase("open", || Scan::open_with(&args.file, &input))?;
     let format = args.output.output.as_deref().map(Format::of).transpose()?;
     let spec = args.spec.spec(Some(&args.file), &input, run)?;
     let groups = Groups::try_new_with(&scan, spec, args.patterns(format))?;
@@ -115,8 +116,9 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     };
     let written = match format {
         Some(Format::Npz) => super::npz::write(&groups, &columns, output, &options, run)?,
-        _ => output::write(reader, output, &options, Some(rows))?,
+        _ => output::write(Profiled::new(reader, &groups), output, &options, Some(rows))?,
     };
+    profile::add_phases_of(&groups);
     let Some(written) = written else { return Ok(()) };
     groups.warnings().iter().for_each(|warning| log(&format!("warning: {warning}")));
     let done = Done { groups: &groups, output, schema: &schema, written, seconds: start.elapsed().as_secs_f64() };

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::input::{InputArgs, SpecArgs, shown};
 use super::output::{self, log};
-use super::{PrintFormat, RunArgs};
+use super::{PrintFormat, RunArgs, profile};
 use crate::error::Result;
 use crate::group::Groups;
 use crate::scan::Scan;
@@ -28,9 +28,10 @@ pub struct NormArgs {
 
 pub fn run(args: &NormArgs, run: &RunArgs) -> Result<()> {
     let input = args.input.options();
-    let scan = Scan::open_with(&args.file, &input)?;
+    let scan = profile::phase("open", || Scan::open_with(&args.file, &input))?;
     let groups = Groups::try_new(&scan, args.spec.spec(Some(&args.file), &input, run)?)?;
     let factor = groups.norm_factor()?;
+    profile::add_phases_of(&groups);
     groups.warnings().iter().for_each(|warning| log(&format!("warning: {warning}")));
     match args.format {
         PrintFormat::Table => output::result(&factor.to_string()),

@@ -138,6 +138,7 @@ pub fn takes_roots(groups: &Groups) -> bool {
 /// If the scan has no patterns, or a deflated one cannot be inflated.
 pub fn gather(groups: &Groups, rows: &RowSet<'_>, conversion: Conversion) -> Result<ScalarBuffer<f32>> {
     let patterns = groups.scan().require_diffraction()?;
+    let _span = tracing::debug_span!("gather", groups = rows.len()).entered();
     let points = members(groups, rows)?;
     let data = patterns.rows(&RowSet::List(&points))?;
     let (size, transform) = (groups.group_size(), &groups.inner.transform);

@@ -137,3 +137,57 @@ fn what_was_written_tells_where_it_came_from() {
         }
     }
 }
+
+#[test]
+fn a_profile_tells_phases_memory_and_faults() {
+    let folder = folder();
+    let out = text(folder.path().join("groups.arrow"));
+    let columns = "diffraction,diffraction_normalized";
+    let calls: [(&[&str], &[&str]); 3] = [
+        (
+            &["group", SIEMENS, "-o", &out, "--columns", columns],
+            &["open", "gather", "write", "tree", "sampling", "norm"],
+        ),
+        (&["norm", SIEMENS], &["open", "norm"]),
+        (&["sql", SIEMENS, "-c", "SELECT count(*) FROM scan"], &[]),
+    ];
+    for (call, phases) in calls {
+        let output = ptychoarrow(&[call, &["--profile"]].concat());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        for phase in phases.iter().chain(&["other", "total"]) {
+            assert!(said.lines().any(|line| line.starts_with(phase)), "{phase}: {said}");
+        }
+        assert!(said.contains("of private memory") && said.contains("page faults"), "{said}");
+        assert!(!String::from_utf8_lossy(&output.stdout).contains("page faults"));
+    }
+    // Bytes that were gathered are those of the columns: 516 groups of 4 patterns, twice.
+    let output = ptychoarrow(&["group", SIEMENS, "-o", &out, "--columns", columns, "--profile", "--force"]);
+    let said = String::from_utf8(output.stderr).unwrap();
+    let gather = said.lines().find(|line| line.starts_with("gather")).unwrap();
+    assert!(gather.contains("64.5 MiB"), "{said}");
+}
+
+#[test]
+fn crop_bin_and_mask_on_the_command_line_and_in_sql() {
+    let folder = folder();
+    let out = text(folder.path().join("small.arrow"));
+    let said = success(&["group", SIEMENS, "--crop", "32", "--bin", "2", "--measurement", "amplitude", "-o", &out]);
+    assert!(said.contains("diffraction float32 [4, 16, 16]"), "{said}");
+    let sql = format!(
+        "SELECT max(abs(pattern_energy(a.diffraction) / pattern_energy(b.diffraction) - 1)) < 1e-6 AS same FROM small AS a \
+         JOIN groups('{SIEMENS}', crop => 32) AS b ON a.group_id = b.group_id"
+    );
+    // Of amplitudes the squares add up: what is put together keeps its energy.
+    assert_eq!(success(&["sql", &out, "--format", "csv", "-c", &sql]), "same\ntrue\n");
+    let refused = ["--crop 65", "--bin 3 --measurement amplitude", "--bin 2", "--mask"];
+    let told: Vec<String> = refused
+        .iter()
+        .map(|options| {
+            let options: Vec<&str> = options.split(' ').collect();
+            let (code, said) = failure(&[&["group", SIEMENS, "-o", &out, "--force"], &options[..]].concat());
+            format!("{code} {said}")
+        })
+        .collect();
+    insta::assert_snapshot!("transform_errors", told.concat());
+}
