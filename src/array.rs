@@ -22,6 +22,7 @@ use bytes::Bytes;
 
 use crate::error::{Error, Result};
 use crate::npz::{AccessMode, ArrayInfo, Data, InflatesTo, NpzFile, Scalar};
+pub use cast::CastColumn;
 pub use pool::Pool;
 pub use rows::{RowData, RowSet};
 pub use text::width as text_width;

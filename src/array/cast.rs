@@ -1,10 +1,113 @@
 //! Stored values as other types, a slice at a time, straight from the file's bytes: no alignment is needed and the
 //! result is written once.
 
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, AsArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array};
+use arrow::compute::{CastOptions, can_cast_types, cast_with_options};
+use arrow::datatypes::{DataType, FieldRef};
 use half::f16;
 
-use super::RowData;
+use super::{Column, RowData, RowSet};
+use crate::error::{Error, Result};
 use crate::npz::Scalar;
+
+/// A column as another type, whatever it is stored as: cast a few rows at a time, when they are read.
+///
+/// f4, f8 and i8 come straight from the file's bytes in one pass, whatever their order and alignment; other types by way of
+/// Arrow's own cast of those rows. Floats are rounded to nearest; a fraction is cut off where i8 is asked for, and what does
+/// not fit another integer type is an error.
+///
+/// ```
+/// use std::sync::Arc;
+/// use arrow::datatypes::DataType;
+/// use ptychoarrow::array::{CastColumn, Column, RowSet, View};
+/// use ptychoarrow::NpzFile;
+/// let npz = Arc::new(NpzFile::open("tests/data/siemens_star_counts_deflated.npz")?);
+/// let counts = Column::open(&npz, "diff3d", "diffraction", &View::along(0))?; // u2
+/// let single = CastColumn::try_new(counts, &DataType::Float32)?;
+/// assert_eq!(single.array(&RowSet::Range(7..9))?.len(), 2); // two patterns of f4
+/// # Ok::<_, ptychoarrow::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct CastColumn {
+    column: Column,
+    field: FieldRef,
+}
+
+impl CastColumn {
+    /// The column with numbers of type `item`; a tensor keeps its shape.
+    ///
+    /// # Errors
+    /// [`Error::BadMember`] if its values cannot be cast to that type.
+    pub fn try_new(column: Column, item: &DataType) -> Result<Self> {
+        let stored = item_type(column.field().data_type());
+        if !can_cast_types(stored, item) {
+            return Err(Error::BadMember {
+                path: column.npz().path().to_path_buf(),
+                member: column.info().map_or_else(String::new, |info| info.name.clone()),
+                found: format!("values of type {stored}"),
+                expected: format!("values that can be cast to {item}"),
+                hint: "read it as it is stored".to_string(),
+            });
+        }
+        let field = column.field().as_ref().clone();
+        let data_type = match field.data_type() {
+            DataType::FixedSizeList(inner, len) => {
+                DataType::FixedSizeList(Arc::new(inner.as_ref().clone().with_data_type(item.clone())), *len)
+            }
+            _ => item.clone(),
+        };
+        Ok(Self { column, field: Arc::new(field.with_data_type(data_type)) })
+    }
+
+    /// Name, type and tensor metadata.
+    pub fn field(&self) -> &FieldRef {
+        &self.field
+    }
+
+    /// These rows, cast; as they are stored where that is the type asked for.
+    ///
+    /// # Errors
+    /// As [`Column::array`]; [`Error::Arrow`] if a value does not fit the type.
+    pub fn array(&self, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        if self.field.data_type() == self.column.field().data_type() {
+            return self.column.array(rows);
+        }
+        let item = item_type(self.field.data_type());
+        let is_number = self.column.scalar().is_real() || self.column.scalar().is_complex();
+        let values: ArrayRef = match item {
+            DataType::Float32 if is_number => {
+                let data = self.column.rows(rows)?;
+                let mut values = Vec::new();
+                (0..data.len()).for_each(|place| data.extend_f32(place, &mut values));
+                Arc::new(Float32Array::from(values))
+            }
+            DataType::Float64 if is_number => Arc::new(Float64Array::from(self.column.rows(rows)?.to_f64())),
+            DataType::Int64 if is_number => Arc::new(Int64Array::from(self.column.rows(rows)?.to_i64())),
+            item => {
+                let stored = self.column.array(rows)?;
+                let values = stored.as_fixed_size_list_opt().map_or(&stored, |list| list.values());
+                cast_with_options(values, item, &CastOptions { safe: false, ..Default::default() })?
+            }
+        };
+        Ok(match self.field.data_type() {
+            DataType::FixedSizeList(inner, len) => {
+                let list = FixedSizeListArray::try_new_with_length(Arc::clone(inner), *len, values, None, rows.len());
+                Arc::new(list?)
+            }
+            _ => values,
+        })
+    }
+}
+
+/// The type of the numbers of a column or tensor.
+fn item_type(data_type: &DataType) -> &DataType {
+    match data_type {
+        DataType::FixedSizeList(item, _) => item.data_type(),
+        other => other,
+    }
+}
 
 /// Appends `bytes`, values of type `$scalar`, to `$out` as `$to`.
 macro_rules! extend {
@@ -150,7 +253,33 @@ impl RowData<'_> {
 
 #[cfg(test)]
 mod tests {
+    use arrow::array::Array;
+
     use super::*;
+
+    #[test]
+    fn columns_are_cast_a_slice_at_a_time_to_what_the_caller_wants() {
+        use crate::array::View;
+        use crate::npz::NpzFile;
+        let npz = Arc::new(NpzFile::open("tests/data/siemens_star_counts_deflated.npz").unwrap());
+        let column = |member: &str| Column::open(&npz, member, "it", &View::along(0)).unwrap();
+        let stored = column("diff3d").array(&RowSet::Range(3..6)).unwrap();
+        for item in [DataType::Float32, DataType::Float64, DataType::Int64, DataType::Int32, DataType::UInt16] {
+            let cast = CastColumn::try_new(column("diff3d"), &item).unwrap();
+            let found = cast.array(&RowSet::List(&[3, 4, 5])).unwrap();
+            assert_eq!(found.data_type(), cast.field().data_type());
+            assert_eq!(crate::array::tensor::shape(cast.field()), Some(vec![64, 64]));
+            let back = arrow::compute::cast(found.as_fixed_size_list().values(), &DataType::UInt16).unwrap();
+            assert_eq!(&back, stored.as_fixed_size_list().values(), "{item}");
+        }
+        let x = CastColumn::try_new(column("xcoords"), &DataType::Float32).unwrap();
+        assert_eq!(x.array(&RowSet::Range(0..516)).unwrap().len(), 516);
+        // What does not fit is an error, not another number.
+        let small = CastColumn::try_new(column("xcoords"), &DataType::Int8).unwrap();
+        assert!(small.array(&RowSet::Range(0..516)).is_err());
+        let times = DataType::Interval(arrow::datatypes::IntervalUnit::MonthDayNano);
+        assert!(CastColumn::try_new(column("xcoords"), &times).unwrap_err().report().contains("can be cast"));
+    }
 
     #[test]
     fn casts_every_type_in_both_byte_orders() {

@@ -136,10 +136,20 @@ impl<'a> RowData<'a> {
             }
         };
         if self.column.big_endian {
-            out.as_slice_mut().chunks_exact_mut(scalar.unit_bytes()).for_each(<[u8]>::reverse);
+            match scalar.unit_bytes() {
+                2 => swap::<2>(out.as_slice_mut()),
+                4 => swap::<4>(out.as_slice_mut()),
+                8 => swap::<8>(out.as_slice_mut()),
+                unit => out.as_slice_mut().chunks_exact_mut(unit).for_each(<[u8]>::reverse),
+            }
         }
         out.into()
     }
+}
+
+/// The bytes of each value in the other order; a size known beforehand vectorises.
+fn swap<const SIZE: usize>(bytes: &mut [u8]) {
+    bytes.as_chunks_mut::<SIZE>().0.iter_mut().for_each(|value| value.reverse());
 }
 
 /// Rows whose bytes lie together, read by position: in the order of the file, neighbours at once.
