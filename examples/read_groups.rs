@@ -8,7 +8,6 @@
 //! bytes, and the most private memory (RssAnon) above what there was before, looked at every two milliseconds.
 
 #[path = "../benches/support/mod.rs"]
-#[allow(dead_code)]
 mod support;
 
 use std::hint::black_box;
@@ -31,10 +30,10 @@ impl Job {
         let spec = GroupSpec { neighbors: Some(6), n_groups: self.n_groups, ..Default::default() };
         let groups = Groups::try_new(&scan, spec)?;
         let columns = Some(self.columns.clone());
-        let reader = groups.read(&ReadOptions { columns, batch_rows: self.batch_rows, ..Default::default() })?;
+        let mut reader = groups.read(&ReadOptions { columns, batch_rows: self.batch_rows, ..Default::default() })?;
         let total = (reader.rows_left(), reader.num_bytes() as usize);
         match &self.to {
-            None => reader.map(|batch| batch.map(|batch| _ = black_box(batch))).collect::<Result<(), _>>()?,
+            None => reader.try_for_each(|batch| batch.map(|batch| _ = black_box(batch)))?,
             #[cfg(feature = "export")]
             Some(path) => {
                 use ptychoarrow::export::{ExportOptions, IfExists, write};

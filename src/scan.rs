@@ -299,7 +299,7 @@ impl Scan {
     /// The patterns as a column.
     ///
     /// # Errors
-    /// [`Error::MissingRole`](crate::Error::MissingRole) for a scan without.
+    /// [`Error::MissingRole`] for a scan without.
     pub fn require_diffraction(&self) -> Result<&Column> {
         match self.diffraction() {
             Some(column) => Ok(column),
@@ -315,7 +315,7 @@ impl Scan {
     /// All positions as f8, read when first asked for.
     ///
     /// # Errors
-    /// [`Error::MissingRole`](crate::Error::MissingRole) for a scan without; if they cannot be read.
+    /// [`Error::MissingRole`] for a scan without; if they cannot be read.
     pub fn positions(&self) -> Result<&Positions> {
         match &self.inner.corrected {
             PositionSource::Members(columns) => self.read_positions(&self.inner.positions, columns),
@@ -360,7 +360,7 @@ impl Scan {
     /// Members of the archive that have one row a scan point, and the axis that counts them.
     ///
     /// # Errors
-    /// [`Error::BadMember`](crate::Error::BadMember) if scan points run along two axes, as those of a raster do: of such a
+    /// [`Error::BadMember`] if scan points run along two axes, as those of a raster do: of such a
     /// member no list of scan points can be cut.
     pub fn scan_point_axes(&self) -> Result<BTreeMap<String, usize>> {
         let Inner { npz, layout, .. } = self.inner.as_ref();

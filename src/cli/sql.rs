@@ -99,7 +99,7 @@ fn run_silently(session: &Session, statement: Statement) -> Result<()> {
             hint: "before it, only statements such as CREATE VIEW".to_string(),
         });
     }
-    reader.try_for_each(|batch| Ok(drop(batch?)))
+    reader.try_for_each(|batch| batch.map(drop)).map_err(Error::from)
 }
 
 fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -> Result<()> {

@@ -21,7 +21,7 @@ fn pixel(pattern: usize, row: usize, col: usize) -> f64 {
 }
 
 fn is_bad(row: usize, col: usize) -> bool {
-    (row * 5 + col) % 11 == 0
+    (row * 5 + col).is_multiple_of(11)
 }
 
 fn bytes_of(descr: &str, value: f64) -> Vec<u8> {
