@@ -237,8 +237,8 @@ def line(name, warm, cold, total, first):
         return f"| {name} | {warm['failed']} | | | |"
     seconds = statistics.median(warm["seconds"])
     spread = f"{min(warm['seconds']):.3f} to {max(warm['seconds']):.3f}"
-    cold = statistics.median(cold["seconds"]) if cold else float("nan")
-    return (f"| {name} | {seconds:.3f} ({spread}) | {total / seconds / 1e9:.2f} | {seconds / first:.1f} | {cold:.2f} | "
+    cold = f"{statistics.median(cold['seconds']):.2f}" if cold else ""
+    return (f"| {name} | {seconds:.3f} ({spread}) | {total / seconds / 1e9:.2f} | {seconds / first:.1f} | {cold} | "
             f"{warm['private_peak'] / 1e6:.0f} |")
 
 

@@ -43,7 +43,7 @@ enum Command {
     Norm(norm::NormArgs),
     /// Ask scans and groups by SQL.
     Sql(sql::SqlArgs),
-    /// Write one table or one array of a file to another format.
+    /// Write one table or one array of a file to another format, or the scan with some of its scan points as NPZ.
     Export(export::ExportArgs),
     /// Rewrite an NPZ file so that it maps: members stored, data aligned to 64 bytes.
     Align(align::AlignArgs),

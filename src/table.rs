@@ -147,12 +147,27 @@ pub struct TableReader {
     next: usize,
     num_rows: usize,
     batch_rows: usize,
-    /// Whether rows come slower than memory is: then the next batch is asked for ahead.
-    is_slow: bool,
+    pace: Pace,
+}
+
+/// How fast batches follow each other: where that is slower than memory, the file may have to be read, and what comes next
+/// is worth asking for ahead. Asking costs little, but as much as a tenth of a batch that is in memory.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// When the last batch was begun, and its bytes.
+    last: Option<(Instant, usize)>,
 }
 
 /// Bytes a second that no disk gives, and any memory.
 const MEMORY_SPEED: f64 = 3e9;
+
+impl Pace {
+    /// Begins a batch of so many bytes; whether the one before took long, with all that was done with it.
+    pub fn begin(&mut self, bytes: usize) -> bool {
+        let last = self.last.replace((Instant::now(), bytes));
+        last.is_none_or(|(begun, bytes)| (bytes as f64) < MEMORY_SPEED * begun.elapsed().as_secs_f64())
+    }
+}
 
 impl TableReader {
     /// Checks the options against the table; nothing is read yet.
@@ -173,7 +188,7 @@ impl TableReader {
         let total = table.num_rows()?;
         let (rows, num_rows) = select(&options.rows, total)?;
         let batch_rows = batch_rows(&schema, options.batch_bytes).min(options.batch_rows.unwrap_or(usize::MAX)).max(1);
-        Ok(Self { table, columns, schema, rows, next: 0, num_rows, batch_rows, is_slow: true })
+        Ok(Self { table, columns, schema, rows, next: 0, num_rows, batch_rows, pace: Pace::default() })
     }
 
     /// Rows still to come.
@@ -188,19 +203,18 @@ impl TableReader {
 
     fn next_batch(&mut self) -> Result<RecordBatch> {
         let end = (self.next + self.batch_rows).min(self.num_rows);
+        let bytes = (end - self.next) * row_bytes(&self.schema);
+        let is_slow = self.pace.begin(bytes);
         let rows = self.row_set(self.next, end);
         self.table.check_unchanged()?;
         if self.next == 0 {
             self.will_need(&rows);
         }
-        if self.is_slow || self.hands_out_slices(&rows) {
+        if is_slow {
             self.will_need(&self.row_set(end, (end + self.batch_rows).min(self.num_rows)));
         }
         let _span = tracing::debug_span!("batch", table = self.table.name(), rows = rows.len()).entered();
-        let start = Instant::now();
         let batch = read_batch(self.table.as_ref(), &self.schema, &self.columns, &rows)?;
-        let bytes = rows.len() * row_bytes(&self.schema);
-        self.is_slow = (bytes as f64) < MEMORY_SPEED * start.elapsed().as_secs_f64();
         self.next = end;
         Ok(batch)
     }
@@ -211,11 +225,6 @@ impl TableReader {
             Rows::Range(range) => RowSet::Range(range.start + from..range.start + to),
             Rows::List(list) => RowSet::List(&list[from..to]),
         }
-    }
-
-    /// Whether whoever takes the batch touches the file first, when we no longer see how long that takes.
-    fn hands_out_slices(&self, rows: &RowSet<'_>) -> bool {
-        self.columns.iter().any(|column| self.table.is_slice(*column, rows))
     }
 
     fn will_need(&self, rows: &RowSet<'_>) {

@@ -23,10 +23,13 @@ const WORTH_KEEPING: std::ops::Range<usize> = 64 << 10..64 << 20;
 impl Pool {
     /// A buffer of so many bytes, whatever they are.
     pub fn take(&self, len: usize) -> MutableBuffer {
-        let free = {
+        let free = if WORTH_KEEPING.contains(&len) {
             let mut handed_out = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
-            let fits = |buffer: &Buffer| buffer.strong_count() == 1 && buffer.capacity() >= len;
+            // None that is much too large: a small batch would hold it.
+            let fits = |buffer: &Buffer| buffer.strong_count() == 1 && (len..=2 * len).contains(&buffer.capacity());
             handed_out.iter().position(fits).map(|at| handed_out.swap_remove(at))
+        } else {
+            None
         };
         match free.map(Buffer::into_mutable) {
             Some(Ok(mut buffer)) => {
@@ -77,6 +80,12 @@ mod tests {
         for (buffer, byte) in many.iter().zip(4..) {
             assert!(buffer.iter().all(|other| *other == byte));
         }
-        assert_eq!(pool.take(100).len(), 100);
+        drop(many);
+        // A small one is not cut from a large one.
+        for len in [100, 64 << 10, 256 << 10] {
+            let small = pool.take(len);
+            assert!(small.len() == len && small.capacity() < 1 << 20);
+        }
+        assert!(pool.take(600 << 10).capacity() >= 1 << 20);
     }
 }

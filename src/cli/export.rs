@@ -35,7 +35,7 @@ pub struct ExportArgs {
     /// Columns to write; all by default.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     columns: Option<Vec<String>>,
-    /// Which rows of `scan`: a predicate over its columns, such as "y < 200".
+    /// Which rows of `scan`, or scan points of an .npz: a predicate over its columns, such as "y < 200".
     #[arg(long, value_name = "SQL")]
     among: Option<String>,
     #[command(flatten)]

@@ -17,7 +17,7 @@ use crate::npz::Progress;
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// The file to write: .arrow, .arrows (stream), .parquet or .csv; for groups also .npz.
+    /// The file to write: .arrow, .arrows (stream), .parquet or .csv; for groups and whole scans also .npz.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
     /// What to do if it is there already.

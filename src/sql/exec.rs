@@ -37,7 +37,7 @@ use datafusion::physical_plan::{
 
 use super::Source;
 use crate::array::RowSet;
-use crate::table::{DEFAULT_BATCH_BYTES, Table, batch_rows, is_wide, read_batch, row_bytes, value_bytes};
+use crate::table::{DEFAULT_BATCH_BYTES, Pace, Table, batch_rows, is_wide, read_batch, row_bytes, value_bytes};
 
 /// Rows whose narrow columns are looked at in one go.
 const CANDIDATES: usize = 8192;
@@ -332,6 +332,7 @@ struct FilteredReader {
     passed: Vec<usize>,
     left: usize,
     batch_rows: usize,
+    pace: Pace,
     baseline: BaselineMetrics,
     /// Bytes of all rows that were read.
     bytes_gathered: Count,
@@ -364,6 +365,7 @@ impl FilteredReader {
             passed: Vec::new(),
             left: exec.fetch.unwrap_or(usize::MAX),
             batch_rows: batch_rows(&exec.schema, DEFAULT_BATCH_BYTES).min(batch_size.max(1)),
+            pace: Pace::default(),
             baseline: BaselineMetrics::new(&exec.metrics, partition),
             bytes_gathered: counter("bytes_gathered"),
             bytes_mapped: counter("bytes_mapped"),
@@ -438,12 +440,22 @@ impl FilteredReader {
         }
         self.left -= rows.len();
         self.table.check_unchanged()?;
+        if self.pace.begin(rows.len() * row_bytes(&self.schema)) {
+            self.announce();
+        }
         let (start, before) = (Instant::now(), self.total_of_phases());
         let set = as_row_set(&rows);
         let batch = read_batch(self.table.as_ref(), &self.schema, &self.projection, &set)?;
         self.time_gather.add_duration(start.elapsed().saturating_sub(self.total_of_phases().saturating_sub(before)));
         self.count_bytes(&set);
         Ok(Some(batch.record_output(&self.baseline)))
+    }
+
+    /// Asks for the rows of the next batch ahead, as far as they are known.
+    fn announce(&self) {
+        let known = self.passed.len().min(self.batch_rows);
+        let wide = self.projection.iter().zip(self.schema.fields()).filter(|(_, field)| is_wide(field));
+        wide.for_each(|(column, _)| self.table.will_need(*column, &as_row_set(&self.passed[..known])));
     }
 
     fn count_bytes(&self, rows: &RowSet<'_>) {

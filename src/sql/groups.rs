@@ -149,6 +149,12 @@ impl Table for PredicateTable {
         self.template.access(column)
     }
 
+    fn will_need(&self, column: usize, rows: &RowSet<'_>) {
+        if let Ok(table) = self.resolved() {
+            table.will_need(column, rows);
+        }
+    }
+
     fn phases(&self) -> Vec<(&'static str, Duration)> {
         let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
         resolved.as_ref().map_or_else(|| self.template.phases(), |table| table.phases())

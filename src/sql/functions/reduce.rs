@@ -290,7 +290,7 @@ mod tests {
     #[test]
     fn sums_are_those_of_plain_loops() {
         for len in [0, 1, 15, 16, 17, 4096, (1 << 16) + 3] {
-            let counts: Vec<u16> = (0..len).map(|i| (i * 40503 % 65536) as u16).collect();
+            let counts: Vec<u16> = (0..len).map(|i: u64| (i * 40503 % 65536) as u16).collect();
             let exact: u64 = counts.iter().map(|value| u64::from(*value)).sum();
             let squares: u64 = counts.iter().map(|value| u64::from(*value) * u64::from(*value)).sum();
             assert_eq!((Pixel::sum(&counts), Pixel::energy(&counts)), (exact as f64, squares as f64), "{len}");
