@@ -241,6 +241,10 @@ fn options() -> Vec<ScanOptions> {
 }
 
 fn read_scan(scan: &Scan, hash: &mut DefaultHasher) -> usize {
+    for (member, axis) in ok(scan.scan_point_axes()).into_iter().flatten() {
+        let info = scan.npz().array_info(&member).expect("a member that has scan points");
+        assert_eq!(info.shape[axis], scan.num_positions(), "{member}");
+    }
     // Holds the file's path, which depends on the way.
     read_table(ok(scan.scans()), &mut DefaultHasher::new())
         + read_table(ok(scan.probe()), hash)
@@ -253,14 +257,17 @@ fn read_groups(scan: &Scan, hash: &mut DefaultHasher) -> usize {
         let neighbors = Some(neighbors);
         GroupSpec { gridsize, neighbors, semantics, ..GroupSpec::default() }
     };
+    let as_stored = |channels| PatternOptions { channels, ..PatternOptions::default() };
+    let changed = |crop, bin, mask| PatternOptions { crop, bin, mask, ..PatternOptions::default() };
     let specs = [
-        (spec(2, 5, Semantics::Native), Channels::First),
-        (spec(2, 4, Semantics::Ptychopinn), Channels::Last),
-        (spec(1, 1, Semantics::Native), Channels::Last),
+        (spec(2, 5, Semantics::Native), as_stored(Channels::First)),
+        (spec(2, 4, Semantics::Ptychopinn), as_stored(Channels::Last)),
+        (spec(1, 1, Semantics::Native), as_stored(Channels::Last)),
+        (spec(1, 1, Semantics::Native), changed(Some(2), Some(2), false)),
+        (spec(2, 5, Semantics::Native), changed(None, Some(1), true)),
     ];
     let mut seen = 0;
-    for (spec, channels) in specs {
-        let patterns = PatternOptions { channels, ..PatternOptions::default() };
+    for (spec, patterns) in specs {
         if let Some(groups) = ok(Groups::try_new_with(scan, spec, patterns)) {
             seen += read_table(Some(groups.members()), hash) + read_table(Some(groups), hash);
         }
