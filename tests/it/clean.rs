@@ -8,7 +8,7 @@ use ptychoarrow::scan::layout::{LayoutOptions, PatternAxis};
 use ptychoarrow::{ReadOptions, Scan};
 use zip::CompressionMethod;
 
-use crate::support::{SIEMENS, collect, f8, failure, folder, npy, npz, scan_file, success, text};
+use crate::support::{SIEMENS, collect, f8, failures, folder, npy, npz, scan_file, success, text};
 
 /// As many scan points as a pattern has rows: only roles tell which axis is which.
 #[test]
@@ -107,14 +107,7 @@ fn what_cannot_be_cleaned_is_told_and_nothing_is_written() {
         &["export", SIEMENS, "--patterns", &at("scan.npz"), "-o", &out],
         &["export", &at("scan.npz"), "--among", "x < 2", "-o", &at("scan.npz")],
     ];
-    let told: Vec<String> = calls
-        .iter()
-        .map(|call| {
-            let (code, said) = failure(call);
-            format!("{code} {}", said.replace(&text(folder.path()), ""))
-        })
-        .collect();
-    insta::assert_snapshot!("clean_errors", told.concat());
+    insta::assert_snapshot!("clean_errors", failures(&calls, folder.path()));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     // Into its own place, if that is what is asked: what is read was opened before.
     success(&["export", &at("scan.npz"), "--among", "x < 2", "-o", &at("scan.npz"), "--force"]);

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::sparse;
-use crate::support::{SIEMENS, failure, folder, ptychoarrow, success, text};
+use crate::support::{SIEMENS, failure, failures, folder, ptychoarrow, success, text};
 
 /// A scan, groups of it, and a log, in one folder.
 fn files(folder: &Path) -> [String; 4] {
@@ -84,14 +84,7 @@ fn what_cannot_be_read_is_told() {
         &["sql", &at("a.npz"), &at("b/a.npz"), "-c", "SELECT 1"],
         &["sql", &at("a.npz"), "-c", "SELECT 1; SELCT 2"],
     ];
-    let told: Vec<String> = calls
-        .iter()
-        .map(|call| {
-            let (code, said) = failure(call);
-            format!("{code} {}", said.replace(&text(folder.path()), ""))
-        })
-        .collect();
-    insta::assert_snapshot!("sql_file_errors", told.concat());
+    insta::assert_snapshot!("sql_file_errors", failures(&calls, folder.path()));
 }
 
 /// 10 GB of patterns, of which nothing is held: under 256 MB the narrow columns are sorted and joined.

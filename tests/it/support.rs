@@ -75,6 +75,15 @@ pub fn failure(args: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), text)
 }
 
+/// Exit code and message of each of these calls, without the folder they work in.
+pub fn failures(calls: &[&[&str]], folder: &Path) -> String {
+    let told = |call: &&[&str]| {
+        let (code, said) = failure(call);
+        format!("{code} {}", said.replace(&text(folder), ""))
+    };
+    calls.iter().map(told).collect()
+}
+
 /// What a successful call prints.
 pub fn success(args: &[&str]) -> String {
     let output = ptychoarrow(args);
