@@ -58,8 +58,6 @@ fn a_killed_run_leaves_no_output() {
     killed(&["export", input, "-o", &at("scan.arrow")], work.path(), scratch.path(), after);
     let clean = ["export", input, "--among", "scan_point % 2 = 0", "-o", &at("clean.npz")];
     killed(&clean, work.path(), scratch.path(), after);
-    let parquet = ["export", input, "--tensors", "binary", "-o", &at("scan.parquet")];
-    killed(&parquet, work.path(), scratch.path(), 1 << 20);
     // What was there stays.
     std::fs::write(at("there.arrow"), b"precious").unwrap();
     killed(&["export", input, "-o", &at("there.arrow"), "--force"], work.path(), scratch.path(), after);
