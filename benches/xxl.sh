@@ -19,7 +19,12 @@ cap() {
         group=""
     fi
 }
-trap 'rm -rf "$folder"; [ -z "$group" ] || rmdir "$group" 2>/dev/null || true' EXIT
+clean() {
+    rm -rf "$folder"
+    # The system needs a moment to see that the group is empty.
+    [ -z "$group" ] || rmdir "$group" 2>/dev/null || { sleep 1; rmdir "$group"; }
+}
+trap clean EXIT
 cap
 # The ending names the format.
 ln -s /dev/null "$folder/null.arrows"
