@@ -10,14 +10,23 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 cargo build --quiet --release --no-default-features --features export --example make_scan --example read_groups
 folder=$(mktemp -d "${1:-${TMPDIR:-/tmp}}/xxl.XXXXXX")
-group=/sys/fs/cgroup/ptychoarrow-xxl-$$
+group=""
+# A cgroup of version 2, or 1; a limit counts only if it reads back as bytes, which a mere folder does not do.
 cap() {
-    if mkdir "$group" 2>/dev/null && echo 4G > "$group/memory.max" 2>/dev/null; then
-        echo "a cgroup with memory.max = $(cat "$group/memory.max") bytes"
-    else
-        echo "no cgroup to be had: without a cap"
-        group=""
-    fi
+    local place file
+    for place in /sys/fs/cgroup/memory.max /sys/fs/cgroup/unified/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes; do
+        file=$(basename "$place")
+        group=$(dirname "$place")/ptychoarrow-xxl-$$
+        [ "$(stat -f -c %T "$(dirname "$place")" 2>/dev/null)" = tmpfs ] && continue
+        mkdir "$group" 2>/dev/null || continue
+        if echo $((4 << 30)) 2>/dev/null > "$group/$file" && [ "$(cat "$group/$file")" = $((4 << 30)) ]; then
+            echo "in $group with $file = $(cat "$group/$file")"
+            return
+        fi
+        rmdir "$group"
+    done
+    group=""
+    echo "no cgroup to be had: without a cap"
 }
 clean() {
     rm -rf "$folder"
@@ -33,6 +42,9 @@ for size in L XXL; do
     (
         [ -z "$group" ] || echo "$BASHPID" > "$group/cgroup.procs"
         target/release/examples/read_groups "$folder/scan.npz" --to "$folder/null.arrows"
+        for file in memory.peak memory.max_usage_in_bytes; do
+            [ ! -f "$group/$file" ] || echo "  $file, page cache included: $(cat "$group/$file")"
+        done
     )
     rm "$folder/scan.npz"
 done
