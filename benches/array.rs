@@ -18,11 +18,20 @@ const BATCH_BYTES: usize = 8 << 20;
 
 fn patterns(path: &Path) -> Outcome<Column> {
     let npz = Arc::new(NpzFile::open(path)?);
-    Ok(Column::open(&npz, "diff3d", "diffraction", &View::along(0))?)
+    Ok(Column::open(
+        &npz,
+        "diff3d",
+        "diffraction",
+        &View::along(0),
+    )?)
 }
 
 /// All rows, batch after batch.
-fn read(rows: usize, row_bytes: usize, batch: impl Fn(&RowSet<'_>) -> ptychoarrow::Result<usize>) -> Outcome {
+fn read(
+    rows: usize,
+    row_bytes: usize,
+    batch: impl Fn(&RowSet<'_>) -> ptychoarrow::Result<usize>,
+) -> Outcome {
     let step = BATCH_BYTES / row_bytes;
     for start in (0..rows).step_by(step) {
         black_box(batch(&RowSet::Range(start..(start + step).min(rows)))?);
@@ -33,7 +42,11 @@ fn read(rows: usize, row_bytes: usize, batch: impl Fn(&RowSet<'_>) -> ptychoarro
 fn main() -> Outcome {
     let folder = tempfile::tempdir()?;
     for dtype in ["<f4", "<u2", "<f8", ">f4"] {
-        let scan = Synthetic { patterns: 10_304, side: 64, dtype };
+        let scan = Synthetic {
+            patterns: 10_304,
+            side: 64,
+            dtype,
+        };
         let path = folder.path().join(format!("{}.npz", &dtype[1..]));
         write(&path, scan)?;
         let opened = Scan::open(&path)?;
@@ -45,16 +58,30 @@ fn main() -> Outcome {
         let single = CastColumn::try_new(column.clone(), &DataType::Float32)?;
         let double = CastColumn::try_new(column.clone(), &DataType::Float64)?;
         let jobs = vec![
-            job("copy of the map, one reused 8 MiB buffer", scan.bytes(), || copy_all(&opened, &mut buffer)),
-            job(format!("as stored, {}", column.access().word()), scan.bytes(), || read(rows, row_bytes, stored)),
+            job(
+                "copy of the map, one reused 8 MiB buffer",
+                scan.bytes(),
+                || copy_all(&opened, &mut buffer),
+            ),
+            job(
+                format!("as stored, {}", column.access().word()),
+                scan.bytes(),
+                || read(rows, row_bytes, stored),
+            ),
             job("as stored, rows in another order", scan.bytes(), || {
-                read(rows, row_bytes, |set| stored(&RowSet::List(&listed[set.at(0)..set.at(0) + set.len()])))
+                read(rows, row_bytes, |set| {
+                    stored(&RowSet::List(&listed[set.at(0)..set.at(0) + set.len()]))
+                })
             }),
             job("cast to f4", rows * 64 * 64 * 4, || {
-                read(rows, 64 * 64 * 4, |set| single.array(set).map(|array| array.len()))
+                read(rows, 64 * 64 * 4, |set| {
+                    single.array(set).map(|array| array.len())
+                })
             }),
             job("cast to f8", rows * 64 * 64 * 8, || {
-                read(rows, 64 * 64 * 8, |set| double.array(set).map(|array| array.len()))
+                read(rows, 64 * 64 * 8, |set| {
+                    double.array(set).map(|array| array.len())
+                })
             }),
         ];
         compare(&format!("{dtype}, 10,304 x 64 x 64"), 7, jobs)?;

@@ -17,19 +17,44 @@ use support::synthetic::{self, Synthetic};
 use support::{Outcome, compare, job};
 
 fn main() -> Outcome {
-    let folder = std::env::args().skip(1).find(|arg| !arg.starts_with("--")).unwrap_or("/dev/shm".to_string());
+    let folder = std::env::args()
+        .skip(1)
+        .find(|arg| !arg.starts_with("--"))
+        .unwrap_or("/dev/shm".to_string());
     let folder = tempfile::tempdir_in(PathBuf::from(folder))?;
     let path = folder.path().join("scan.npz");
-    synthetic::write(&path, Synthetic { patterns: 10_000, side: 64, dtype: "<f4" })?;
+    synthetic::write(
+        &path,
+        Synthetic {
+            patterns: 10_000,
+            side: 64,
+            dtype: "<f4",
+        },
+    )?;
     let scan = Scan::open(&path)?;
     let groups = |n_groups: usize| {
-        let spec = GroupSpec { neighbors: Some(6), n_groups: Some(n_groups), ..Default::default() };
+        let spec = GroupSpec {
+            neighbors: Some(6),
+            n_groups: Some(n_groups),
+            ..Default::default()
+        };
         Groups::try_new(&scan, spec).and_then(|groups| groups.index().map(|_| groups.clone()))
     };
-    let columns = Some(["group_id", "nn_indices", "diffraction"].map(str::to_string).to_vec());
+    let columns = Some(
+        ["group_id", "nn_indices", "diffraction"]
+            .map(str::to_string)
+            .to_vec(),
+    );
     let export = |groups: &Groups, name: &str, tensors: Tensors| -> Outcome {
-        let reader = groups.read(&ReadOptions { columns: columns.clone(), ..Default::default() })?;
-        let options = ExportOptions { if_exists: IfExists::Replace, tensors, ..Default::default() };
+        let reader = groups.read(&ReadOptions {
+            columns: columns.clone(),
+            ..Default::default()
+        })?;
+        let options = ExportOptions {
+            if_exists: IfExists::Replace,
+            tensors,
+            ..Default::default()
+        };
         write(reader, &folder.path().join(name), &options, &mut |_| {})?;
         Ok(())
     };
@@ -42,9 +67,17 @@ fn main() -> Outcome {
         Ok(())
     };
     let jobs = vec![
-        job("copy of one 8 MiB buffer into a file", bytes(10_000), || copied("copy", bytes(10_000))),
-        job("Arrow IPC file", bytes(10_000), || export(&many, "groups.arrow", Tensors::Lists)),
-        job("Arrow IPC stream", bytes(10_000), || export(&many, "groups.arrows", Tensors::Lists)),
+        job(
+            "copy of one 8 MiB buffer into a file",
+            bytes(10_000),
+            || copied("copy", bytes(10_000)),
+        ),
+        job("Arrow IPC file", bytes(10_000), || {
+            export(&many, "groups.arrow", Tensors::Lists)
+        }),
+        job("Arrow IPC stream", bytes(10_000), || {
+            export(&many, "groups.arrows", Tensors::Lists)
+        }),
     ];
     compare("10,000 groups of 4 x 64 x 64 f4, 655 MB", 5, jobs)?;
 
@@ -58,15 +91,28 @@ fn main() -> Outcome {
         Ok(())
     };
     let jobs = vec![
-        job("copy of one 8 MiB buffer into a file", bytes(1_000), || copied("copy", bytes(1_000))),
-        job("Parquet written, lists", bytes(1_000), || export(&few, "lists.parquet", Tensors::Lists)),
-        job("Parquet written, binary", bytes(1_000), || export(&few, "binary.parquet", Tensors::Binary)),
-        job("Parquet read, lists", bytes(1_000), || read("lists.parquet")),
-        job("Parquet read, binary", bytes(1_000), || read("binary.parquet")),
+        job("copy of one 8 MiB buffer into a file", bytes(1_000), || {
+            copied("copy", bytes(1_000))
+        }),
+        job("Parquet written, lists", bytes(1_000), || {
+            export(&few, "lists.parquet", Tensors::Lists)
+        }),
+        job("Parquet written, binary", bytes(1_000), || {
+            export(&few, "binary.parquet", Tensors::Binary)
+        }),
+        job("Parquet read, lists", bytes(1_000), || {
+            read("lists.parquet")
+        }),
+        job("Parquet read, binary", bytes(1_000), || {
+            read("binary.parquet")
+        }),
     ];
     compare("1,000 groups, 66 MB, zstd", 5, jobs)?;
     for name in ["lists.parquet", "binary.parquet"] {
-        println!("{name}: {:.1} MB", std::fs::metadata(folder.path().join(name))?.len() as f64 / 1e6);
+        println!(
+            "{name}: {:.1} MB",
+            std::fs::metadata(folder.path().join(name))?.len() as f64 / 1e6
+        );
     }
     Ok(())
 }

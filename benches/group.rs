@@ -45,10 +45,22 @@ fn noise(count: usize, salt: u64) -> Vec<f64> {
 /// Uniform random positions, about one a unit square, and a lattice of the same number.
 fn layouts(count: usize) -> [(&'static str, Vec<f64>, Vec<f64>); 2] {
     let side = (count as f64).sqrt();
-    let scaled = |salt| noise(count, salt).into_iter().map(|value| value * side).collect();
+    let scaled = |salt| {
+        noise(count, salt)
+            .into_iter()
+            .map(|value| value * side)
+            .collect()
+    };
     let row = side as usize;
     let lattice = |at: fn(usize, usize) -> usize| (0..count).map(|i| at(i, row) as f64).collect();
-    [("uniform", scaled(1), scaled(2)), ("lattice", lattice(|i, row| i % row), lattice(|i, row| i / row))]
+    [
+        ("uniform", scaled(1), scaled(2)),
+        (
+            "lattice",
+            lattice(|i, row| i % row),
+            lattice(|i, row| i / row),
+        ),
+    ]
 }
 
 /// A scan of positions alone.
@@ -65,8 +77,14 @@ fn scan_of(path: &std::path::Path, x: &[f64], y: &[f64]) -> Outcome<Scan> {
 }
 
 fn groups_in(threads: usize, scan: &Scan) -> Outcome {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let spec = GroupSpec { gridsize: 2, neighbors: Some(6), ..Default::default() };
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()?;
+    let spec = GroupSpec {
+        gridsize: 2,
+        neighbors: Some(6),
+        ..Default::default()
+    };
     let groups = Groups::try_new(scan, spec)?;
     pool.install(|| groups.index().map(|index| black_box(index.num_groups())))?;
     Ok(())
@@ -75,13 +93,21 @@ fn groups_in(threads: usize, scan: &Scan) -> Outcome {
 /// kiddo with the tie rule: the distance of the k-th, then everything within it, asked in spatial order.
 fn kiddo_with_ties(x: &[f64], y: &[f64], order: &[u32]) -> Outcome {
     let points: Vec<[f64; 2]> = x.iter().zip(y).map(|(x, y)| [*x, *y]).collect();
-    let tree: ImmutableKdTree<f64, 2> = ImmutableKdTree::new_from_slice(&points).map_err(|e| format!("{e:?}"))?;
+    let tree: ImmutableKdTree<f64, 2> =
+        ImmutableKdTree::new_from_slice(&points).map_err(|e| format!("{e:?}"))?;
     let count = NonZero::new(7).ok_or("seven is not zero")?;
     for point in order {
         let at = points[*point as usize];
-        let nearest = tree.query(&at).nearest_n::<SquaredEuclidean<f64>>(count).execute();
+        let nearest = tree
+            .query(&at)
+            .nearest_n::<SquaredEuclidean<f64>>(count)
+            .execute();
         let farthest = nearest.last().map_or(0.0, |found| found.distance);
-        let mut all = tree.query(&at).within::<SquaredEuclidean<f64>>(farthest).unsorted().execute();
+        let mut all = tree
+            .query(&at)
+            .within::<SquaredEuclidean<f64>>(farthest)
+            .unsorted()
+            .execute();
         all.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.item.cmp(&b.item)));
         black_box(all.len());
     }
@@ -89,7 +115,10 @@ fn kiddo_with_ties(x: &[f64], y: &[f64], order: &[u32]) -> Outcome {
 }
 
 fn grouping(folder: &std::path::Path, keep: bool) -> Outcome {
-    println!("{:>10} {:>8} {:>22} {:>16} {:>9}", "positions", "layout", "what", "ns a position", "seconds");
+    println!(
+        "{:>10} {:>8} {:>22} {:>16} {:>9}",
+        "positions", "layout", "what", "ns a position", "seconds"
+    );
     for count in [10_000, 1_000_000, 10_000_000] {
         for (layout, x, y) in layouts(count) {
             let path = folder.join(format!("{layout}_{count}.npz"));
@@ -97,16 +126,31 @@ fn grouping(folder: &std::path::Path, keep: bool) -> Outcome {
             scan.positions()?;
             let runs = if count > 1_000_000 { 1 } else { 5 };
             let print = |what: &str, seconds: f64| {
-                println!("{count:>10} {layout:>8} {what:>22} {:>16.0} {seconds:>9.3}", seconds * 1e9 / count as f64);
+                println!(
+                    "{count:>10} {layout:>8} {what:>22} {:>16.0} {seconds:>9.3}",
+                    seconds * 1e9 / count as f64
+                );
             };
             print("groups, 1 thread", median(runs, || groups_in(1, &scan))?);
             print("groups, 2 threads", median(runs, || groups_in(2, &scan))?);
             if count <= 1_000_000 {
                 let points: Vec<u32> = (0..count as u32).collect();
                 let order = Neighbors::new(&x, &y, &points).spatial_order(&points);
-                print("kiddo, ties, 1 thread", median(1, || kiddo_with_ties(&x, &y, &order))?);
-                let call = Call { gridsize: 2, neighbors: 6, n_groups: count, ..Call::default() };
-                let reference = || table(&x, &y, &call).map(drop).map_err(|refusal| format!("{refusal:?}").into());
+                print(
+                    "kiddo, ties, 1 thread",
+                    median(1, || kiddo_with_ties(&x, &y, &order))?,
+                );
+                let call = Call {
+                    gridsize: 2,
+                    neighbors: 6,
+                    n_groups: count,
+                    ..Call::default()
+                };
+                let reference = || {
+                    table(&x, &y, &call)
+                        .map(drop)
+                        .map_err(|refusal| format!("{refusal:?}").into())
+                };
                 print("ptychopinn, 1 thread", median(1, reference)?);
             }
             if !keep {
@@ -120,27 +164,45 @@ fn grouping(folder: &std::path::Path, keep: bool) -> Outcome {
 fn patches() -> Outcome {
     const SIDE: usize = 2000;
     const CUTS: usize = 2000;
-    let pixels: Vec<f32> = noise(2 * SIDE * SIDE, 3).into_iter().map(|value| value as f32).collect();
+    let pixels: Vec<f32> = noise(2 * SIDE * SIDE, 3)
+        .into_iter()
+        .map(|value| value as f32)
+        .collect();
     let object = Object::complex64(&pixels, SIDE, SIDE)?;
     println!("\n{:>10} {:>22} {:>16}", "patch", "what", "us a patch");
     for side in [64, 128] {
-        let place = |salt| noise(CUTS, salt).into_iter().map(|at| at * (SIDE - side) as f64).collect::<Vec<_>>();
+        let place = |salt| {
+            noise(CUTS, salt)
+                .into_iter()
+                .map(|at| at * (SIDE - side) as f64)
+                .collect::<Vec<_>>()
+        };
         let (x, y) = (place(4), place(5));
         let mut patch = vec![0.0; side * side * 2];
-        for (what, cut) in [("cut", cut as fn(&Object<'_>, [f64; 2], usize, &mut [f32])), ("without FMA", cut_portable)]
-        {
+        for (what, cut) in [
+            ("cut", cut as fn(&Object<'_>, [f64; 2], usize, &mut [f32])),
+            ("without FMA", cut_portable),
+        ] {
             let seconds = median(5, || {
-                x.iter().zip(&y).for_each(|(x, y)| cut(&object, [*x, *y], side, black_box(&mut patch)));
+                x.iter()
+                    .zip(&y)
+                    .for_each(|(x, y)| cut(&object, [*x, *y], side, black_box(&mut patch)));
                 Ok(())
             })?;
-            println!("{side:>4} x {side:<4} {what:>21} {:>16.2}", seconds * 1e6 / CUTS as f64);
+            println!(
+                "{side:>4} x {side:<4} {what:>21} {:>16.2}",
+                seconds * 1e6 / CUTS as f64
+            );
         }
     }
     Ok(())
 }
 
 fn main() -> Outcome {
-    let kept = std::env::args().skip(1).find(|arg| !arg.starts_with('-')).map(PathBuf::from);
+    let kept = std::env::args()
+        .skip(1)
+        .find(|arg| !arg.starts_with('-'))
+        .map(PathBuf::from);
     let own = std::env::temp_dir().join(format!("ptychoarrow-bench-{}", std::process::id()));
     let folder = kept.clone().unwrap_or(own);
     std::fs::create_dir_all(&folder)?;

@@ -15,10 +15,23 @@ use support::synthetic::{Synthetic, write};
 use support::{Outcome, median, private_peak};
 
 fn groups_of(path: &std::path::Path) -> Outcome<usize> {
-    let groups = Groups::try_new(&Scan::open(path)?, GroupSpec { neighbors: Some(6), ..Default::default() })?;
-    let columns = Some(["group_id", "nn_indices", "coords_nn", "span"].map(str::to_string).to_vec());
+    let groups = Groups::try_new(
+        &Scan::open(path)?,
+        GroupSpec {
+            neighbors: Some(6),
+            ..Default::default()
+        },
+    )?;
+    let columns = Some(
+        ["group_id", "nn_indices", "coords_nn", "span"]
+            .map(str::to_string)
+            .to_vec(),
+    );
     let mut rows = 0;
-    for batch in groups.read(&ReadOptions { columns, ..Default::default() })? {
+    for batch in groups.read(&ReadOptions {
+        columns,
+        ..Default::default()
+    })? {
         rows += black_box(batch?).num_rows();
     }
     Ok(rows)
@@ -26,19 +39,36 @@ fn groups_of(path: &std::path::Path) -> Outcome<usize> {
 
 /// The slope of a line through points, by least squares.
 fn slope(points: &[(f64, f64)]) -> f64 {
-    let mean = |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / points.len() as f64;
+    let mean =
+        |of: fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / points.len() as f64;
     let (x, y) = (mean(|point| point.0), mean(|point| point.1));
-    let products: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
-    products / points.iter().map(|point| (point.0 - x).powi(2)).sum::<f64>()
+    let products: f64 = points
+        .iter()
+        .map(|point| (point.0 - x) * (point.1 - y))
+        .sum();
+    products
+        / points
+            .iter()
+            .map(|point| (point.0 - x).powi(2))
+            .sum::<f64>()
 }
 
 fn main() -> Outcome {
     let folder = tempfile::tempdir()?;
     println!("positions,seconds,ns_a_position,private_bytes,private_bytes_a_position");
     let (mut times, mut sizes) = (Vec::new(), Vec::new());
-    for count in [1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000] {
+    for count in [
+        1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000,
+    ] {
         let path = folder.path().join("positions.npz");
-        write(&path, Synthetic { patterns: count, side: 0, dtype: "<f4" })?;
+        write(
+            &path,
+            Synthetic {
+                patterns: count,
+                side: 0,
+                dtype: "<f4",
+            },
+        )?;
         let runs = if count < 1_000_000 { 7 } else { 3 };
         let (mut seconds, mut most) = (Vec::new(), 0);
         for _ in 0..runs {
@@ -50,12 +80,20 @@ fn main() -> Outcome {
         }
         let time = median(&mut seconds);
         let each = |total: f64| total / count as f64;
-        println!("{count},{time:.6},{:.1},{most},{:.1}", each(time) * 1e9, each(most as f64));
+        println!(
+            "{count},{time:.6},{:.1},{most},{:.1}",
+            each(time) * 1e9,
+            each(most as f64)
+        );
         if count >= 100_000 {
             times.push(((count as f64).ln(), time.ln()));
             sizes.push(((count as f64).ln(), (most as f64).ln()));
         }
     }
-    eprintln!("exponent of time {:.3}, of memory {:.3}", slope(&times), slope(&sizes));
+    eprintln!(
+        "exponent of time {:.3}, of memory {:.3}",
+        slope(&times),
+        slope(&sizes)
+    );
     Ok(())
 }

@@ -31,7 +31,9 @@ fn median(mut run: impl FnMut()) -> Duration {
 fn private_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("RssAnon:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) * 1024
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 1024
 }
 
 /// How long it takes to refuse a file whose directory lies: in the size, the place, the number of members.
@@ -46,13 +48,21 @@ fn lying(path: &std::path::Path) -> std::io::Result<()> {
         ("the end record's offset", 42 - 8, vec![50_000_000_000]),
     ];
     for (what, from_end, values) in lies {
-        let mut file = std::fs::OpenOptions::new().read(true).write(true).open(path)?;
+        let mut file = std::fs::OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)?;
         let at = SeekFrom::Start(good - from_end);
         let mut before = vec![0; values.len() * 8];
         file.seek(at)?;
         file.read_exact(&mut before)?;
         file.seek(at)?;
-        file.write_all(&values.iter().flat_map(|value: &u64| value.to_le_bytes()).collect::<Vec<_>>())?;
+        file.write_all(
+            &values
+                .iter()
+                .flat_map(|value: &u64| value.to_le_bytes())
+                .collect::<Vec<_>>(),
+        )?;
         let time = median(|| assert!(Scan::open(path).is_err()));
         println!("  100 GB that lies about {what}: refused in {time:.1?} (limit 10 ms)");
         file.seek(at)?;
@@ -64,13 +74,25 @@ fn lying(path: &std::path::Path) -> std::io::Result<()> {
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let folder = std::env::temp_dir().join(format!("ptychoarrow-bench-{}", std::process::id()));
     std::fs::create_dir_all(&folder)?;
-    println!("{:>8} {:>14} {:>20} {:>16}", "size", "open + schema", "and ten patterns", "private memory");
-    for (label, bytes) in [("1 MB", 1e6), ("1 GB", 1e9), ("100 GB", 1e11), ("1 TB", 1e12)] {
+    println!(
+        "{:>8} {:>14} {:>20} {:>16}",
+        "size", "open + schema", "and ten patterns", "private memory"
+    );
+    for (label, bytes) in [
+        ("1 MB", 1e6),
+        ("1 GB", 1e9),
+        ("100 GB", 1e11),
+        ("1 TB", 1e12),
+    ] {
         let path = folder.join("scan.npz");
         let patterns = (bytes as u64).div_ceil(PATTERN_BYTES).max(10);
         sparse::sparse(&path, patterns);
         let open = median(|| {
-            std::hint::black_box(Scan::open(&path).map(|scan| scan.num_positions()).unwrap_or(0));
+            std::hint::black_box(
+                Scan::open(&path)
+                    .map(|scan| scan.num_positions())
+                    .unwrap_or(0),
+            );
         });
         let before = private_bytes();
         let mut grown = 0;
@@ -78,14 +100,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let mut ten = || -> ptychoarrow::Result<usize> {
                 let columns = Some(vec!["diffraction".to_string()]);
                 let rows = Rows::Range(patterns as usize - 10..patterns as usize);
-                let reader = Scan::open(&path)?.read(&ReadOptions { columns, rows, ..Default::default() })?;
+                let reader = Scan::open(&path)?.read(&ReadOptions {
+                    columns,
+                    rows,
+                    ..Default::default()
+                })?;
                 let batches: Vec<_> = reader.collect::<Result<_, _>>()?;
                 grown = grown.max(private_bytes().saturating_sub(before));
                 Ok(batches.iter().map(|batch| batch.num_rows()).sum())
             };
             assert_eq!(ten().unwrap_or(0), 10);
         });
-        println!("{label:>8} {open:>14.1?} {read:>20.1?} {:>13.2} MB", grown as f64 / 1e6);
+        println!(
+            "{label:>8} {open:>14.1?} {read:>20.1?} {:>13.2} MB",
+            grown as f64 / 1e6
+        );
         if label == "100 GB" {
             lying(&path)?;
         }

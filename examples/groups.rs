@@ -5,12 +5,22 @@ use ptychoarrow::{GroupSpec, Groups, ReadOptions, Result, Scan};
 
 fn main() -> Result<()> {
     let scan = Scan::open("tests/data/siemens_star.npz")?;
-    let spec = GroupSpec { gridsize: 2, neighbors: Some(6), n_groups: Some(500), seed: 42, ..Default::default() };
+    let spec = GroupSpec {
+        gridsize: 2,
+        neighbors: Some(6),
+        n_groups: Some(500),
+        seed: 42,
+        ..Default::default()
+    };
     let groups = Groups::try_new(&scan, spec)?;
     for batch in groups.read(&ReadOptions::default())? {
         let batch = batch?;
         let patterns = batch["diffraction"].as_fixed_size_list(); // one row a group: f4 [4, 64, 64]
-        println!("{} groups of {} numbers", batch.num_rows(), patterns.value_length());
+        println!(
+            "{} groups of {} numbers",
+            batch.num_rows(),
+            patterns.value_length()
+        );
     }
     Ok(())
 }

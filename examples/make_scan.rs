@@ -19,7 +19,8 @@ use std::path::Path;
 
 use synthetic::{Synthetic, write};
 
-const USAGE: &str = "usage: make_scan S|M|L|XL|XXL|PATTERNSxN OUT.npz [--dtype f4|u2|i4|f8] [--sparse]";
+const USAGE: &str =
+    "usage: make_scan S|M|L|XL|XXL|PATTERNSxN OUT.npz [--dtype f4|u2|i4|f8] [--sparse]";
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -32,13 +33,25 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             name => names.push(name),
         }
     }
-    let [size, out] = names[..] else { return Err(USAGE.into()) };
+    let [size, out] = names[..] else {
+        return Err(USAGE.into());
+    };
     let (patterns, side) = size_of(size)?;
     match is_sparse {
         true => sparse::sparse(Path::new(out), patterns as u64),
-        false => write(Path::new(out), Synthetic { patterns, side, dtype })?,
+        false => write(
+            Path::new(out),
+            Synthetic {
+                patterns,
+                side,
+                dtype,
+            },
+        )?,
     }
-    println!("{out}: {patterns} positions, {:.1} GB", std::fs::metadata(out)?.len() as f64 / 1e9);
+    println!(
+        "{out}: {patterns} positions, {:.1} GB",
+        std::fs::metadata(out)?.len() as f64 / 1e9
+    );
     Ok(())
 }
 
@@ -57,5 +70,8 @@ fn size_of(size: &str) -> Result<(usize, usize), Box<dyn std::error::Error>> {
 }
 
 fn dtype_of(name: &str) -> Result<&'static str, Box<dyn std::error::Error>> {
-    ["<f4", "<u2", "<i4", "<f8"].into_iter().find(|dtype| dtype[1..] == *name).ok_or_else(|| USAGE.into())
+    ["<f4", "<u2", "<i4", "<f8"]
+        .into_iter()
+        .find(|dtype| dtype[1..] == *name)
+        .ok_or_else(|| USAGE.into())
 }

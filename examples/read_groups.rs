@@ -27,17 +27,28 @@ struct Job {
 impl Job {
     fn run(&self) -> Outcome<(usize, usize)> {
         let scan = Scan::open(&self.file)?;
-        let spec = GroupSpec { neighbors: Some(6), n_groups: self.n_groups, ..Default::default() };
+        let spec = GroupSpec {
+            neighbors: Some(6),
+            n_groups: self.n_groups,
+            ..Default::default()
+        };
         let groups = Groups::try_new(&scan, spec)?;
         let columns = Some(self.columns.clone());
-        let mut reader = groups.read(&ReadOptions { columns, batch_rows: self.batch_rows, ..Default::default() })?;
+        let mut reader = groups.read(&ReadOptions {
+            columns,
+            batch_rows: self.batch_rows,
+            ..Default::default()
+        })?;
         let total = (reader.rows_left(), reader.num_bytes() as usize);
         match &self.to {
             None => reader.try_for_each(|batch| batch.map(|batch| _ = black_box(batch)))?,
             #[cfg(feature = "export")]
             Some(path) => {
                 use ptychoarrow::export::{ExportOptions, IfExists, write};
-                let options = ExportOptions { if_exists: IfExists::Replace, ..Default::default() };
+                let options = ExportOptions {
+                    if_exists: IfExists::Replace,
+                    ..Default::default()
+                };
                 write(reader, path.as_ref(), &options, &mut |_| {})?;
             }
             #[cfg(not(feature = "export"))]
@@ -49,9 +60,17 @@ impl Job {
 
 fn main() -> Outcome {
     let mut args = std::env::args().skip(1);
-    let file = args.next().ok_or("usage: read_groups FILE [OPTION VALUE]...")?;
+    let file = args
+        .next()
+        .ok_or("usage: read_groups FILE [OPTION VALUE]...")?;
     let columns = vec!["diffraction".to_string()];
-    let mut job = Job { file, columns, n_groups: None, batch_rows: None, to: None };
+    let mut job = Job {
+        file,
+        columns,
+        n_groups: None,
+        batch_rows: None,
+        to: None,
+    };
     let mut runs = 1;
     while let (Some(option), Some(value)) = (args.next(), args.next()) {
         match option.as_str() {

@@ -59,8 +59,12 @@ impl Access {
         match self {
             Self::Mapped => None,
             Self::Copied { reason } => Some(reason),
-            Self::Inflated { to: InflatesTo::Memory } => Some("deflated; inflated once, to memory"),
-            Self::Inflated { to: InflatesTo::Scratch } => Some("deflated; inflated once, to a scratch file"),
+            Self::Inflated {
+                to: InflatesTo::Memory,
+            } => Some("deflated; inflated once, to memory"),
+            Self::Inflated {
+                to: InflatesTo::Scratch,
+            } => Some("deflated; inflated once, to a scratch file"),
         }
     }
 
@@ -100,10 +104,14 @@ fn access(npz: &NpzFile, info: &ArrayInfo, in_order: bool) -> Access {
 fn copied(info: &ArrayInfo, in_order: bool) -> Option<String> {
     let scalar = info.dtype.scalar;
     let alignment = scalar.unit_bytes() as u64;
-    let misaligned = info.byte_offset.filter(|offset| !offset.is_multiple_of(alignment));
+    let misaligned = info
+        .byte_offset
+        .filter(|offset| !offset.is_multiple_of(alignment));
     Some(match misaligned {
         _ if scalar == Scalar::Bool => "Arrow packs eight booleans into a byte".to_string(),
-        _ if matches!(scalar, Scalar::Bytes(_) | Scalar::Text(_)) => "Arrow's text has no fixed width".to_string(),
+        _ if matches!(scalar, Scalar::Bytes(_) | Scalar::Text(_)) => {
+            "Arrow's text has no fixed width".to_string()
+        }
         _ if info.dtype.big_endian => "big-endian".to_string(),
         _ if !in_order => "not in C order".to_string(),
         Some(offset) => format!("misaligned: data at byte {offset}, no multiple of {alignment}"),
@@ -129,12 +137,19 @@ impl View {
 
     /// Everything, with rows along one axis.
     pub fn along(axis: usize) -> Self {
-        Self { rows: vec![axis], fixed: Vec::new() }
+        Self {
+            rows: vec![axis],
+            fixed: Vec::new(),
+        }
     }
 
     /// Rows along the first axis; an array without axes is one row.
     pub fn first_axis(info: &ArrayInfo) -> Self {
-        if info.shape.is_empty() { Self::whole() } else { Self::along(0) }
+        if info.shape.is_empty() {
+            Self::whole()
+        } else {
+            Self::along(0)
+        }
     }
 }
 
@@ -177,35 +192,67 @@ impl Column {
         let info = npz.array_info(member)?;
         let wrong = |expected: &str| wrong_shape(npz, info, expected);
         let axes: Vec<Axis> = info.shape.iter().copied().zip(strides(info)).collect();
-        let fixed = |axis: usize| view.fixed.iter().find(|(fixed, _)| *fixed == axis).map(|(_, index)| *index);
+        let fixed = |axis: usize| {
+            view.fixed
+                .iter()
+                .find(|(fixed, _)| *fixed == axis)
+                .map(|(_, index)| *index)
+        };
         let fits = |axis: &usize| *axis < axes.len();
-        let in_bounds = view.fixed.iter().all(|(axis, index)| fits(axis) && *index < axes[*axis].0);
-        let mut named: Vec<usize> = view.rows.iter().copied().chain(view.fixed.iter().map(|(axis, _)| *axis)).collect();
+        let in_bounds = view
+            .fixed
+            .iter()
+            .all(|(axis, index)| fits(axis) && *index < axes[*axis].0);
+        let mut named: Vec<usize> = view
+            .rows
+            .iter()
+            .copied()
+            .chain(view.fixed.iter().map(|(axis, _)| *axis))
+            .collect();
         named.sort_unstable();
         let twice = named.windows(2).any(|pair| pair[0] == pair[1]);
         if !view.rows.iter().all(fits) || !in_bounds || twice {
             return Err(wrong("an array with one row a scan point"));
         }
-        let start = view.fixed.iter().map(|(axis, index)| axes[*axis].1.saturating_mul(*index)).sum();
+        let start = view
+            .fixed
+            .iter()
+            .map(|(axis, index)| axes[*axis].1.saturating_mul(*index))
+            .sum();
         let mut row_axes: Vec<Axis> = view.rows.iter().map(|axis| axes[*axis]).collect();
         let within = |axis: &usize| !view.rows.contains(axis) && fixed(*axis).is_none();
-        let inner: Vec<Axis> = (0..axes.len()).filter(within).map(|axis| axes[axis]).collect();
+        let inner: Vec<Axis> = (0..axes.len())
+            .filter(within)
+            .map(|axis| axes[axis])
+            .collect();
 
         let scalar = info.dtype.scalar;
         let row_shape: Vec<usize> = inner.iter().map(|(len, _)| *len).collect();
         let parts = scalar.num_bytes().max(1) / scalar.unit_bytes();
-        let width = row_shape.iter().try_fold(parts.max(1), |product: usize, len| product.checked_mul(*len));
-        let width =
-            width.filter(|width| i32::try_from(*width).is_ok()).ok_or_else(|| wrong("fewer than 2^31 values a row"))?;
+        let width = row_shape
+            .iter()
+            .try_fold(parts.max(1), |product: usize, len| {
+                product.checked_mul(*len)
+            });
+        let width = width
+            .filter(|width| i32::try_from(*width).is_ok())
+            .ok_or_else(|| wrong("fewer than 2^31 values a row"))?;
         let row_len = width / parts.max(1);
-        let num_rows = row_axes.iter().try_fold(1, |rows: usize, (len, _)| rows.checked_mul(*len));
+        let num_rows = row_axes
+            .iter()
+            .try_fold(1, |rows: usize, (len, _)| rows.checked_mul(*len));
         let num_rows = num_rows.ok_or_else(|| wrong("fewer than 2^64 rows"))?;
         if num_rows <= 1 {
             row_axes = vec![(num_rows, row_len)];
         }
         let row_axes = merged(&row_axes);
-        let scattered = if is_contiguous(&inner) { Vec::new() } else { inner };
-        let in_order = scattered.is_empty() && matches!(row_axes[..], [(_, stride)] if stride == row_len);
+        let scattered = if is_contiguous(&inner) {
+            Vec::new()
+        } else {
+            inner
+        };
+        let in_order =
+            scattered.is_empty() && matches!(row_axes[..], [(_, stride)] if stride == row_len);
         Ok(Self {
             field: Arc::new(field(name, scalar, &row_shape)),
             access: access(npz, info, in_order),
@@ -273,10 +320,15 @@ impl Column {
     /// # Panics
     /// If a row lies beyond the column.
     pub fn reordered(mut self, rows: Arc<[usize]>) -> Self {
-        assert!(rows.iter().all(|row| *row < self.num_rows), "rows lie within the column");
+        assert!(
+            rows.iter().all(|row| *row < self.num_rows),
+            "rows lie within the column"
+        );
         self.num_rows = rows.len();
         if !matches!(self.access, Access::Inflated { .. }) {
-            self.access = Access::Copied { reason: "in the order of another file's frames".to_string() };
+            self.access = Access::Copied {
+                reason: "in the order of another file's frames".to_string(),
+            };
         }
         self.picked = Some(rows);
         self
@@ -302,7 +354,10 @@ impl Column {
         let buffer = match (rows, data.in_memory()) {
             (RowSet::Range(range), Some(bytes)) if self.is_sliceable(bytes) => {
                 let start = self.start * self.scalar.num_bytes();
-                slice(bytes, start + range.start * row_bytes..start + range.end * row_bytes)
+                slice(
+                    bytes,
+                    start + range.start * row_bytes..start + range.end * row_bytes,
+                )
             }
             _ => self.rows(rows)?.into_native(),
         };
@@ -311,7 +366,13 @@ impl Column {
         let values = values.map_err(|found| self.bad_values(found))?;
         Ok(match self.field.data_type() {
             DataType::FixedSizeList(item, size) => {
-                let list = FixedSizeListArray::try_new_with_length(Arc::clone(item), *size, values, None, rows.len());
+                let list = FixedSizeListArray::try_new_with_length(
+                    Arc::clone(item),
+                    *size,
+                    values,
+                    None,
+                    rows.len(),
+                );
                 Arc::new(list?)
             }
             _ => values,
@@ -333,7 +394,10 @@ impl Column {
     /// Tells the system that these rows will be needed soon, so that it reads ahead in the order of the file. Does nothing
     /// for a member that has to be inflated, or whose rows lie scattered.
     pub fn will_need(&self, rows: &RowSet<'_>) {
-        if !self.scattered.is_empty() || self.npz.inflates_to(&self.member).is_some() || self.row_len() == 0 {
+        if !self.scattered.is_empty()
+            || self.npz.inflates_to(&self.member).is_some()
+            || self.row_len() == 0
+        {
             return;
         }
         let Ok(data) = self.data() else { return };
@@ -351,7 +415,10 @@ impl Column {
             let end = start + self.row_bytes();
             match &mut run {
                 Some(run) if start <= run.end + GAP => run.end = run.end.max(end),
-                run => run.replace(start..end).into_iter().for_each(|run| data.will_need(run)),
+                run => run
+                    .replace(start..end)
+                    .into_iter()
+                    .for_each(|run| data.will_need(run)),
             }
         }
         run.into_iter().for_each(|run| data.will_need(run));
@@ -401,7 +468,11 @@ impl Column {
 /// Row axes that follow each other without a gap as one.
 fn merged(axes: &[Axis]) -> Vec<Axis> {
     let mut merged: Vec<Axis> = Vec::with_capacity(axes.len());
-    for (len, stride) in axes.iter().copied().filter(|(len, _)| axes.len() == 1 || *len != 1) {
+    for (len, stride) in axes
+        .iter()
+        .copied()
+        .filter(|(len, _)| axes.len() == 1 || *len != 1)
+    {
         match merged.last_mut() {
             Some(last) if last.1 == stride.saturating_mul(len) => *last = (last.0 * len, stride),
             _ => merged.push((len, stride)),
@@ -428,11 +499,14 @@ fn strides(info: &ArrayInfo) -> Vec<usize> {
 /// Whether axes of these lengths and strides are one run in C order.
 fn is_contiguous(axes: &[Axis]) -> bool {
     let mut expected: usize = 1;
-    axes.iter().rev().filter(|(len, _)| *len != 1).all(|(len, stride)| {
-        let fits = *stride == expected;
-        expected = expected.saturating_mul(*len);
-        fits
-    })
+    axes.iter()
+        .rev()
+        .filter(|(len, _)| *len != 1)
+        .all(|(len, stride)| {
+            let fits = *stride == expected;
+            expected = expected.saturating_mul(*len);
+            fits
+        })
 }
 
 fn wrong_shape(npz: &NpzFile, info: &ArrayInfo, expected: &str) -> Error {
@@ -453,7 +527,9 @@ pub fn field(name: &str, scalar: Scalar, row_shape: &[usize]) -> Field {
         ([], scalar) if !scalar.is_complex() => Field::new(name, item, time::is_time(scalar)),
         (shape, Scalar::Bytes(_) | Scalar::Text(_)) => text::list_field(name, scalar, shape),
         (shape, scalar) if scalar.is_complex() => complex::field(name, item, shape, scalar),
-        (shape, scalar) => tensor::field_of(name, Field::new("item", item, time::is_time(scalar)), shape),
+        (shape, scalar) => {
+            tensor::field_of(name, Field::new("item", item, time::is_time(scalar)), shape)
+        }
     }
 }
 
@@ -481,13 +557,20 @@ pub fn data_type(scalar: Scalar) -> DataType {
 /// A slice of the map as an Arrow buffer of exactly that size, so that memory accounting sees the slice, not the file.
 fn slice(bytes: &Bytes, range: Range<usize>) -> Buffer {
     // An empty slice may have an address no typed buffer accepts.
-    if range.is_empty() { MutableBuffer::new(0).into() } else { Buffer::from(bytes.slice(range)) }
+    if range.is_empty() {
+        MutableBuffer::new(0).into()
+    } else {
+        Buffer::from(bytes.slice(range))
+    }
 }
 
 /// Native bytes as an array of `len` values; the parts of a complex number count.
 fn values(scalar: Scalar, buffer: Buffer, len: usize) -> std::result::Result<ArrayRef, String> {
     Ok(match scalar {
-        Scalar::Bool => Arc::new(BooleanArray::new(BooleanBuffer::collect_bool(len, |i| buffer[i] != 0), None)),
+        Scalar::Bool => Arc::new(BooleanArray::new(
+            BooleanBuffer::collect_bool(len, |i| buffer[i] != 0),
+            None,
+        )),
         Scalar::Int8 => primitive::<types::Int8Type>(buffer, len),
         Scalar::Int16 => primitive::<types::Int16Type>(buffer, len),
         Scalar::Int32 => primitive::<types::Int32Type>(buffer, len),
@@ -505,5 +588,8 @@ fn values(scalar: Scalar, buffer: Buffer, len: usize) -> std::result::Result<Arr
 }
 
 fn primitive<T: ArrowPrimitiveType>(buffer: Buffer, len: usize) -> ArrayRef {
-    Arc::new(PrimitiveArray::<T>::new(ScalarBuffer::new(buffer, 0, len), None))
+    Arc::new(PrimitiveArray::<T>::new(
+        ScalarBuffer::new(buffer, 0, len),
+        None,
+    ))
 }

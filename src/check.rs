@@ -90,21 +90,39 @@ pub struct Finding {
 impl Finding {
     fn error(code: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
         let (found, hint) = (found.into(), hint.into());
-        Self { severity: Severity::Error, code, member: None, found, hint, count: 1, first: Vec::new() }
+        Self {
+            severity: Severity::Error,
+            code,
+            member: None,
+            found,
+            hint,
+            count: 1,
+            first: Vec::new(),
+        }
     }
 
     fn warning(code: &'static str, found: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { severity: Severity::Warning, ..Self::error(code, found, hint) }
+        Self {
+            severity: Severity::Warning,
+            ..Self::error(code, found, hint)
+        }
     }
 
     /// The same about a member.
     fn of(self, member: Option<&str>) -> Self {
-        Self { member: member.map(str::to_string), ..self }
+        Self {
+            member: member.map(str::to_string),
+            ..self
+        }
     }
 
     /// The same with a count, at these rows.
     fn at(self, count: u64, rows: Tally) -> Self {
-        Self { count, first: rows.first, ..self }
+        Self {
+            count,
+            first: rows.first,
+            ..self
+        }
     }
 }
 
@@ -126,12 +144,16 @@ pub struct CheckReport {
 impl CheckReport {
     /// The findings that make results wrong or impossible.
     pub fn errors(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.severity == Severity::Error)
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
     }
 
     /// The findings that may be meant that way.
     pub fn warnings(&self) -> impl Iterator<Item = &Finding> {
-        self.findings.iter().filter(|finding| finding.severity == Severity::Warning)
+        self.findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Warning)
     }
 }
 
@@ -149,16 +171,31 @@ impl CheckReport {
 ///
 /// # Errors
 /// If the file cannot be read, or changes meanwhile; what is wrong with its contents is a finding.
-pub fn check(npz: &Arc<NpzFile>, options: &ScanOptions, progress: &mut dyn FnMut(u64, u64)) -> Result<CheckReport> {
+pub fn check(
+    npz: &Arc<NpzFile>,
+    options: &ScanOptions,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<CheckReport> {
     let scan = match Scan::try_new(Arc::clone(npz), options) {
         Err(error) if is_fatal(&error) => return Err(error),
         scan => scan,
     };
-    let members = npz.members().iter().fold(0u64, |sum, member| sum.saturating_add(member.size));
+    let members = npz
+        .members()
+        .iter()
+        .fold(0u64, |sum, member| sum.saturating_add(member.size));
     let patterns = scan.as_ref().ok().and_then(Scan::diffraction);
-    let patterns = patterns.map_or(0, |column| column.num_rows().saturating_mul(column.row_bytes()) as u64);
+    let patterns = patterns.map_or(0, |column| {
+        column.num_rows().saturating_mul(column.row_bytes()) as u64
+    });
     let total = members.saturating_add(patterns);
-    let mut run = Run { npz, findings: Vec::new(), done: 0, total, progress };
+    let mut run = Run {
+        npz,
+        findings: Vec::new(),
+        done: 0,
+        total,
+        progress,
+    };
 
     let bytes = archive::check(&mut run, options)?;
     match &scan {
@@ -171,8 +208,14 @@ pub fn check(npz: &Arc<NpzFile>, options: &ScanOptions, progress: &mut dyn FnMut
     findings.sort_by_key(|finding| finding.severity);
     Ok(CheckReport {
         findings,
-        positions: scan.as_ref().filter(|scan| scan.has_positions()).map(Scan::num_positions),
-        frames: scan.as_ref().and_then(Scan::diffraction).map(crate::array::Column::num_rows),
+        positions: scan
+            .as_ref()
+            .filter(|scan| scan.has_positions())
+            .map(Scan::num_positions),
+        frames: scan
+            .as_ref()
+            .and_then(Scan::diffraction)
+            .map(crate::array::Column::num_rows),
         members: npz.members().len(),
         bytes,
     })
@@ -186,7 +229,9 @@ fn is_fatal(error: &Error) -> bool {
 fn no_scan(error: &Error) -> Finding {
     let found = error.report();
     match error {
-        Error::MissingRole { .. } => Finding::warning("no-scan", found, "only the archive was checked"),
+        Error::MissingRole { .. } => {
+            Finding::warning("no-scan", found, "only the archive was checked")
+        }
         Error::BadMember { member, .. } => {
             Finding::error("no-scan", found, "only the archive was checked").of(Some(member))
         }
@@ -196,11 +241,20 @@ fn no_scan(error: &Error) -> Finding {
 
 fn check_scan(run: &mut Run, scan: &Scan) -> Result<()> {
     if scan.num_positions() == 0 {
-        run.findings.push(Finding::error("length", "no scan points", "was the file written before the scan began?"));
+        run.findings.push(Finding::error(
+            "length",
+            "no scan points",
+            "was the file written before the scan began?",
+        ));
     }
-    let misfits = scan.layout().notes.iter().filter(|note| note.contains(MISFIT));
+    let misfits = scan
+        .layout()
+        .notes
+        .iter()
+        .filter(|note| note.contains(MISFIT));
     let hint = "correct the member, or name another with --role";
-    run.findings.extend(misfits.map(|note| Finding::warning("misfit", note.clone(), hint)));
+    run.findings
+        .extend(misfits.map(|note| Finding::warning("misfit", note.clone(), hint)));
     if scan.has_positions() {
         run.look(scan, &[Role::X, Role::Y], positions::check)?;
     }
@@ -232,10 +286,17 @@ impl Run<'_> {
 
     /// Looks into the members of these roles, unless one is known to be damaged. That they cannot be read is a finding,
     /// so that the others are still looked into.
-    fn look(&mut self, scan: &Scan, roles: &[Role], check: impl FnOnce(&mut Self, &Scan) -> Result<()>) -> Result<()> {
+    fn look(
+        &mut self,
+        scan: &Scan,
+        roles: &[Role],
+        check: impl FnOnce(&mut Self, &Scan) -> Result<()>,
+    ) -> Result<()> {
         let members = || roles.iter().filter_map(|role| scan.layout().member(*role));
         let is_damaged = |member: &str| {
-            self.findings.iter().any(|finding| finding.code == "crc" && finding.member.as_deref() == Some(member))
+            self.findings
+                .iter()
+                .any(|finding| finding.code == "crc" && finding.member.as_deref() == Some(member))
         };
         if members().any(is_damaged) {
             return Ok(());
@@ -243,7 +304,11 @@ impl Run<'_> {
         match check(self, scan) {
             Err(error) if is_fatal(&error) => Err(error),
             Err(error) => {
-                let finding = Finding::error("not-checked", error.report(), "the values of this member are unknown");
+                let finding = Finding::error(
+                    "not-checked",
+                    error.report(),
+                    "the values of this member are unknown",
+                );
                 self.findings.push(finding.of(members().next()));
                 Ok(())
             }
@@ -277,14 +342,22 @@ impl Tally {
     /// `4, 7, 9`, with `...` if there are more.
     fn rows(&self) -> String {
         let shown: Vec<String> = self.first.iter().map(ToString::to_string).collect();
-        let more = if self.count > self.first.len() as u64 { ", ..." } else { "" };
+        let more = if self.count > self.first.len() as u64 {
+            ", ..."
+        } else {
+            ""
+        };
         shown.join(", ") + more
     }
 }
 
 /// `1 value`, `3 values`.
 fn counted(count: u64, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }
 
 /// A number in few characters; whole ones exactly.

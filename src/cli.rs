@@ -102,7 +102,9 @@ fn exit_code(error: &Error) -> u8 {
 
 fn run(cli: Cli) -> Result<ExitCode> {
     if let Some(threads) = cli.run.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build_global();
         pool.map_err(|e| Error::external("cannot start threads", e))?;
     }
     let watch = cli.run.profile.then(profile::Watch::start);

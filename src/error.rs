@@ -97,7 +97,11 @@ pub enum Error {
         available: Vec<String>,
     },
     /// No column of that name.
-    #[error("table `{table}` has no column `{column}`; it has {}{}", list(available), did_you_mean(suggestion))]
+    #[error(
+        "table `{table}` has no column `{column}`; it has {}{}",
+        list(available),
+        did_you_mean(suggestion)
+    )]
     NoSuchColumn {
         /// The table.
         table: String,
@@ -238,13 +242,23 @@ impl Error {
         let path = path.to_path_buf();
         match source.kind() {
             std::io::ErrorKind::NotFound => Self::NoSuchFile { path },
-            _ => Self::Io { path, action, source },
+            _ => Self::Io {
+                path,
+                action,
+                source,
+            },
         }
     }
 
     /// An [`Error::External`].
-    pub fn external(action: impl Into<String>, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::External { action: action.into(), source: source.into() }
+    pub fn external(
+        action: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::External {
+            action: action.into(),
+            source: source.into(),
+        }
     }
 }
 
@@ -287,7 +301,10 @@ impl fmt::Display for ListDisplay<'_> {
 }
 
 fn did_you_mean(suggestion: &Option<String>) -> String {
-    suggestion.as_ref().map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
+    suggestion
+        .as_ref()
+        .map(|name| format!("; did you mean `{name}`?"))
+        .unwrap_or_default()
 }
 
 /// The name nearest to `wanted` by edit distance, if no more than a third of it differs.
@@ -295,7 +312,12 @@ pub fn nearest_name<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) 
     let limit = wanted.chars().count().div_ceil(3);
     names
         .into_iter()
-        .map(|name| (edit_distance(&wanted.to_lowercase(), &name.to_lowercase()), name))
+        .map(|name| {
+            (
+                edit_distance(&wanted.to_lowercase(), &name.to_lowercase()),
+                name,
+            )
+        })
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, name)| name.to_string())
@@ -354,14 +376,22 @@ mod tests {
     #[test]
     fn near_names_are_suggested_and_far_ones_are_not() {
         let names = ["diffraction", "probeGuess", "xcoords"];
-        assert_eq!(nearest_name("difraction", names).as_deref(), Some("diffraction"));
-        assert_eq!(nearest_name("PROBEGUESS", names).as_deref(), Some("probeGuess"));
+        assert_eq!(
+            nearest_name("difraction", names).as_deref(),
+            Some("diffraction")
+        );
+        assert_eq!(
+            nearest_name("PROBEGUESS", names).as_deref(),
+            Some("probeGuess")
+        );
         assert_eq!(nearest_name("temperature", names), None);
     }
 
     #[test]
     fn our_errors_survive_a_trip_through_arrow() {
-        let error = Error::NoSuchFile { path: "a.npz".into() };
+        let error = Error::NoSuchFile {
+            path: "a.npz".into(),
+        };
         let back = Error::from(ArrowError::from(error));
         assert!(matches!(back, Error::NoSuchFile { .. }), "{back:?}");
     }

@@ -131,7 +131,9 @@ pub fn write(
     progress: &mut dyn FnMut(u64),
 ) -> Result<Option<Written>> {
     let format = Format::of(path)?;
-    let Some(mut target) = Target::create(path, options.if_exists)? else { return Ok(None) };
+    let Some(mut target) = Target::create(path, options.if_exists)? else {
+        return Ok(None);
+    };
     target.check_space(options.expected_bytes)?;
     let rows = {
         let mut reader = Described::new(reader, &options.provenance, progress);
@@ -170,7 +172,11 @@ fn locate(path: &Path, error: Error) -> Error {
                 arrow::error::ArrowError::IoError(_, source) => source,
                 other => std::io::Error::other(chain(&other)),
             };
-            Error::Io { path: path.to_path_buf(), action: "write", source }
+            Error::Io {
+                path: path.to_path_buf(),
+                action: "write",
+                source,
+            }
         }
         other => other,
     }
@@ -185,12 +191,25 @@ struct Described<'a, R> {
 }
 
 impl<'a, R: RecordBatchReader> Described<'a, R> {
-    fn new(inner: R, provenance: &BTreeMap<String, String>, progress: &'a mut dyn FnMut(u64)) -> Self {
+    fn new(
+        inner: R,
+        provenance: &BTreeMap<String, String>,
+        progress: &'a mut dyn FnMut(u64),
+    ) -> Self {
         let schema = inner.schema();
         let mut metadata = schema.metadata().clone();
-        metadata.extend(provenance.iter().map(|(key, value)| (key.clone(), value.clone())));
+        metadata.extend(
+            provenance
+                .iter()
+                .map(|(key, value)| (key.clone(), value.clone())),
+        );
         let schema = Arc::new(Schema::new_with_metadata(schema.fields().clone(), metadata));
-        Self { inner, schema, rows: 0, progress }
+        Self {
+            inner,
+            schema,
+            rows: 0,
+            progress,
+        }
     }
 
     fn schema(&self) -> &SchemaRef {
@@ -198,13 +217,19 @@ impl<'a, R: RecordBatchReader> Described<'a, R> {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(batch) = self.inner.next().transpose()? else { return Ok(None) };
+        let Some(batch) = self.inner.next().transpose()? else {
+            return Ok(None);
+        };
         self.rows += batch.num_rows() as u64;
         (self.progress)(self.rows);
         // The batch's own metadata may differ, where it comes from elsewhere.
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let columns = batch.columns().to_vec();
-        Ok(Some(RecordBatch::try_new_with_options(Arc::clone(&self.schema), columns, &rows)?))
+        Ok(Some(RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns,
+            &rows,
+        )?))
     }
 }
 

@@ -136,15 +136,26 @@ impl Groups {
         // Of a complex patch, the widest column: real and imaginary part.
         let transform = Transform::of(scan, &patterns)?;
         let pixels = transform.len();
-        let width = plan.group_size.checked_mul(pixels).and_then(|pixels| pixels.checked_mul(2));
+        let width = plan
+            .group_size
+            .checked_mul(pixels)
+            .and_then(|pixels| pixels.checked_mul(2));
         if width.is_none_or(|width| i32::try_from(width).is_err()) {
             let found = format!("{} patterns of {pixels} pixels a group", plan.group_size);
-            return Err(plan::bad("gridsize", found, "fewer than 2^30 pixels a group", "use a smaller gridsize"));
+            return Err(plan::bad(
+                "gridsize",
+                found,
+                "fewer than 2^30 pixels a group",
+                "use a smaller gridsize",
+            ));
         }
         let patches = PatchSource::of(scan, spec.semantics)?.filter(|_| !transform.resamples());
         let columns = gather::columns(scan, patches.is_some());
         let schema = gather::schema(transform.shape(), &plan, &columns, patterns.channels);
-        let schema = Arc::new(with_measurement(&schema, patterns.measure.of(scan.measurement())));
+        let schema = Arc::new(with_measurement(
+            &schema,
+            patterns.measure.of(scan.measurement()),
+        ));
         let inner = Inner {
             scan: scan.clone(),
             spec,
@@ -162,7 +173,9 @@ impl Groups {
             phases: Phases::default(),
             pool: Pool::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The scan.
@@ -196,7 +209,9 @@ impl Groups {
     /// If a position among the candidates is not finite, or if `max_distance` leaves a seed point too few distinct
     /// groups.
     pub fn index(&self) -> Result<&GroupIndex> {
-        self.inner.index.get_or_try_init(|| self.index_of(0..self.inner.plan.num_groups))
+        self.inner
+            .index
+            .get_or_try_init(|| self.index_of(0..self.inner.plan.num_groups))
     }
 
     /// Groups `numbers` alone, without computing the members of any other (in PtychoPINN semantics, whose random stream
@@ -205,14 +220,27 @@ impl Groups {
     /// # Errors
     /// As [`Groups::index`]; if a number is beyond the spec's groups.
     pub fn index_of(&self, numbers: std::ops::Range<usize>) -> Result<GroupIndex> {
-        let Inner { scan, spec, plan, phases, .. } = self.inner.as_ref();
+        let Inner {
+            scan,
+            spec,
+            plan,
+            phases,
+            ..
+        } = self.inner.as_ref();
         if numbers.end > plan.num_groups || numbers.start > numbers.end {
             let expected = format!("groups below {}", plan.num_groups);
-            return Err(plan::bad("groups", format!("{numbers:?}"), &expected, "groups count from 0"));
+            return Err(plan::bad(
+                "groups",
+                format!("{numbers:?}"),
+                &expected,
+                "groups count from 0",
+            ));
         }
         match spec.semantics {
             Semantics::Native => sample::index(plan, scan, spec, Numbers::Range(numbers), phases),
-            Semantics::Ptychopinn => phases.time(Phase::Sampling, || legacy::index(scan, spec, numbers)),
+            Semantics::Ptychopinn => {
+                phases.time(Phase::Sampling, || legacy::index(scan, spec, numbers))
+            }
         }
     }
 
@@ -226,12 +254,24 @@ impl Groups {
 
     /// The seed point of each row.
     fn seeds(&self) -> Result<&Vec<u32>> {
-        self.inner.seeds.get_or_try_init(|| Ok(sample::seed_points(&self.inner.plan, &self.inner.spec)))
+        self.inner
+            .seeds
+            .get_or_try_init(|| Ok(sample::seed_points(&self.inner.plan, &self.inner.spec)))
     }
 
     /// These groups alone, ascending; of no other are neighbours looked for. The factor stays that of all of them.
     fn some(&self, numbers: &[usize]) -> Result<Self> {
-        let Inner { scan, spec, plan, patterns, transform, patches, schema, columns, .. } = self.inner.as_ref();
+        let Inner {
+            scan,
+            spec,
+            plan,
+            patterns,
+            transform,
+            patches,
+            schema,
+            columns,
+            ..
+        } = self.inner.as_ref();
         let index = Once::default();
         let phases = Phases::default();
         let some = sample::index(plan, scan, spec, Numbers::List(numbers), &phases)?;
@@ -253,7 +293,9 @@ impl Groups {
             phases,
             pool: Pool::default(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The factor that `diffraction_normalized` is multiplied by.
@@ -267,7 +309,11 @@ impl Groups {
         match &self.inner.whole {
             Some(whole) => whole.norm_factor(),
             None => {
-                let compute = || self.inner.phases.time(Phase::Norm, || gather::norm_factor(self));
+                let compute = || {
+                    self.inner
+                        .phases
+                        .time(Phase::Norm, || gather::norm_factor(self))
+                };
                 self.inner.norm_factor.get_or_try_init(compute).copied()
             }
         }
@@ -326,7 +372,10 @@ struct Once<T> {
 
 impl<T> Default for Once<T> {
     fn default() -> Self {
-        Self { cell: OnceLock::new(), filling: Mutex::new(()) }
+        Self {
+            cell: OnceLock::new(),
+            filling: Mutex::new(()),
+        }
     }
 }
 
@@ -363,12 +412,18 @@ impl Table for Groups {
     fn known_rows(&self) -> Option<usize> {
         match self.inner.index.get() {
             Some(index) => Some(index.num_groups()),
-            None => self.inner.spec.max_distance.is_none().then_some(self.inner.plan.num_groups),
+            None => self
+                .inner
+                .spec
+                .max_distance
+                .is_none()
+                .then_some(self.inner.plan.num_groups),
         }
     }
 
     fn num_rows(&self) -> Result<usize> {
-        self.known_rows().map_or_else(|| self.index().map(GroupIndex::num_groups), Ok)
+        self.known_rows()
+            .map_or_else(|| self.index().map(GroupIndex::num_groups), Ok)
     }
 
     fn is_on_request(&self, column: usize) -> bool {
@@ -400,9 +455,14 @@ impl Table for Groups {
     }
 
     fn access(&self, column: usize) -> Option<&Access> {
-        let reads_patterns =
-            matches!(self.schema().field(column).name().as_str(), "diffraction" | "diffraction_normalized");
-        self.scan().diffraction().filter(|_| reads_patterns).map(Column::access)
+        let reads_patterns = matches!(
+            self.schema().field(column).name().as_str(),
+            "diffraction" | "diffraction_normalized"
+        );
+        self.scan()
+            .diffraction()
+            .filter(|_| reads_patterns)
+            .map(Column::access)
     }
 
     fn will_need(&self, column: usize, rows: &RowSet<'_>) {
@@ -415,7 +475,10 @@ impl Table for Groups {
 
     fn phases(&self) -> Vec<(&'static str, Duration)> {
         let mut spent = self.inner.phases.spent();
-        for (own, whole) in spent.iter_mut().zip(self.inner.whole.iter().flat_map(|whole| whole.phases())) {
+        for (own, whole) in spent
+            .iter_mut()
+            .zip(self.inner.whole.iter().flat_map(|whole| whole.phases()))
+        {
             own.1 += whole.1;
         }
         spent
@@ -424,7 +487,10 @@ impl Table for Groups {
     fn provenance(&self) -> BTreeMap<String, String> {
         let mut provenance = provenance::of(self.scan().sources(), self.name());
         provenance.insert(SPEC_KEY.to_string(), self.inner.spec.to_json());
-        provenance.insert(PATTERNS_KEY.to_string(), serde_json::json!(self.inner.patterns).to_string());
+        provenance.insert(
+            PATTERNS_KEY.to_string(),
+            serde_json::json!(self.inner.patterns).to_string(),
+        );
         provenance
     }
 

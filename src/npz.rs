@@ -49,7 +49,11 @@ pub struct OpenOptions {
 
 impl Default for OpenOptions {
     fn default() -> Self {
-        Self { access: AccessMode::Map, inflate_memory: 1 << 30, progress: Progress::default() }
+        Self {
+            access: AccessMode::Map,
+            inflate_memory: 1 << 30,
+            progress: Progress::default(),
+        }
     }
 }
 
@@ -82,7 +86,11 @@ impl PartialEq for Progress {
 
 impl std::fmt::Debug for Progress {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(if self.0.is_some() { "Progress(a listener)" } else { "Progress(nobody)" })
+        f.write_str(if self.0.is_some() {
+            "Progress(a listener)"
+        } else {
+            "Progress(nobody)"
+        })
     }
 }
 
@@ -177,7 +185,10 @@ impl Data {
                 Ok(())
             }
             Place::File(source, range) => {
-                assert!((offset + into.len()) as u64 <= range.end - range.start, "rows lie within the data");
+                assert!(
+                    (offset + into.len()) as u64 <= range.end - range.start,
+                    "rows lie within the data"
+                );
                 source.read_into(range.start + offset as u64, into)
             }
         }
@@ -225,10 +236,22 @@ impl NpzFile {
 
     fn try_new(source: Source, options: &OpenOptions) -> Result<Self> {
         let directory = Directory::read(&source)?;
-        let inflated = Mutex::new(inflate::Inflated::new(options.inflate_memory, options.progress.clone()));
+        let inflated = Mutex::new(inflate::Inflated::new(
+            options.inflate_memory,
+            options.progress.clone(),
+        ));
         let names = directory.entries.iter().map(|entry| entry.name.clone());
-        let index = names.enumerate().map(|(index, name)| (name, index)).collect();
-        Ok(Self { source, directory, index, members: OnceLock::new(), inflated })
+        let index = names
+            .enumerate()
+            .map(|(index, name)| (name, index))
+            .collect();
+        Ok(Self {
+            source,
+            directory,
+            index,
+            members: OnceLock::new(),
+            inflated,
+        })
     }
 
     /// The path it was opened by.
@@ -257,22 +280,38 @@ impl NpzFile {
     /// Every member, in the order of the directory: what array it holds, or why it holds none. Reads the NPY headers,
     /// once.
     pub fn members(&self) -> &[Member] {
-        self.members.get_or_init(|| self.directory.entries.iter().map(|entry| self.describe(entry)).collect())
+        self.members.get_or_init(|| {
+            self.directory
+                .entries
+                .iter()
+                .map(|entry| self.describe(entry))
+                .collect()
+        })
     }
 
     /// The members that are arrays, in the order of the directory.
     pub fn arrays(&self) -> impl Iterator<Item = &ArrayInfo> {
-        self.members().iter().filter_map(|member| member.array.as_ref().ok())
+        self.members()
+            .iter()
+            .filter_map(|member| member.array.as_ref().ok())
     }
 
     /// The names of all members.
     pub fn names(&self) -> Vec<String> {
-        self.directory.entries.iter().map(|entry| entry.name.clone()).collect()
+        self.directory
+            .entries
+            .iter()
+            .map(|entry| entry.name.clone())
+            .collect()
     }
 
     /// What the member holds, if there is one of that name and it is an array.
     pub fn info(&self, name: &str) -> Option<&ArrayInfo> {
-        self.members().get(*self.index.get(name)?)?.array.as_ref().ok()
+        self.members()
+            .get(*self.index.get(name)?)?
+            .array
+            .as_ref()
+            .ok()
     }
 
     /// What the member holds.
@@ -281,7 +320,10 @@ impl NpzFile {
     /// If there is no such member, or if it is no plain array.
     pub fn array_info(&self, name: &str) -> Result<&ArrayInfo> {
         let member = &self.members()[self.index(name)?];
-        member.array.as_ref().map_err(|problem| self.bad_member(name, problem.clone()))
+        member
+            .array
+            .as_ref()
+            .map_err(|problem| self.bad_member(name, problem.clone()))
     }
 
     /// The data of a member: a range of the file if it is stored, inflated if it is deflated.
@@ -307,7 +349,10 @@ impl NpzFile {
             _ => {
                 let member = self.inflated().get(&self.source, index, entry)?;
                 let place = Place::Memory(member.slice(start as usize..end as usize));
-                Data { place, stored: None }
+                Data {
+                    place,
+                    stored: None,
+                }
             }
         };
         Ok(NpzArray { info, data })
@@ -361,17 +406,31 @@ impl NpzFile {
         self.index.get(name).copied().ok_or_else(|| {
             let available = self.names();
             let suggestion = nearest_name(name, available.iter().map(String::as_str));
-            Error::NoSuchMember { path: self.owned_path(), member: name.to_string(), available, suggestion }
+            Error::NoSuchMember {
+                path: self.owned_path(),
+                member: name.to_string(),
+                available,
+                suggestion,
+            }
         })
     }
 
     fn inflated(&self) -> MutexGuard<'_, inflate::Inflated> {
-        self.inflated.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+        self.inflated
+            .lock()
+            .unwrap_or_else(|poisoned| poisoned.into_inner())
     }
 
     fn describe(&self, entry: &Entry) -> Member {
-        let array = self.read_header(entry).and_then(|header| array_info(entry, header));
-        Member { name: entry.name.clone(), size: entry.size, crc32: entry.crc32, array }
+        let array = self
+            .read_header(entry)
+            .and_then(|header| array_info(entry, header));
+        Member {
+            name: entry.name.clone(),
+            size: entry.size,
+            crc32: entry.crc32,
+            array,
+        }
     }
 
     fn read_header(&self, entry: &Entry) -> std::result::Result<Header, String> {
@@ -401,7 +460,9 @@ fn array_info(entry: &Entry, header: Header) -> std::result::Result<ArrayInfo, S
     let header_bytes = header.data_offset as u64;
     let available = entry.size.saturating_sub(header_bytes);
     if num_bytes > available {
-        return Err(format!("an array of {num_bytes} bytes in a member with {available} bytes of data"));
+        return Err(format!(
+            "an array of {num_bytes} bytes in a member with {available} bytes of data"
+        ));
     }
     let byte_offset = (entry.method == Method::Stored).then(|| entry.data.start + header_bytes);
     Ok(ArrayInfo {

@@ -133,7 +133,11 @@ enum ScanColumn {
     /// A member cast to i8.
     Int(Column),
     /// The scan row (`of` a raster: the row number divided by its columns) or the scan column (the rest), as i8 or f8.
-    Raster { of: Direction, columns: usize, as_position: bool },
+    Raster {
+        of: Direction,
+        columns: usize,
+        as_position: bool,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -179,7 +183,10 @@ impl Scan {
         let column = |role, name| column(&npz, &layout, role, name);
         let pair = |x: Option<Column>, y: Option<Column>| x.zip(y).map(|(x, y)| [x, y]);
         let corrected = pair(column(Role::X, "x")?, column(Role::Y, "y")?);
-        let starts = pair(column(Role::XStart, "x_start")?, column(Role::YStart, "y_start")?);
+        let starts = pair(
+            column(Role::XStart, "x_start")?,
+            column(Role::YStart, "y_start")?,
+        );
         let frame_index = column(Role::FrameIndex, "frame_index")?;
         let mut diffraction = column(Role::Diffraction, "diffraction")?;
         let mut patterns = None;
@@ -204,17 +211,36 @@ impl Scan {
             }
             None => columns.add_positions(&corrected, ["x_start", "y_start"], layout.unit),
         }
-        columns.add(number("frame_index"), frame_index.map_or(ScanColumn::RowNumber, ScanColumn::Int));
+        columns.add(
+            number("frame_index"),
+            frame_index.map_or(ScanColumn::RowNumber, ScanColumn::Int),
+        );
         if let Some([_, scan_columns]) = layout.raster {
-            for (name, of) in [("scan_row", Direction::Row), ("scan_column", Direction::Column)] {
-                columns.add(number(name), ScanColumn::Raster { of, columns: scan_columns, as_position: false });
+            for (name, of) in [
+                ("scan_row", Direction::Row),
+                ("scan_column", Direction::Column),
+            ] {
+                columns.add(
+                    number(name),
+                    ScanColumn::Raster {
+                        of,
+                        columns: scan_columns,
+                        as_position: false,
+                    },
+                );
             }
         }
         for member in other_members(&npz, &layout)? {
             columns.add(Arc::clone(member.field()), ScanColumn::Member(member));
         }
-        let integers = diffraction.as_ref().is_some_and(|column| column.scalar().is_integer());
-        let by_dtype = if integers { Measurement::Intensity } else { Measurement::Unknown };
+        let integers = diffraction
+            .as_ref()
+            .is_some_and(|column| column.scalar().is_integer());
+        let by_dtype = if integers {
+            Measurement::Intensity
+        } else {
+            Measurement::Unknown
+        };
         let measurement = options.layout.measurement.unwrap_or(by_dtype);
         if let Some(patterns) = &diffraction {
             let field = measured(patterns.field().as_ref().clone(), measurement);
@@ -236,7 +262,9 @@ impl Scan {
             positions: OnceLock::new(),
             start_positions: OnceLock::new(),
         };
-        Ok(Self { inner: Arc::new(inner) })
+        Ok(Self {
+            inner: Arc::new(inner),
+        })
     }
 
     /// The archive.
@@ -269,9 +297,14 @@ impl Scan {
     /// # Errors
     /// If the member that says so cannot be read.
     pub fn pixel_size_m(&self) -> Result<Option<f64>> {
-        match (self.inner.options.pixel_size_m, self.member_column(Role::PixelSize)?) {
+        match (
+            self.inner.options.pixel_size_m,
+            self.member_column(Role::PixelSize)?,
+        ) {
             (Some(said), _) => Ok(Some(said)),
-            (None, Some(column)) => Ok(column.rows(&RowSet::Range(0..1))?.to_f64().first().copied()),
+            (None, Some(column)) => {
+                Ok(column.rows(&RowSet::Range(0..1))?.to_f64().first().copied())
+            }
             (None, None) => Ok(None),
         }
     }
@@ -303,7 +336,10 @@ impl Scan {
     pub fn require_diffraction(&self) -> Result<&Column> {
         match self.diffraction() {
             Some(column) => Ok(column),
-            None => Err(self.inner.layout.missing(&self.inner.npz, Role::Diffraction)),
+            None => Err(self
+                .inner
+                .layout
+                .missing(&self.inner.npz, Role::Diffraction)),
         }
     }
 
@@ -320,8 +356,15 @@ impl Scan {
         match &self.inner.corrected {
             PositionSource::Members(columns) => self.read_positions(&self.inner.positions, columns),
             PositionSource::Raster(columns) => Ok(self.inner.positions.get_or_init(|| {
-                let of = |of: Direction| (0..self.num_positions()).map(|point| of.of(point, *columns) as f64).collect();
-                Positions { x: of(Direction::Column), y: of(Direction::Row) }
+                let of = |of: Direction| {
+                    (0..self.num_positions())
+                        .map(|point| of.of(point, *columns) as f64)
+                        .collect()
+                };
+                Positions {
+                    x: of(Direction::Column),
+                    y: of(Direction::Row),
+                }
             })),
             PositionSource::None => Err(self.inner.layout.missing(&self.inner.npz, Role::X)),
         }
@@ -338,12 +381,19 @@ impl Scan {
         }
     }
 
-    fn read_positions<'a>(&self, cell: &'a OnceLock<Positions>, [x, y]: &[Column; 2]) -> Result<&'a Positions> {
+    fn read_positions<'a>(
+        &self,
+        cell: &'a OnceLock<Positions>,
+        [x, y]: &[Column; 2],
+    ) -> Result<&'a Positions> {
         if let Some(positions) = cell.get() {
             return Ok(positions);
         }
         let all = RowSet::Range(0..self.num_positions());
-        let positions = Positions { x: x.rows(&all)?.to_f64(), y: y.rows(&all)?.to_f64() };
+        let positions = Positions {
+            x: x.rows(&all)?.to_f64(),
+            y: y.rows(&all)?.to_f64(),
+        };
         Ok(cell.get_or_init(|| positions))
     }
 
@@ -354,7 +404,11 @@ impl Scan {
             _ => None,
         };
         let stored = self.inner.starts.as_ref().filter(|_| start).or(corrected);
-        stored.is_some_and(|columns| columns.iter().all(|column| column.scalar() == Scalar::Float32))
+        stored.is_some_and(|columns| {
+            columns
+                .iter()
+                .all(|column| column.scalar() == Scalar::Float32)
+        })
     }
 
     /// Members of the archive that have one row a scan point, and the axis that counts them.
@@ -365,16 +419,29 @@ impl Scan {
     pub fn scan_point_axes(&self) -> Result<BTreeMap<String, usize>> {
         let Inner { npz, layout, .. } = self.inner.as_ref();
         let mut axes = BTreeMap::new();
-        for (role, placed) in layout.roles.iter().filter(|(role, _)| role.is_of_scan_points()) {
+        for (role, placed) in layout
+            .roles
+            .iter()
+            .filter(|(role, _)| role.is_of_scan_points())
+        {
             let shape = npz.info(&placed.member).map_or(&[][..], |info| &info.shape);
-            let several: Vec<usize> = placed.rows.iter().copied().filter(|axis| shape.get(*axis) != Some(&1)).collect();
+            let several: Vec<usize> = placed
+                .rows
+                .iter()
+                .copied()
+                .filter(|axis| shape.get(*axis) != Some(&1))
+                .collect();
             match (&several[..], placed.rows.first()) {
                 ([axis], _) | ([], Some(axis)) => axes.insert(placed.member.clone(), *axis),
                 _ => {
                     return Err(Error::BadMember {
                         path: npz.path().to_path_buf(),
                         member: placed.member.clone(),
-                        found: format!("a {} whose scan points run along {} axes", role.name(), several.len()),
+                        found: format!(
+                            "a {} whose scan points run along {} axes",
+                            role.name(),
+                            several.len()
+                        ),
                         expected: "one axis of scan points".to_string(),
                         hint: "write the rows to .arrow or .parquet instead".to_string(),
                     });
@@ -426,7 +493,9 @@ impl Table for Scan {
 
     fn access(&self, column: usize) -> Option<&Access> {
         match &self.inner.columns[column] {
-            ScanColumn::Member(column) | ScanColumn::Float(column) | ScanColumn::Int(column) => Some(column.access()),
+            ScanColumn::Member(column) | ScanColumn::Float(column) | ScanColumn::Int(column) => {
+                Some(column.access())
+            }
             ScanColumn::RowNumber | ScanColumn::Raster { .. } => None,
         }
     }
@@ -438,7 +507,9 @@ impl Table for Scan {
             ScanColumn::Int(column) => column.scalar() == Scalar::Int64,
             ScanColumn::RowNumber | ScanColumn::Raster { .. } => false,
         };
-        as_stored && matches!(rows, RowSet::Range(_)) && self.access(column) == Some(&Access::Mapped)
+        as_stored
+            && matches!(rows, RowSet::Range(_))
+            && self.access(column) == Some(&Access::Mapped)
     }
 
     fn will_need(&self, column: usize, rows: &RowSet<'_>) {
@@ -459,17 +530,29 @@ impl Table for Scan {
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
         Ok(match &self.inner.columns[index] {
-            ScanColumn::RowNumber => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row as i64))),
+            ScanColumn::RowNumber => Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|row| row as i64),
+            )),
             ScanColumn::Member(column) => column.array(rows)?,
-            ScanColumn::Float(column) if column.scalar() == Scalar::Float64 => column.array(rows)?,
+            ScanColumn::Float(column) if column.scalar() == Scalar::Float64 => {
+                column.array(rows)?
+            }
             ScanColumn::Int(column) if column.scalar() == Scalar::Int64 => column.array(rows)?,
             ScanColumn::Float(column) => Arc::new(Float64Array::from(column.rows(rows)?.to_f64())),
             ScanColumn::Int(column) => Arc::new(Int64Array::from(column.rows(rows)?.to_i64())),
-            ScanColumn::Raster { of, columns, as_position } => {
+            ScanColumn::Raster {
+                of,
+                columns,
+                as_position,
+            } => {
                 let values = rows.iter().map(|row| of.of(row, *columns));
                 match as_position {
-                    true => Arc::new(Float64Array::from_iter_values(values.map(|value| value as f64))),
-                    false => Arc::new(Int64Array::from_iter_values(values.map(|value| value as i64))),
+                    true => Arc::new(Float64Array::from_iter_values(
+                        values.map(|value| value as f64),
+                    )),
+                    false => Arc::new(Int64Array::from_iter_values(
+                        values.map(|value| value as i64),
+                    )),
                 }
             }
         })
@@ -492,16 +575,21 @@ impl Columns {
     fn add_positions(&mut self, source: &PositionSource, names: [&str; 2], unit: Unit) {
         let columns = match source {
             PositionSource::Members(columns) => (**columns).clone().map(ScanColumn::Float),
-            PositionSource::Raster(columns) => [Direction::Column, Direction::Row].map(|of| ScanColumn::Raster {
-                of,
-                columns: *columns,
-                as_position: true,
-            }),
+            PositionSource::Raster(columns) => {
+                [Direction::Column, Direction::Row].map(|of| ScanColumn::Raster {
+                    of,
+                    columns: *columns,
+                    as_position: true,
+                })
+            }
             PositionSource::None => return,
         };
         for (name, column) in names.into_iter().zip(columns) {
             let metadata = [(UNIT_KEY.to_string(), unit.word().to_string())].into();
-            self.add(Arc::new(Field::new(name, DataType::Float64, false).with_metadata(metadata)), column);
+            self.add(
+                Arc::new(Field::new(name, DataType::Float64, false).with_metadata(metadata)),
+                column,
+            );
         }
     }
 }
@@ -512,18 +600,34 @@ fn number(name: &str) -> FieldRef {
 
 /// The part of a member that fills a role.
 fn column(npz: &Arc<NpzFile>, layout: &Layout, role: Role, name: &str) -> Result<Option<Column>> {
-    let Some(placed) = layout.get(role) else { return Ok(None) };
+    let Some(placed) = layout.get(role) else {
+        return Ok(None);
+    };
     Column::open(npz, &placed.member, name, &placed.view()).map(Some)
 }
 
 /// Columns that a scan may have; a member of such a name gets `member_` before it.
-const RESERVED: [&str; 10] =
-    ["scan_id", "scan_point", "x", "y", "x_start", "y_start", "frame_index", "scan_row", "scan_column", "diffraction"];
+const RESERVED: [&str; 10] = [
+    "scan_id",
+    "scan_point",
+    "x",
+    "y",
+    "x_start",
+    "y_start",
+    "frame_index",
+    "scan_row",
+    "scan_column",
+    "diffraction",
+];
 
 /// Members without a role whose first axis counts positions.
 fn other_members(npz: &Arc<NpzFile>, layout: &Layout) -> Result<Vec<Column>> {
     let open = |name: &str| {
-        let column = if RESERVED.contains(&name) { format!("member_{name}") } else { name.to_string() };
+        let column = if RESERVED.contains(&name) {
+            format!("member_{name}")
+        } else {
+            name.to_string()
+        };
         Column::open(npz, name, &column, &View::along(0))
     };
     unplaced(npz, layout).map(|info| open(&info.name)).collect()
@@ -532,5 +636,7 @@ fn other_members(npz: &Arc<NpzFile>, layout: &Layout) -> Result<Vec<Column>> {
 /// Arrays without a role that have a row a scan point.
 fn unplaced<'a>(npz: &'a NpzFile, layout: &'a Layout) -> impl Iterator<Item = &'a ArrayInfo> {
     let fills_role = |name: &str| layout.roles.iter().any(|(_, placed)| placed.member == name);
-    npz.arrays().filter(move |info| info.shape.first() == Some(&layout.positions) && !fills_role(&info.name))
+    npz.arrays().filter(move |info| {
+        info.shape.first() == Some(&layout.positions) && !fills_role(&info.name)
+    })
 }

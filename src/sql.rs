@@ -83,8 +83,18 @@ impl Relation {
     pub fn all(spec: &GroupSpec) -> Vec<Self> {
         let query = Arc::new(GroupQuery::from(spec.clone()));
         let groups = [Self::Groups(Arc::clone(&query)), Self::GroupMembers(query)];
-        let others = [Self::Neighbors(NEIGHBORS), Self::Scans, Self::Probe, Self::Object, Self::Arrays];
-        [Self::Scan].into_iter().chain(groups).chain(others).collect()
+        let others = [
+            Self::Neighbors(NEIGHBORS),
+            Self::Scans,
+            Self::Probe,
+            Self::Object,
+            Self::Arrays,
+        ];
+        [Self::Scan]
+            .into_iter()
+            .chain(groups)
+            .chain(others)
+            .collect()
     }
 }
 
@@ -110,13 +120,20 @@ impl Source {
         let npz = Arc::new(NpzFile::open_with(&self.path, &self.scan.open)?);
         if *npz.identity() != self.identity {
             let what = "it is not the file that the query was planned with".to_string();
-            return Err(Error::FileChanged { path: self.path.clone(), what });
+            return Err(Error::FileChanged {
+                path: self.path.clone(),
+                what,
+            });
         }
         open_relation(&npz, &self.scan, &self.relation)
     }
 }
 
-fn open_relation(npz: &Arc<NpzFile>, options: &ScanOptions, relation: &Relation) -> Result<Arc<dyn Table>> {
+fn open_relation(
+    npz: &Arc<NpzFile>,
+    options: &ScanOptions,
+    relation: &Relation,
+) -> Result<Arc<dyn Table>> {
     let scan = || Scan::try_new(Arc::clone(npz), options);
     Ok(match relation {
         Relation::Scan => Arc::new(scan()?),
@@ -146,19 +163,34 @@ pub struct RegisterOptions {
 ///
 /// # Errors
 /// If the file is no NPZ.
-pub fn register(ctx: &SessionContext, schema: &str, path: &Path, options: &RegisterOptions) -> Result<()> {
+pub fn register(
+    ctx: &SessionContext,
+    schema: &str,
+    path: &Path,
+    options: &RegisterOptions,
+) -> Result<()> {
     let npz = Arc::new(NpzFile::open_with(path, &options.scan.open)?);
     let failed = |e: DataFusionError| Error::external("cannot register tables", e);
-    let catalog = ctx
-        .catalog("datafusion")
-        .ok_or_else(|| Error::external("cannot register tables", "the session has no catalog `datafusion`"))?;
+    let catalog = ctx.catalog("datafusion").ok_or_else(|| {
+        Error::external(
+            "cannot register tables",
+            "the session has no catalog `datafusion`",
+        )
+    })?;
     let tables = Arc::new(table::LazySchema::new(catalog.schema(schema)));
     for relation in Relation::all(&options.spec) {
-        let source =
-            Source { path: path.to_path_buf(), identity: npz.identity().clone(), scan: options.scan.clone(), relation };
+        let source = Source {
+            path: path.to_path_buf(),
+            identity: npz.identity().clone(),
+            scan: options.scan.clone(),
+            relation,
+        };
         tables.add(source, Arc::clone(&npz));
     }
-    catalog.register_schema(schema, tables).map(drop).map_err(failed)
+    catalog
+        .register_schema(schema, tables)
+        .map(drop)
+        .map_err(failed)
 }
 
 pub use files::{FileFormat, register_file};
@@ -182,7 +214,9 @@ pub struct SessionOptions {
 /// # Errors
 /// If the planner of table functions cannot be registered.
 pub fn context(options: &SessionOptions) -> Result<SessionContext> {
-    let mut config = SessionConfig::new().with_information_schema(true).with_collect_statistics(true);
+    let mut config = SessionConfig::new()
+        .with_information_schema(true)
+        .with_collect_statistics(true);
     if let Some(threads) = options.threads {
         config = config.with_target_partitions(threads);
     }
@@ -191,10 +225,16 @@ pub fn context(options: &SessionOptions) -> Result<SessionContext> {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         runtime = runtime.with_memory_limit(limit, 1.0);
         // Every sort keeps so much aside for its merge; of a small limit, a small part.
-        let reserved = config.options().execution.sort_spill_reservation_bytes.min(limit / RESERVED_PART);
+        let reserved = config
+            .options()
+            .execution
+            .sort_spill_reservation_bytes
+            .min(limit / RESERVED_PART);
         config = config.with_sort_spill_reservation_bytes(reserved);
     }
-    let runtime = runtime.build_arc().map_err(|e| Error::external("cannot start a SQL session", e))?;
+    let runtime = runtime
+        .build_arc()
+        .map_err(|e| Error::external("cannot start a SQL session", e))?;
     let context = SessionContext::new_with_config_rt(config, runtime);
     register_all(&context, &options.scan)?;
     Ok(context)
@@ -221,12 +261,22 @@ const RESERVED_PART: usize = 32;
 /// # Errors
 /// If the session takes no planner of relations.
 pub fn register_all(context: &SessionContext, options: &ScanOptions) -> Result<()> {
-    let functions = relation::TableFunctions { options: options.clone() };
+    let functions = relation::TableFunctions {
+        options: options.clone(),
+    };
     let registered = context.register_relation_planner(Arc::new(functions));
     registered.map_err(|e| Error::external("cannot register table functions", e))?;
-    functions::all().into_iter().for_each(|function| context.register_udf(function));
-    let factory = Arc::new(external::NpzFactory { options: options.clone() });
-    context.state_ref().write().table_factories_mut().insert(external::FORMAT.to_string(), factory);
+    functions::all()
+        .into_iter()
+        .for_each(|function| context.register_udf(function));
+    let factory = Arc::new(external::NpzFactory {
+        options: options.clone(),
+    });
+    context
+        .state_ref()
+        .write()
+        .table_factories_mut()
+        .insert(external::FORMAT.to_string(), factory);
     Ok(())
 }
 
@@ -250,14 +300,20 @@ pub async fn query(ctx: &SessionContext, sql: &str) -> DfResult<SendableRecordBa
 /// # Errors
 /// If one cannot be parsed.
 pub fn statements(sql: &str) -> DfResult<Vec<Statement>> {
-    Ok(DFParserBuilder::new(sql).build()?.parse_statements()?.into())
+    Ok(DFParserBuilder::new(sql)
+        .build()?
+        .parse_statements()?
+        .into())
 }
 
 /// As [`query`], of a statement that is parsed.
 ///
 /// # Errors
 /// As [`query`].
-pub async fn run(ctx: &SessionContext, statement: Statement) -> DfResult<SendableRecordBatchStream> {
+pub async fn run(
+    ctx: &SessionContext,
+    statement: Statement,
+) -> DfResult<SendableRecordBatchStream> {
     let state = ctx.state();
     let plan = state.statement_to_plan(statement).await?;
     if changes_the_session_only(&plan) {
@@ -271,13 +327,26 @@ pub async fn run(ctx: &SessionContext, statement: Statement) -> DfResult<Sendabl
         }
         return ctx.execute_logical_plan(plan).await?.execute_stream().await;
     }
-    SQLOptions::new().with_allow_ddl(false).with_allow_dml(false).verify_plan(&plan)?;
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .verify_plan(&plan)?;
     let plan = state.optimize(&plan)?;
-    let rows = (DEFAULT_BATCH_BYTES / widest_row(&plan)?.max(1)).clamp(1, state.config().batch_size());
+    let rows =
+        (DEFAULT_BATCH_BYTES / widest_row(&plan)?.max(1)).clamp(1, state.config().batch_size());
     // Or the builder would put an empty catalog in the place of ours.
-    let config = state.config().clone().with_batch_size(rows).with_create_default_catalog_and_schema(false);
-    let state = SessionStateBuilder::new_from_existing(state).with_config(config).build();
-    let physical = state.query_planner().create_physical_plan(&plan, &state).await?;
+    let config = state
+        .config()
+        .clone()
+        .with_batch_size(rows)
+        .with_create_default_catalog_and_schema(false);
+    let state = SessionStateBuilder::new_from_existing(state)
+        .with_config(config)
+        .build();
+    let physical = state
+        .query_planner()
+        .create_physical_plan(&plan, &state)
+        .await?;
     execute_stream(physical, state.task_ctx())
 }
 
@@ -285,9 +354,15 @@ pub async fn run(ctx: &SessionContext, statement: Statement) -> DfResult<Sendabl
 fn changes_the_session_only(plan: &LogicalPlan) -> bool {
     use DdlStatement::{CreateExternalTable, CreateView, DropTable, DropView};
     match plan {
-        LogicalPlan::Ddl(ddl) => matches!(ddl, CreateExternalTable(_) | CreateView(_) | DropTable(_) | DropView(_)),
+        LogicalPlan::Ddl(ddl) => matches!(
+            ddl,
+            CreateExternalTable(_) | CreateView(_) | DropTable(_) | DropView(_)
+        ),
         LogicalPlan::Statement(statement) => {
-            matches!(statement, PlanStatement::SetVariable(_) | PlanStatement::ResetVariable(_))
+            matches!(
+                statement,
+                PlanStatement::SetVariable(_) | PlanStatement::ResetVariable(_)
+            )
         }
         _ => false,
     }

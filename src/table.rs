@@ -133,7 +133,12 @@ pub struct ReadOptions {
 
 impl Default for ReadOptions {
     fn default() -> Self {
-        Self { columns: None, rows: Rows::All, batch_bytes: DEFAULT_BATCH_BYTES, batch_rows: None }
+        Self {
+            columns: None,
+            rows: Rows::All,
+            batch_bytes: DEFAULT_BATCH_BYTES,
+            batch_rows: None,
+        }
     }
 }
 
@@ -165,7 +170,9 @@ impl Pace {
     /// Begins a batch of so many bytes; whether the one before took long, with all that was done with it.
     pub fn begin(&mut self, bytes: usize) -> bool {
         let last = self.last.replace((Instant::now(), bytes));
-        last.is_none_or(|(begun, bytes)| (bytes as f64) < MEMORY_SPEED * begun.elapsed().as_secs_f64())
+        last.is_none_or(|(begun, bytes)| {
+            (bytes as f64) < MEMORY_SPEED * begun.elapsed().as_secs_f64()
+        })
     }
 }
 
@@ -187,8 +194,19 @@ impl TableReader {
         let schema = Arc::new(table.schema().project(&columns)?);
         let total = table.num_rows()?;
         let (rows, num_rows) = select(&options.rows, total)?;
-        let batch_rows = batch_rows(&schema, options.batch_bytes).min(options.batch_rows.unwrap_or(usize::MAX)).max(1);
-        Ok(Self { table, columns, schema, rows, next: 0, num_rows, batch_rows, pace: Pace::default() })
+        let batch_rows = batch_rows(&schema, options.batch_bytes)
+            .min(options.batch_rows.unwrap_or(usize::MAX))
+            .max(1);
+        Ok(Self {
+            table,
+            columns,
+            schema,
+            rows,
+            next: 0,
+            num_rows,
+            batch_rows,
+            pace: Pace::default(),
+        })
     }
 
     /// Rows still to come.
@@ -213,7 +231,8 @@ impl TableReader {
         if is_slow {
             self.will_need(&self.row_set(end, (end + self.batch_rows).min(self.num_rows)));
         }
-        let _span = tracing::debug_span!("batch", table = self.table.name(), rows = rows.len()).entered();
+        let _span =
+            tracing::debug_span!("batch", table = self.table.name(), rows = rows.len()).entered();
         let batch = read_batch(self.table.as_ref(), &self.schema, &self.columns, &rows)?;
         self.next = end;
         Ok(batch)
@@ -229,7 +248,9 @@ impl TableReader {
 
     fn will_need(&self, rows: &RowSet<'_>) {
         if !rows.is_empty() {
-            self.columns.iter().for_each(|column| self.table.will_need(*column, rows));
+            self.columns
+                .iter()
+                .for_each(|column| self.table.will_need(*column, rows));
         }
     }
 }
@@ -258,10 +279,22 @@ impl RecordBatchReader for TableReader {
 ///
 /// # Errors
 /// If a column cannot be read.
-pub fn read_batch(table: &dyn Table, schema: &SchemaRef, columns: &[usize], rows: &RowSet<'_>) -> Result<RecordBatch> {
-    let arrays = columns.iter().map(|index| table.column(*index, rows)).collect::<Result<_>>()?;
+pub fn read_batch(
+    table: &dyn Table,
+    schema: &SchemaRef,
+    columns: &[usize],
+    rows: &RowSet<'_>,
+) -> Result<RecordBatch> {
+    let arrays = columns
+        .iter()
+        .map(|index| table.column(*index, rows))
+        .collect::<Result<_>>()?;
     let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
-    Ok(RecordBatch::try_new_with_options(Arc::clone(schema), arrays, &options)?)
+    Ok(RecordBatch::try_new_with_options(
+        Arc::clone(schema),
+        arrays,
+        &options,
+    )?)
 }
 
 /// Column indices for names; `None` for the default columns.
@@ -271,16 +304,30 @@ pub fn read_batch(table: &dyn Table, schema: &SchemaRef, columns: &[usize], rows
 pub fn project(table: &dyn Table, names: Option<&[String]>) -> Result<Vec<usize>> {
     let schema = table.schema();
     let Some(names) = names else {
-        return Ok((0..schema.fields().len()).filter(|index| !table.is_on_request(*index)).collect());
+        return Ok((0..schema.fields().len())
+            .filter(|index| !table.is_on_request(*index))
+            .collect());
     };
-    names.iter().map(|name| column_index(table.name(), &schema, name)).collect()
+    names
+        .iter()
+        .map(|name| column_index(table.name(), &schema, name))
+        .collect()
 }
 
 fn column_index(table: &str, schema: &Schema, name: &str) -> Result<usize> {
     schema.index_of(name).map_err(|_| {
-        let available: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+        let available: Vec<String> = schema
+            .fields()
+            .iter()
+            .map(|field| field.name().clone())
+            .collect();
         let suggestion = nearest_name(name, available.iter().map(String::as_str));
-        Error::NoSuchColumn { table: table.to_string(), column: name.to_string(), available, suggestion }
+        Error::NoSuchColumn {
+            table: table.to_string(),
+            column: name.to_string(),
+            available,
+            suggestion,
+        }
     })
 }
 
@@ -342,8 +389,16 @@ pub struct MemoryTable {
 
 impl MemoryTable {
     /// A table with these rows, which come from there.
-    pub fn new(name: &'static str, batch: RecordBatch, provenance: BTreeMap<String, String>) -> Self {
-        Self { name, batch, provenance }
+    pub fn new(
+        name: &'static str,
+        batch: RecordBatch,
+        provenance: BTreeMap<String, String>,
+    ) -> Self {
+        Self {
+            name,
+            batch,
+            provenance,
+        }
     }
 }
 

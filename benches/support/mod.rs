@@ -21,8 +21,16 @@ pub struct Job<'a> {
     pub run: Box<dyn FnMut() -> Outcome + 'a>,
 }
 
-pub fn job<'a>(name: impl Into<String>, bytes: usize, run: impl FnMut() -> Outcome + 'a) -> Job<'a> {
-    Job { name: name.into(), bytes: bytes as f64, run: Box::new(run) }
+pub fn job<'a>(
+    name: impl Into<String>,
+    bytes: usize,
+    run: impl FnMut() -> Outcome + 'a,
+) -> Job<'a> {
+    Job {
+        name: name.into(),
+        bytes: bytes as f64,
+        run: Box::new(run),
+    }
 }
 
 /// Runs all jobs once for warmth, then in turn, so that what else the machine does hits all alike. Prints medians; the
@@ -38,12 +46,20 @@ pub fn compare(title: &str, runs: usize, mut jobs: Vec<Job<'_>>) -> Outcome<Vec<
         }
     }
     let medians: Vec<f64> = times.iter_mut().map(|times| median(times)).collect();
-    println!("\n{title:<52} {:>9} {:>8} {:>8} {:>15}", "s", "GB/s", "ratio", "least to most");
+    println!(
+        "\n{title:<52} {:>9} {:>8} {:>8} {:>15}",
+        "s", "GB/s", "ratio", "least to most"
+    );
     let limit = jobs[0].bytes / medians[0];
     for ((job, time), times) in jobs.iter().zip(&medians).zip(&times) {
         let rate = job.bytes / time;
         let range = format!("{:.3} to {:.3}", times[0], times[times.len() - 1]);
-        println!("{:<52} {time:>9.4} {:>8.2} {:>8.2} {range:>15}", job.name, rate / 1e9, rate / limit);
+        println!(
+            "{:<52} {time:>9.4} {:>8.2} {:>8.2} {range:>15}",
+            job.name,
+            rate / 1e9,
+            rate / limit
+        );
     }
     Ok(medians)
 }
@@ -74,12 +90,17 @@ pub fn copy_all(scan: &Scan, buffer: &mut [u8]) -> Outcome {
 pub fn private_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("RssAnon:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) * 1024
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 1024
 }
 
 /// The most private memory while something runs, above what there was before, looked at every two milliseconds.
 pub fn private_peak<T>(run: impl FnOnce() -> T) -> (T, u64) {
-    let (done, peak) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let (done, peak) = (
+        Arc::new(AtomicBool::new(false)),
+        Arc::new(AtomicU64::new(0)),
+    );
     let before = private_bytes();
     let sampler = {
         let (done, peak) = (Arc::clone(&done), Arc::clone(&peak));

@@ -28,22 +28,36 @@ impl Synthetic {
 /// A raster 5 pixels wide, each position off by up to 2, and patterns of small whole numbers, no two the same; the same
 /// file every time. A probe of N x N, too.
 pub fn write(path: &Path, scan: Synthetic) -> std::io::Result<()> {
-    let mut out = NpzWriter::new(BufWriter::with_capacity(1 << 20, std::fs::File::create(path)?));
+    let mut out = NpzWriter::new(BufWriter::with_capacity(
+        1 << 20,
+        std::fs::File::create(path)?,
+    ));
     let columns = (scan.patterns as f64).sqrt().ceil().max(1.0) as usize;
     for (name, axis) in [("xcoords", 0), ("ycoords", 1)] {
         out.begin(name, "<f8", &[scan.patterns], scan.patterns as u64 * 8)?;
         for point in 0..scan.patterns {
-            let at = if axis == 0 { point % columns } else { point / columns };
+            let at = if axis == 0 {
+                point % columns
+            } else {
+                point / columns
+            };
             let jitter = unit(2 * point as u64 + axis) * 4.0 - 2.0;
             out.write_all(&(at as f64 * 5.0 + jitter + 32.0).to_le_bytes())?;
         }
     }
     if scan.side > 0 {
         let side = scan.side;
-        out.begin("diff3d", scan.dtype, &[scan.patterns, side, side], scan.bytes() as u64)?;
+        out.begin(
+            "diff3d",
+            scan.dtype,
+            &[scan.patterns, side, side],
+            scan.bytes() as u64,
+        )?;
         // Patterns are cut from a bank of numbers, each from its own place.
         let pixels = side * side;
-        let bank: Vec<u8> = (0..4 * pixels as u64).flat_map(|at| value(scan.dtype, (unit(at) * 200.0) as u8)).collect();
+        let bank: Vec<u8> = (0..4 * pixels as u64)
+            .flat_map(|at| value(scan.dtype, (unit(at) * 200.0) as u8))
+            .collect();
         let item = scan.item();
         for point in 0..scan.patterns {
             let start = point * 7919 % (3 * pixels) * item;

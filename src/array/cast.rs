@@ -45,7 +45,9 @@ impl CastColumn {
         if !can_cast_types(stored, item) {
             return Err(Error::BadMember {
                 path: column.npz().path().to_path_buf(),
-                member: column.info().map_or_else(String::new, |info| info.name.clone()),
+                member: column
+                    .info()
+                    .map_or_else(String::new, |info| info.name.clone()),
                 found: format!("values of type {stored}"),
                 expected: format!("values that can be cast to {item}"),
                 hint: "read it as it is stored".to_string(),
@@ -53,12 +55,16 @@ impl CastColumn {
         }
         let field = column.field().as_ref().clone();
         let data_type = match field.data_type() {
-            DataType::FixedSizeList(inner, len) => {
-                DataType::FixedSizeList(Arc::new(inner.as_ref().clone().with_data_type(item.clone())), *len)
-            }
+            DataType::FixedSizeList(inner, len) => DataType::FixedSizeList(
+                Arc::new(inner.as_ref().clone().with_data_type(item.clone())),
+                *len,
+            ),
             _ => item.clone(),
         };
-        Ok(Self { column, field: Arc::new(field.with_data_type(data_type)) })
+        Ok(Self {
+            column,
+            field: Arc::new(field.with_data_type(data_type)),
+        })
     }
 
     /// Name, type and tensor metadata.
@@ -83,17 +89,36 @@ impl CastColumn {
                 (0..data.len()).for_each(|place| data.extend_f32(place, &mut values));
                 Arc::new(Float32Array::from(values))
             }
-            DataType::Float64 if is_number => Arc::new(Float64Array::from(self.column.rows(rows)?.to_f64())),
-            DataType::Int64 if is_number => Arc::new(Int64Array::from(self.column.rows(rows)?.to_i64())),
+            DataType::Float64 if is_number => {
+                Arc::new(Float64Array::from(self.column.rows(rows)?.to_f64()))
+            }
+            DataType::Int64 if is_number => {
+                Arc::new(Int64Array::from(self.column.rows(rows)?.to_i64()))
+            }
             item => {
                 let stored = self.column.array(rows)?;
-                let values = stored.as_fixed_size_list_opt().map_or(&stored, |list| list.values());
-                cast_with_options(values, item, &CastOptions { safe: false, ..Default::default() })?
+                let values = stored
+                    .as_fixed_size_list_opt()
+                    .map_or(&stored, |list| list.values());
+                cast_with_options(
+                    values,
+                    item,
+                    &CastOptions {
+                        safe: false,
+                        ..Default::default()
+                    },
+                )?
             }
         };
         Ok(match self.field.data_type() {
             DataType::FixedSizeList(inner, len) => {
-                let list = FixedSizeListArray::try_new_with_length(Arc::clone(inner), *len, values, None, rows.len());
+                let list = FixedSizeListArray::try_new_with_length(
+                    Arc::clone(inner),
+                    *len,
+                    values,
+                    None,
+                    rows.len(),
+                );
                 Arc::new(list?)
             }
             _ => values,
@@ -153,9 +178,13 @@ macro_rules! fill {
     ($out:expr, $bytes:expr, $type:ty, $size:literal, $big_endian:expr) => {{
         let values = $bytes.as_chunks::<$size>().0;
         if $big_endian {
-            $out.iter_mut().zip(values).for_each(|(out, bytes)| *out = <$type>::from_be_bytes(*bytes) as f32);
+            $out.iter_mut()
+                .zip(values)
+                .for_each(|(out, bytes)| *out = <$type>::from_be_bytes(*bytes) as f32);
         } else {
-            $out.iter_mut().zip(values).for_each(|(out, bytes)| *out = <$type>::from_le_bytes(*bytes) as f32);
+            $out.iter_mut()
+                .zip(values)
+                .for_each(|(out, bytes)| *out = <$type>::from_le_bytes(*bytes) as f32);
         }
     }};
 }
@@ -166,9 +195,18 @@ macro_rules! fill {
 /// If the values are no numbers.
 pub fn fill_f32(out: &mut [f32], bytes: &[u8], scalar: Scalar, big_endian: bool) {
     match scalar {
-        Scalar::Bool => out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = f32::from(u8::from(*byte != 0))),
-        Scalar::Int8 => out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = f32::from(byte.cast_signed())),
-        Scalar::UInt8 => out.iter_mut().zip(bytes).for_each(|(out, byte)| *out = f32::from(*byte)),
+        Scalar::Bool => out
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(out, byte)| *out = f32::from(u8::from(*byte != 0))),
+        Scalar::Int8 => out
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(out, byte)| *out = f32::from(byte.cast_signed())),
+        Scalar::UInt8 => out
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(out, byte)| *out = f32::from(*byte)),
         Scalar::Int16 => fill!(out, bytes, i16, 2, big_endian),
         Scalar::UInt16 => fill!(out, bytes, u16, 2, big_endian),
         Scalar::Int32 => fill!(out, bytes, i32, 4, big_endian),
@@ -178,8 +216,16 @@ pub fn fill_f32(out: &mut [f32], bytes: &[u8], scalar: Scalar, big_endian: bool)
         Scalar::Float32 | Scalar::Complex64 => fill!(out, bytes, f32, 4, big_endian),
         Scalar::Float64 | Scalar::Complex128 => fill!(out, bytes, f64, 8, big_endian),
         Scalar::Float16 => {
-            let of = |bytes: &[u8; 2]| if big_endian { f16::from_be_bytes(*bytes) } else { f16::from_le_bytes(*bytes) };
-            out.iter_mut().zip(bytes.as_chunks::<2>().0).for_each(|(out, bytes)| *out = of(bytes).to_f32());
+            let of = |bytes: &[u8; 2]| {
+                if big_endian {
+                    f16::from_be_bytes(*bytes)
+                } else {
+                    f16::from_le_bytes(*bytes)
+                }
+            };
+            out.iter_mut()
+                .zip(bytes.as_chunks::<2>().0)
+                .for_each(|(out, bytes)| *out = of(bytes).to_f32());
         }
         Scalar::Bytes(_) | Scalar::Text(_) | Scalar::DateTime(_) | Scalar::TimeDelta(_) => {
             unreachable!("only members of numbers are cast")
@@ -245,7 +291,12 @@ impl RowData<'_> {
 
     fn cast<T>(&self, extend: impl Fn(&mut Vec<T>, &[u8], Scalar, bool)) -> Vec<T> {
         let parts = (0..self.len()).map(|place| self.row(place));
-        let mut out = Vec::with_capacity(parts.clone().map(|row| row.len() / self.scalar().unit_bytes()).sum());
+        let mut out = Vec::with_capacity(
+            parts
+                .clone()
+                .map(|row| row.len() / self.scalar().unit_bytes())
+                .sum(),
+        );
         parts.for_each(|row| extend(&mut out, row, self.scalar(), self.is_big_endian()));
         out
     }
@@ -264,12 +315,22 @@ mod tests {
         let npz = Arc::new(NpzFile::open("tests/data/siemens_star_counts_deflated.npz").unwrap());
         let column = |member: &str| Column::open(&npz, member, "it", &View::along(0)).unwrap();
         let stored = column("diff3d").array(&RowSet::Range(3..6)).unwrap();
-        for item in [DataType::Float32, DataType::Float64, DataType::Int64, DataType::Int32, DataType::UInt16] {
+        for item in [
+            DataType::Float32,
+            DataType::Float64,
+            DataType::Int64,
+            DataType::Int32,
+            DataType::UInt16,
+        ] {
             let cast = CastColumn::try_new(column("diff3d"), &item).unwrap();
             let found = cast.array(&RowSet::List(&[3, 4, 5])).unwrap();
             assert_eq!(found.data_type(), cast.field().data_type());
-            assert_eq!(crate::array::tensor::shape(cast.field()), Some(vec![64, 64]));
-            let back = arrow::compute::cast(found.as_fixed_size_list().values(), &DataType::UInt16).unwrap();
+            assert_eq!(
+                crate::array::tensor::shape(cast.field()),
+                Some(vec![64, 64])
+            );
+            let back = arrow::compute::cast(found.as_fixed_size_list().values(), &DataType::UInt16)
+                .unwrap();
             assert_eq!(&back, stored.as_fixed_size_list().values(), "{item}");
         }
         let x = CastColumn::try_new(column("xcoords"), &DataType::Float32).unwrap();
@@ -278,21 +339,62 @@ mod tests {
         let small = CastColumn::try_new(column("xcoords"), &DataType::Int8).unwrap();
         assert!(small.array(&RowSet::Range(0..516)).is_err());
         let times = DataType::Interval(arrow::datatypes::IntervalUnit::MonthDayNano);
-        assert!(CastColumn::try_new(column("xcoords"), &times).unwrap_err().report().contains("can be cast"));
+        assert!(
+            CastColumn::try_new(column("xcoords"), &times)
+                .unwrap_err()
+                .report()
+                .contains("can be cast")
+        );
     }
 
     #[test]
     fn casts_every_type_in_both_byte_orders() {
         let cases: [(Scalar, Vec<u8>, Vec<u8>); 11] = [
-            (Scalar::Int16, (-3i16).to_le_bytes().into(), (-3i16).to_be_bytes().into()),
-            (Scalar::UInt16, 65533u16.to_le_bytes().into(), 65533u16.to_be_bytes().into()),
-            (Scalar::Int32, (-3i32).to_le_bytes().into(), (-3i32).to_be_bytes().into()),
-            (Scalar::UInt32, 3u32.to_le_bytes().into(), 3u32.to_be_bytes().into()),
-            (Scalar::Int64, (-3i64).to_le_bytes().into(), (-3i64).to_be_bytes().into()),
-            (Scalar::UInt64, 3u64.to_le_bytes().into(), 3u64.to_be_bytes().into()),
-            (Scalar::Float16, f16::from_f32(-3.0).to_le_bytes().into(), f16::from_f32(-3.0).to_be_bytes().into()),
-            (Scalar::Float32, (-3f32).to_le_bytes().into(), (-3f32).to_be_bytes().into()),
-            (Scalar::Float64, (-3f64).to_le_bytes().into(), (-3f64).to_be_bytes().into()),
+            (
+                Scalar::Int16,
+                (-3i16).to_le_bytes().into(),
+                (-3i16).to_be_bytes().into(),
+            ),
+            (
+                Scalar::UInt16,
+                65533u16.to_le_bytes().into(),
+                65533u16.to_be_bytes().into(),
+            ),
+            (
+                Scalar::Int32,
+                (-3i32).to_le_bytes().into(),
+                (-3i32).to_be_bytes().into(),
+            ),
+            (
+                Scalar::UInt32,
+                3u32.to_le_bytes().into(),
+                3u32.to_be_bytes().into(),
+            ),
+            (
+                Scalar::Int64,
+                (-3i64).to_le_bytes().into(),
+                (-3i64).to_be_bytes().into(),
+            ),
+            (
+                Scalar::UInt64,
+                3u64.to_le_bytes().into(),
+                3u64.to_be_bytes().into(),
+            ),
+            (
+                Scalar::Float16,
+                f16::from_f32(-3.0).to_le_bytes().into(),
+                f16::from_f32(-3.0).to_be_bytes().into(),
+            ),
+            (
+                Scalar::Float32,
+                (-3f32).to_le_bytes().into(),
+                (-3f32).to_be_bytes().into(),
+            ),
+            (
+                Scalar::Float64,
+                (-3f64).to_le_bytes().into(),
+                (-3f64).to_be_bytes().into(),
+            ),
             (Scalar::Int8, vec![0xfd], vec![0xfd]),
             (Scalar::UInt8, vec![3], vec![3]),
         ];
@@ -313,7 +415,11 @@ mod tests {
             fill_f32(&mut single[..1], &little, scalar, false);
             fill_f32(&mut single[1..], &big, scalar, true);
             extend_f32(&mut both, &[little, big].concat()[..0], scalar, false);
-            assert_eq!((single, both.len()), ([expected as f32; 2], 0), "{scalar:?}");
+            assert_eq!(
+                (single, both.len()),
+                ([expected as f32; 2], 0),
+                "{scalar:?}"
+            );
         }
         let mut out = Vec::new();
         extend_f32(&mut out, &[0, 1, 7], Scalar::Bool, false);

@@ -13,7 +13,11 @@ pub const DTYPE_KEY: &str = "ptychoarrow.dtype";
 pub fn field(name: &str, part: DataType, shape: &[usize], scalar: Scalar) -> Field {
     let shape: Vec<usize> = shape.iter().copied().chain([2]).collect();
     let field = tensor::field(name, part, &shape);
-    let dtype = if scalar == Scalar::Complex128 { "complex128" } else { "complex64" };
+    let dtype = if scalar == Scalar::Complex128 {
+        "complex128"
+    } else {
+        "complex64"
+    };
     let mut metadata = field.metadata().clone();
     metadata.insert(DTYPE_KEY.to_string(), dtype.to_string());
     field.with_metadata(metadata)

@@ -24,10 +24,18 @@ impl Pool {
     /// A buffer of so many bytes, whatever they are.
     pub fn take(&self, len: usize) -> MutableBuffer {
         let free = if WORTH_KEEPING.contains(&len) {
-            let mut handed_out = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut handed_out = self
+                .handed_out
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             // None that is much too large: a small batch would hold it.
-            let fits = |buffer: &Buffer| buffer.strong_count() == 1 && (len..=2 * len).contains(&buffer.capacity());
-            handed_out.iter().position(fits).map(|at| handed_out.swap_remove(at))
+            let fits = |buffer: &Buffer| {
+                buffer.strong_count() == 1 && (len..=2 * len).contains(&buffer.capacity())
+            };
+            handed_out
+                .iter()
+                .position(fits)
+                .map(|at| handed_out.swap_remove(at))
         } else {
             None
         };
@@ -44,7 +52,10 @@ impl Pool {
     pub fn hand_out(&self, buffer: MutableBuffer) -> Buffer {
         let buffer = Buffer::from(buffer);
         if WORTH_KEEPING.contains(&buffer.len()) {
-            let mut handed_out = self.handed_out.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut handed_out = self
+                .handed_out
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             if handed_out.len() >= KEPT {
                 // The oldest: of one that is still held nothing is lost.
                 handed_out.remove(0);

@@ -70,7 +70,10 @@ enum Bytes<'a> {
 
 impl<'a> RowData<'a> {
     pub(super) fn of(column: &'a Column, rows: RowSet<'a>) -> Result<Self> {
-        assert!(rows.iter().all(|row| row < column.num_rows), "rows lie within the column");
+        assert!(
+            rows.iter().all(|row| row < column.num_rows),
+            "rows lie within the column"
+        );
         let data = column.data()?;
         let bytes = match data.in_memory() {
             Some(bytes) if column.scattered.is_empty() => Bytes::InPlace(bytes),
@@ -78,7 +81,11 @@ impl<'a> RowData<'a> {
             None if column.scattered.is_empty() => Bytes::Packed(read_rows(column, &rows, data)?),
             None => Bytes::Packed(read_scattered(column, &rows, data)?),
         };
-        Ok(Self { column, rows, bytes })
+        Ok(Self {
+            column,
+            rows,
+            bytes,
+        })
     }
 
     /// How many rows.
@@ -109,7 +116,8 @@ impl<'a> RowData<'a> {
         let len = self.column.row_bytes();
         match &self.bytes {
             Bytes::InPlace(bytes) => {
-                let start = self.column.row_start(self.rows.at(place)) * self.column.scalar.num_bytes();
+                let start =
+                    self.column.row_start(self.rows.at(place)) * self.column.scalar.num_bytes();
                 &bytes[start..start + len]
             }
             Bytes::Packed(bytes) => &bytes[place * len..(place + 1) * len],
@@ -140,7 +148,10 @@ impl<'a> RowData<'a> {
                 2 => swap::<2>(out.as_slice_mut()),
                 4 => swap::<4>(out.as_slice_mut()),
                 8 => swap::<8>(out.as_slice_mut()),
-                unit => out.as_slice_mut().chunks_exact_mut(unit).for_each(<[u8]>::reverse),
+                unit => out
+                    .as_slice_mut()
+                    .chunks_exact_mut(unit)
+                    .for_each(<[u8]>::reverse),
             }
         }
         out.into()
@@ -149,7 +160,11 @@ impl<'a> RowData<'a> {
 
 /// The bytes of each value in the other order; a size known beforehand vectorises.
 fn swap<const SIZE: usize>(bytes: &mut [u8]) {
-    bytes.as_chunks_mut::<SIZE>().0.iter_mut().for_each(|value| value.reverse());
+    bytes
+        .as_chunks_mut::<SIZE>()
+        .0
+        .iter_mut()
+        .for_each(|value| value.reverse());
 }
 
 /// Rows whose bytes lie together, read by position: in the order of the file, neighbours at once.
@@ -167,7 +182,8 @@ fn read_rows(column: &Column, rows: &RowSet<'_>, data: &Data) -> Result<MutableB
     while at < order.len() {
         let (place, row) = (order[at], rows.at(order[at]));
         if at > 0 && rows.at(order[at - 1]) == row {
-            out.as_slice_mut().copy_within(order[at - 1] * len..(order[at - 1] + 1) * len, place * len);
+            out.as_slice_mut()
+                .copy_within(order[at - 1] * len..(order[at - 1] + 1) * len, place * len);
             at += 1;
             continue;
         }
@@ -175,8 +191,15 @@ fn read_rows(column: &Column, rows: &RowSet<'_>, data: &Data) -> Result<MutableB
             let steps = next - at;
             order[*next] == place + steps && rows.at(order[*next]) == row + steps
         };
-        let run = if column.is_in_order() { 1 + (at + 1..order.len()).take_while(follows).count() } else { 1 };
-        data.read_into(column.row_start(row) * size, &mut out.as_slice_mut()[place * len..(place + run) * len])?;
+        let run = if column.is_in_order() {
+            1 + (at + 1..order.len()).take_while(follows).count()
+        } else {
+            1
+        };
+        data.read_into(
+            column.row_start(row) * size,
+            &mut out.as_slice_mut()[place * len..(place + run) * len],
+        )?;
         at += run;
     }
     Ok(out)
@@ -202,7 +225,9 @@ fn transposed(column: &Column, rows: &RowSet<'_>, bytes: &[u8]) -> MutableBuffer
         size => {
             let starts: Vec<usize> = rows.iter().map(|row| column.row_start(row)).collect();
             let offsets = offsets(&column.scattered);
-            let targets = starts.iter().flat_map(|start| offsets.clone().map(move |offset| start + offset));
+            let targets = starts
+                .iter()
+                .flat_map(|start| offsets.clone().map(move |offset| start + offset));
             for (value, at) in out.as_slice_mut().chunks_exact_mut(size).zip(targets) {
                 value.copy_from_slice(&bytes[at * size..(at + 1) * size]);
             }
@@ -260,7 +285,9 @@ fn read_scattered(column: &Column, rows: &RowSet<'_>, data: &Data) -> Result<Mut
     let (len, size) = (column.row_bytes(), column.scalar.num_bytes());
     let mut out = MutableBuffer::from_len_zeroed(rows.len() * len);
     let starts: Vec<usize> = rows.iter().map(|row| column.row_start(row)).collect();
-    let (Some(first), Some(last)) = (starts.iter().min(), starts.iter().max()) else { return Ok(out) };
+    let (Some(first), Some(last)) = (starts.iter().min(), starts.iter().max()) else {
+        return Ok(out);
+    };
     let span = (last - first + 1) * size;
     let mut values = vec![0; if span <= SPAN { span } else { 0 }];
     for (position, offset) in offsets(&column.scattered).enumerate() {

@@ -35,11 +35,15 @@ pub fn field(name: &str, item: DataType, shape: &[usize]) -> Field {
 /// # Panics
 /// As [`field`].
 pub fn field_of(name: &str, item: Field, shape: &[usize]) -> Field {
-    let size = i32::try_from(shape.iter().product::<usize>()).expect("a row has fewer than 2^31 values");
+    let size =
+        i32::try_from(shape.iter().product::<usize>()).expect("a row has fewer than 2^31 values");
     let item = Arc::new(item);
     let lengths: Vec<String> = shape.iter().map(ToString::to_string).collect();
     let metadata = format!("{{\"shape\":[{}]}}", lengths.join(","));
-    let metadata = HashMap::from([(NAME_KEY.to_string(), NAME.to_string()), (METADATA_KEY.to_string(), metadata)]);
+    let metadata = HashMap::from([
+        (NAME_KEY.to_string(), NAME.to_string()),
+        (METADATA_KEY.to_string(), metadata),
+    ]);
     Field::new(name, DataType::FixedSizeList(item, size), false).with_metadata(metadata)
 }
 
@@ -51,5 +55,8 @@ pub fn shape(field: &Field) -> Option<Vec<usize>> {
     }
     let parameters: serde_json::Value = serde_json::from_str(metadata.get(METADATA_KEY)?).ok()?;
     let lengths = parameters.get("shape")?.as_array()?;
-    lengths.iter().map(|len| len.as_u64().map(|len| len as usize)).collect()
+    lengths
+        .iter()
+        .map(|len| len.as_u64().map(|len| len as usize))
+        .collect()
 }

@@ -16,13 +16,18 @@ pub fn field(name: &str, scalar: Scalar) -> Field {
         Scalar::Text(len) => format!("U{len}"),
         _ => String::new(),
     };
-    Field::new(name, DataType::Utf8, false).with_metadata(HashMap::from([(DTYPE_KEY.to_string(), dtype)]))
+    Field::new(name, DataType::Utf8, false)
+        .with_metadata(HashMap::from([(DTYPE_KEY.to_string(), dtype)]))
 }
 
 /// A column of texts of this shape a row, in C order. No tensor: that extension type is for values of fixed width.
 pub fn list_field(name: &str, scalar: Scalar, shape: &[usize]) -> Field {
     let size = shape.iter().product::<usize>() as i32;
-    Field::new(name, DataType::FixedSizeList(Arc::new(field("item", scalar)), size), false)
+    Field::new(
+        name,
+        DataType::FixedSizeList(Arc::new(field("item", scalar)), size),
+        false,
+    )
 }
 
 /// Bytes that a text of this field takes at most; `None` if the field does not say.
@@ -53,14 +58,26 @@ pub fn array(scalar: Scalar, bytes: &[u8], len: usize) -> Result<ArrayRef, Strin
 }
 
 fn utf8(stored: &[u8]) -> Result<&str, String> {
-    let end = stored.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    let end = stored
+        .iter()
+        .rposition(|byte| *byte != 0)
+        .map_or(0, |last| last + 1);
     std::str::from_utf8(&stored[..end])
         .map_err(|_| format!("bytes that are no UTF-8: {}", stored[..end].escape_ascii()))
 }
 
 fn utf32(stored: &[u8]) -> Result<String, String> {
-    let codes = stored.as_chunks::<4>().0.iter().map(|bytes| u32::from_ne_bytes(*bytes));
-    let end = codes.clone().rposition(|code| code != 0).map_or(0, |last| last + 1);
-    let character = |code: u32| char::from_u32(code).ok_or_else(|| format!("U+{code:04X}, which is no character"));
+    let codes = stored
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|bytes| u32::from_ne_bytes(*bytes));
+    let end = codes
+        .clone()
+        .rposition(|code| code != 0)
+        .map_or(0, |last| last + 1);
+    let character = |code: u32| {
+        char::from_u32(code).ok_or_else(|| format!("U+{code:04X}, which is no character"))
+    };
     codes.take(end).map(character).collect()
 }

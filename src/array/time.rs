@@ -28,7 +28,11 @@ pub fn is_as_stored(scalar: Scalar) -> bool {
 
 /// The type of dates in this step.
 pub fn date_type(step: TimeStep) -> DataType {
-    if is_date(step) { DataType::Date32 } else { DataType::Timestamp(unit(step), None) }
+    if is_date(step) {
+        DataType::Date32
+    } else {
+        DataType::Timestamp(unit(step), None)
+    }
 }
 
 /// The type of time differences in this step.
@@ -37,7 +41,10 @@ pub fn duration_type(step: TimeStep) -> DataType {
 }
 
 fn is_date(step: TimeStep) -> bool {
-    matches!(step.unit, TimeUnit::Year | TimeUnit::Month | TimeUnit::Week | TimeUnit::Day)
+    matches!(
+        step.unit,
+        TimeUnit::Year | TimeUnit::Month | TimeUnit::Week | TimeUnit::Day
+    )
 }
 
 fn unit(step: TimeStep) -> ArrowUnit {
@@ -68,11 +75,22 @@ fn factor(step: TimeStep) -> i64 {
 /// In words, if one is beyond what Arrow's type reaches.
 pub fn array(scalar: Scalar, buffer: Buffer, len: usize) -> Result<ArrayRef, String> {
     let stored = ScalarBuffer::<i64>::new(buffer, 0, len);
-    let nulls = stored.contains(&NAT).then(|| NullBuffer::new(BooleanBuffer::collect_bool(len, |i| stored[i] != NAT)));
+    let nulls = stored
+        .contains(&NAT)
+        .then(|| NullBuffer::new(BooleanBuffer::collect_bool(len, |i| stored[i] != NAT)));
     match scalar {
         Scalar::DateTime(step) if is_date(step) => {
-            let days = stored.iter().map(|value| if *value == NAT { Ok(0) } else { day(*value, step) });
-            Ok(Arc::new(Date32Array::new(days.collect::<Result<_, _>>()?, nulls)))
+            let days = stored.iter().map(|value| {
+                if *value == NAT {
+                    Ok(0)
+                } else {
+                    day(*value, step)
+                }
+            });
+            Ok(Arc::new(Date32Array::new(
+                days.collect::<Result<_, _>>()?,
+                nulls,
+            )))
         }
         Scalar::DateTime(step) => reinterpret(scaled(stored, step)?, nulls, &date_type(step)),
         Scalar::TimeDelta(step) => reinterpret(scaled(stored, step)?, nulls, &duration_type(step)),
@@ -80,9 +98,18 @@ pub fn array(scalar: Scalar, buffer: Buffer, len: usize) -> Result<ArrayRef, Str
     }
 }
 
-fn reinterpret(values: ScalarBuffer<i64>, nulls: Option<NullBuffer>, data_type: &DataType) -> Result<ArrayRef, String> {
-    let data = Int64Array::new(values, nulls).into_data().into_builder().data_type(data_type.clone()).build();
-    data.map(arrow::array::make_array).map_err(|e| e.to_string())
+fn reinterpret(
+    values: ScalarBuffer<i64>,
+    nulls: Option<NullBuffer>,
+    data_type: &DataType,
+) -> Result<ArrayRef, String> {
+    let data = Int64Array::new(values, nulls)
+        .into_data()
+        .into_builder()
+        .data_type(data_type.clone())
+        .build();
+    data.map(arrow::array::make_array)
+        .map_err(|e| e.to_string())
 }
 
 fn scaled(stored: ScalarBuffer<i64>, step: TimeStep) -> Result<ScalarBuffer<i64>, String> {
@@ -91,7 +118,9 @@ fn scaled(stored: ScalarBuffer<i64>, step: TimeStep) -> Result<ScalarBuffer<i64>
         factor => {
             let scale = |value: &i64| match *value {
                 NAT => Ok(0),
-                value => value.checked_mul(factor).ok_or_else(|| format!("{value} times {factor} {:?}s", unit(step))),
+                value => value
+                    .checked_mul(factor)
+                    .ok_or_else(|| format!("{value} times {factor} {:?}s", unit(step))),
             };
             stored.iter().map(scale).collect()
         }
@@ -106,7 +135,12 @@ fn day(value: i64, step: TimeStep) -> Result<i32, String> {
         _ => steps.map(|seconds| seconds / 86_400),
     };
     let days = days.and_then(|days| i32::try_from(days).ok());
-    days.ok_or_else(|| format!("a date {value} steps of {} {:?} from 1970", step.count, step.unit))
+    days.ok_or_else(|| {
+        format!(
+            "a date {value} steps of {} {:?} from 1970",
+            step.count, step.unit
+        )
+    })
 }
 
 /// Days from 1970-01-01 to the first of a month in the proleptic Gregorian calendar; months since January 1970. After
@@ -132,18 +166,33 @@ mod tests {
     fn days(values: &[i64], count: u32, unit: TimeUnit) -> Vec<Option<i32>> {
         let scalar = Scalar::DateTime(TimeStep { count, unit });
         let array = array(scalar, bytes(values), values.len()).unwrap();
-        arrow::array::AsArray::as_primitive::<arrow::datatypes::Date32Type>(&array).iter().collect()
+        arrow::array::AsArray::as_primitive::<arrow::datatypes::Date32Type>(&array)
+            .iter()
+            .collect()
     }
 
     #[test]
     fn dates_are_numpys() {
         // numpy: np.array(['1970-01', '2000-03', '1969-12', '1600-01'], 'M8[M]').astype('M8[D]').astype(int)
         let months = [0, 362, -1, -4440, NAT];
-        assert_eq!(days(&months, 1, TimeUnit::Month), [Some(0), Some(11017), Some(-31), Some(-135140), None]);
+        assert_eq!(
+            days(&months, 1, TimeUnit::Month),
+            [Some(0), Some(11017), Some(-31), Some(-135140), None]
+        );
         // numpy: np.array(['1970', '2001', '1900'], 'M8[Y]').astype('M8[D]').astype(int)
-        assert_eq!(days(&[0, 31, -70], 1, TimeUnit::Year), [Some(0), Some(11323), Some(-25567)]);
+        assert_eq!(
+            days(&[0, 31, -70], 1, TimeUnit::Year),
+            [Some(0), Some(11323), Some(-25567)]
+        );
         assert_eq!(days(&[3], 2, TimeUnit::Week), [Some(42)]);
-        let far = array(Scalar::DateTime(TimeStep { count: 1, unit: TimeUnit::Year }), bytes(&[i64::MAX]), 1);
+        let far = array(
+            Scalar::DateTime(TimeStep {
+                count: 1,
+                unit: TimeUnit::Year,
+            }),
+            bytes(&[i64::MAX]),
+            1,
+        );
         assert!(far.unwrap_err().contains("from 1970"));
     }
 
@@ -152,12 +201,19 @@ mod tests {
         let step = |unit| TimeStep { count: 1, unit };
         let array = |scalar, values: &[i64]| array(scalar, bytes(values), values.len()).unwrap();
         let nanos = array(Scalar::DateTime(step(TimeUnit::Nanosecond)), &[5, NAT]);
-        assert_eq!(nanos.data_type(), &DataType::Timestamp(ArrowUnit::Nanosecond, None));
+        assert_eq!(
+            nanos.data_type(),
+            &DataType::Timestamp(ArrowUnit::Nanosecond, None)
+        );
         assert_eq!((nanos.null_count(), nanos.is_null(1)), (1, true));
         let hours = array(Scalar::TimeDelta(step(TimeUnit::Hour)), &[2]);
         assert_eq!(hours.data_type(), &DataType::Duration(ArrowUnit::Second));
         assert_eq!(hours.to_data().buffers()[0].typed_data::<i64>(), [7200]);
-        let beyond = super::array(Scalar::TimeDelta(step(TimeUnit::Hour)), bytes(&[i64::MAX]), 1);
+        let beyond = super::array(
+            Scalar::TimeDelta(step(TimeUnit::Hour)),
+            bytes(&[i64::MAX]),
+            1,
+        );
         assert!(beyond.is_err());
     }
 }

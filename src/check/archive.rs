@@ -71,7 +71,8 @@ pub fn check(run: &mut Run, options: &ScanOptions) -> Result<u64> {
     let npz = run.npz;
     for note in npz.notes() {
         let hint = "save the file again, with every name once";
-        run.findings.push(Finding::warning("duplicate-member", note, hint));
+        run.findings
+            .push(Finding::warning("duplicate-member", note, hint));
     }
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut bytes = 0;
@@ -89,9 +90,16 @@ pub fn check(run: &mut Run, options: &ScanOptions) -> Result<u64> {
 }
 
 /// Reads a member to its end; what is wrong with its bytes, if anything is.
-fn read(run: &mut Run, member: &Member, buffer: &mut [u8], bytes: &mut u64) -> Result<Option<String>> {
+fn read(
+    run: &mut Run,
+    member: &Member,
+    buffer: &mut [u8],
+    bytes: &mut u64,
+) -> Result<Option<String>> {
     // Where the archive cannot even say where it is, there is no array either, for that reason.
-    let Ok(mut reader) = run.npz.raw(&member.name) else { return Ok(None) };
+    let Ok(mut reader) = run.npz.raw(&member.name) else {
+        return Ok(None);
+    };
     loop {
         run.npz.check_unchanged()?;
         match reader.read(buffer) {
@@ -101,7 +109,9 @@ fn read(run: &mut Run, member: &Member, buffer: &mut [u8], bytes: &mut u64) -> R
                 run.advance_to(run.done.saturating_add(read as u64));
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) if error.kind() == ErrorKind::InvalidData => return Ok(Some(error.to_string())),
+            Err(error) if error.kind() == ErrorKind::InvalidData => {
+                return Ok(Some(error.to_string()));
+            }
             Err(error) => {
                 let io = |error| Error::io(run.npz.path(), "read", error);
                 return Err(error.downcast::<Error>().unwrap_or_else(io));
@@ -111,13 +121,23 @@ fn read(run: &mut Run, member: &Member, buffer: &mut [u8], bytes: &mut u64) -> R
 }
 
 fn damaged(member: &Member, found: &str) -> Finding {
-    let crc = member.crc32.map(|crc| format!(", CRC-32 {crc:08x}")).unwrap_or_default();
+    let crc = member
+        .crc32
+        .map(|crc| format!(", CRC-32 {crc:08x}"))
+        .unwrap_or_default();
     let found = format!("{found}; expected {} bytes{crc}", member.size);
-    Finding::error("crc", found, "the file is damaged: copy or save it again").of(Some(&member.name))
+    Finding::error("crc", found, "the file is damaged: copy or save it again")
+        .of(Some(&member.name))
 }
 
 fn refused(member: &Member, reason: &str, options: &ScanOptions) -> Option<Finding> {
-    let named = || options.layout.roles.iter().any(|(_, name)| *name == member.name);
+    let named = || {
+        options
+            .layout
+            .roles
+            .iter()
+            .any(|(_, name)| *name == member.name)
+    };
     // A bare `.npy` has no CRC, and no other member.
     let is_all_there_is = member.crc32.is_none();
     let hint = "save it again as a plain array of numbers, text or times";
@@ -133,5 +153,7 @@ fn refused(member: &Member, reason: &str, options: &ScanOptions) -> Option<Findi
 
 /// In another case too, but for names of one letter: `X` may be anything.
 fn is_named_like_a_role(member: &str) -> bool {
-    NAMES_OF_ROLES.iter().any(|name| member == *name || name.len() > 1 && member.eq_ignore_ascii_case(name))
+    NAMES_OF_ROLES
+        .iter()
+        .any(|name| member == *name || name.len() > 1 && member.eq_ignore_ascii_case(name))
 }

@@ -19,11 +19,17 @@ const CLIPPED: u64 = 4;
 /// # Errors
 /// If they cannot be read.
 pub fn check(run: &mut Run, scan: &Scan) -> Result<()> {
-    let Some(patterns) = scan.diffraction() else { return Ok(()) };
+    let Some(patterns) = scan.diffraction() else {
+        return Ok(());
+    };
     let member = scan.layout().member(Role::Diffraction);
     if patterns.row_len() == 0 {
-        let found = format!("frames of shape {:?}, without a pixel", patterns.row_shape());
-        run.findings.push(Finding::error("length", found, "save the patterns again").of(member));
+        let found = format!(
+            "frames of shape {:?}, without a pixel",
+            patterns.row_shape()
+        );
+        run.findings
+            .push(Finding::error("length", found, "save the patterns again").of(member));
         return Ok(());
     }
     let frames = summaries(patterns, |bytes| {
@@ -31,9 +37,20 @@ pub fn check(run: &mut Run, scan: &Scan) -> Result<()> {
         run.advance_to(run.done.saturating_add(bytes));
         Ok(())
     })?;
-    let found = [not_finite(&frames), negative(&frames), dead(&frames), constant(&frames, patterns.row_len())];
-    run.findings.extend(found.into_iter().flatten().map(|finding| finding.of(member)));
-    run.findings.extend(saturated(&frames, patterns.scalar()).map(|finding| finding.of(member)));
+    let found = [
+        not_finite(&frames),
+        negative(&frames),
+        dead(&frames),
+        constant(&frames, patterns.row_len()),
+    ];
+    run.findings.extend(
+        found
+            .into_iter()
+            .flatten()
+            .map(|finding| finding.of(member)),
+    );
+    run.findings
+        .extend(saturated(&frames, patterns.scalar()).map(|finding| finding.of(member)));
     Ok(())
 }
 
@@ -43,7 +60,11 @@ fn frames_where(frames: &[Summary], is_so: impl Fn(&Summary) -> bool) -> Tally {
 
 /// `3 of 516 frames`.
 fn out_of(rows: &Tally, frames: &[Summary]) -> String {
-    format!("{} of {}", rows.count, counted(frames.len() as u64, "frame"))
+    format!(
+        "{} of {}",
+        rows.count,
+        counted(frames.len() as u64, "frame")
+    )
 }
 
 fn not_finite(frames: &[Summary]) -> Option<Finding> {
@@ -71,12 +92,19 @@ fn negative(frames: &[Summary]) -> Option<Finding> {
 fn dead(frames: &[Summary]) -> Option<Finding> {
     let median = median_sum(frames);
     // A median at or below 0, or beyond what f8 can add up, says nothing of the others.
-    let limit = if median.is_finite() && median > 0.0 { median * DEAD } else { f64::NEG_INFINITY };
-    let rows = frames_where(frames, |frame| frame.has_values() && (frame.sum == 0.0 || frame.sum < limit));
+    let limit = if median.is_finite() && median > 0.0 {
+        median * DEAD
+    } else {
+        f64::NEG_INFINITY
+    };
+    let rows = frames_where(frames, |frame| {
+        frame.has_values() && (frame.sum == 0.0 || frame.sum < limit)
+    });
     (rows.count > 0).then(|| {
         let (count, of, at) = (rows.count, out_of(&rows, frames), rows.rows());
         let median = short(median);
-        let found = format!("a sum of 0, or below 1 % of the median frame's {median}, in {of}: {at}");
+        let found =
+            format!("a sum of 0, or below 1 % of the median frame's {median}, in {of}: {at}");
         let hint = "was the shutter closed, or the beam lost? leave these frames out with `among`";
         Finding::warning("dead-frames", found, hint).at(count, rows)
     })
@@ -84,7 +112,11 @@ fn dead(frames: &[Summary]) -> Option<Finding> {
 
 /// The median sum of frames that have finite values; 0 if there are none.
 fn median_sum(frames: &[Summary]) -> f64 {
-    let mut sums: Vec<f64> = frames.iter().filter(|frame| frame.has_values()).map(|frame| frame.sum).collect();
+    let mut sums: Vec<f64> = frames
+        .iter()
+        .filter(|frame| frame.has_values())
+        .map(|frame| frame.sum)
+        .collect();
     sums.sort_unstable_by(f64::total_cmp);
     match sums.len() {
         0 => 0.0,
@@ -94,7 +126,9 @@ fn median_sum(frames: &[Summary]) -> f64 {
 
 fn constant(frames: &[Summary], pixels: usize) -> Option<Finding> {
     // A single pixel has no choice.
-    let rows = frames_where(frames, |frame| pixels > 1 && frame.is_constant() && frame.max != 0.0);
+    let rows = frames_where(frames, |frame| {
+        pixels > 1 && frame.is_constant() && frame.max != 0.0
+    });
     (rows.count > 0).then(|| {
         let (count, of, at) = (rows.count, out_of(&rows, frames), rows.rows());
         let found = format!("one value, not 0, in all pixels of {of}: {at}");
@@ -104,20 +138,30 @@ fn constant(frames: &[Summary], pixels: usize) -> Option<Finding> {
 }
 
 fn saturated(frames: &[Summary], scalar: Scalar) -> Option<Finding> {
-    let largest = frames.iter().map(|frame| frame.max).fold(f64::NEG_INFINITY, f64::max);
+    let largest = frames
+        .iter()
+        .map(|frame| frame.max)
+        .fold(f64::NEG_INFINITY, f64::max);
     let (is_saturated, rule): (&dyn Fn(&Summary) -> bool, String) = match largest_of(scalar) {
         // Of two values each is the largest or the next lower one.
         _ if scalar == Scalar::Bool || largest <= 0.0 => return None,
-        Some(limit) if largest == limit => {
-            (&|frame| frame.max == largest, format!("a pixel at {}, the largest value of the dtype", short(largest)))
-        }
+        Some(limit) if largest == limit => (
+            &|frame| frame.max == largest,
+            format!(
+                "a pixel at {}, the largest value of the dtype",
+                short(largest)
+            ),
+        ),
         _ => {
             let is_flat = |frame: &Summary| frame.at_max >= CLIPPED && frame.at_max > frame.at_next;
             let rule = format!(
                 "at least {CLIPPED} pixels at {}, the largest value of all frames, and fewer at the next lower value",
                 short(largest)
             );
-            (&move |frame| frame.max == largest && is_flat(frame) && !frame.is_constant(), rule)
+            (
+                &move |frame| frame.max == largest && is_flat(frame) && !frame.is_constant(),
+                rule,
+            )
         }
     };
     let rows = frames_where(frames, is_saturated);

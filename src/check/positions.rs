@@ -35,10 +35,15 @@ fn check_finite(run: &mut Run, scan: &Scan, positions: &Positions, [x, y]: [Role
         let rows = Tally::of((0..values.len()).filter(|point| !values[*point].is_finite()));
         if rows.count > 0 {
             let (count, at) = (rows.count, scan_points(&rows));
-            let found = format!("{count} of {} values of {} not finite: {at}", values.len(), role.name());
+            let found = format!(
+                "{count} of {} values of {} not finite: {at}",
+                values.len(),
+                role.name()
+            );
             let hint = "correct them, or leave these scan points out with `among`";
             let finding = Finding::error("not-finite", found, hint);
-            run.findings.push(finding.of(scan.layout().member(role)).at(count, rows));
+            run.findings
+                .push(finding.of(scan.layout().member(role)).at(count, rows));
         }
     }
 }
@@ -49,7 +54,9 @@ fn duplicates(scan: &Scan, positions: &Positions) -> Option<Finding> {
     // Adding 0 makes 0 of -0, which is the same place.
     let mut is_new = |[x, y]: [f64; 2]| seen.insert(((x + 0.0).to_bits(), (y + 0.0).to_bits()));
     let finite = |point: &usize| positions.at(*point).iter().all(|value| value.is_finite());
-    let again = (0..positions.len()).filter(finite).filter(|point| !is_new(positions.at(*point)));
+    let again = (0..positions.len())
+        .filter(finite)
+        .filter(|point| !is_new(positions.at(*point)));
     let rows = Tally::of(again);
     (rows.count > 0).then(|| {
         let (count, at) = (rows.count, rows.rows());
@@ -68,13 +75,19 @@ fn unit(scan: &Scan, positions: &Positions) -> Option<Finding> {
 
 /// `scan point 7`, `scan points 4, 7, 9`.
 fn scan_points(rows: &Tally) -> String {
-    format!("scan point{} {}", if rows.count == 1 { "" } else { "s" }, rows.rows())
+    format!(
+        "scan point{} {}",
+        if rows.count == 1 { "" } else { "s" },
+        rows.rows()
+    )
 }
 
 /// Smallest and largest finite value; infinities the wrong way round if there is none.
 fn extent(values: &[f64]) -> (f64, f64) {
     let finite = values.iter().copied().filter(|value| value.is_finite());
-    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| (min.min(value), max.max(value)))
+    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| {
+        (min.min(value), max.max(value))
+    })
 }
 
 /// Each its own.
@@ -82,7 +95,9 @@ fn extent(values: &[f64]) -> (f64, f64) {
 /// # Errors
 /// If they cannot be read.
 pub fn check_frame_index(run: &mut Run, scan: &Scan) -> Result<()> {
-    let Some(column) = scan.member_column(Role::FrameIndex)? else { return Ok(()) };
+    let Some(column) = scan.member_column(Role::FrameIndex)? else {
+        return Ok(());
+    };
     let numbers = column.rows(&RowSet::Range(0..column.num_rows()))?.to_i64();
     let mut seen = HashSet::new();
     let rows = Tally::of((0..numbers.len()).filter(|point| !seen.insert(numbers[*point])));
@@ -95,12 +110,19 @@ pub fn check_frame_index(run: &mut Run, scan: &Scan) -> Result<()> {
                 "is that the number of the scan? patterns of another file cannot be joined by it",
             ),
             _ => (
-                format!("{count} of {} frame numbers occur earlier: {at}", numbers.len()),
+                format!(
+                    "{count} of {} frame numbers occur earlier: {at}",
+                    numbers.len()
+                ),
                 "patterns of another file cannot be joined by such numbers",
             ),
         };
         let finding = Finding::warning("duplicate-frame-index", found, hint);
-        run.findings.push(finding.of(scan.layout().member(Role::FrameIndex)).at(count, rows));
+        run.findings.push(
+            finding
+                .of(scan.layout().member(Role::FrameIndex))
+                .at(count, rows),
+        );
     }
     Ok(())
 }

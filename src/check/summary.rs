@@ -32,7 +32,15 @@ pub struct Summary {
 impl Default for Summary {
     fn default() -> Self {
         let none = f64::NEG_INFINITY;
-        Self { sum: 0.0, max: none, next: none, at_max: 0, at_next: 0, negative: 0, not_finite: 0 }
+        Self {
+            sum: 0.0,
+            max: none,
+            next: none,
+            at_max: 0,
+            at_next: 0,
+            negative: 0,
+            not_finite: 0,
+        }
     }
 }
 
@@ -97,7 +105,10 @@ impl Summary {
 ///
 /// # Errors
 /// If the column cannot be read, or those of `progress`.
-pub fn summaries(column: &Column, mut progress: impl FnMut(u64) -> Result<()>) -> Result<Vec<Summary>> {
+pub fn summaries(
+    column: &Column,
+    mut progress: impl FnMut(u64) -> Result<()>,
+) -> Result<Vec<Summary>> {
     // Grows with what was read: a header may claim any number of rows.
     let mut summaries = Vec::new();
     if column.row_bytes() == 0 {
@@ -107,7 +118,10 @@ pub fn summaries(column: &Column, mut progress: impl FnMut(u64) -> Result<()>) -
     for start in (0..column.num_rows()).step_by(step) {
         let rows = start..(start + step).min(column.num_rows());
         let data = column.rows(&RowSet::Range(rows))?;
-        let of_batch: Vec<Summary> = (0..data.len()).into_par_iter().map(|place| of_row(&data, place)).collect();
+        let of_batch: Vec<Summary> = (0..data.len())
+            .into_par_iter()
+            .map(|place| of_row(&data, place))
+            .collect();
         summaries.extend(of_batch);
         progress((data.len() * column.row_bytes()) as u64)?;
     }
@@ -122,7 +136,11 @@ fn of_row(data: &RowData<'_>, place: usize) -> Summary {
         extend_f64(values, piece, data.scalar(), data.is_big_endian());
         Summary::of(values)
     };
-    let pieces: Vec<Summary> = data.row(place).par_chunks(bytes).map_init(Vec::new, of_piece).collect();
+    let pieces: Vec<Summary> = data
+        .row(place)
+        .par_chunks(bytes)
+        .map_init(Vec::new, of_piece)
+        .collect();
     pieces.iter().fold(Summary::default(), Summary::with)
 }
 
@@ -134,11 +152,19 @@ mod tests {
     use super::*;
 
     fn naive(values: &[f64]) -> Summary {
-        let finite: Vec<f64> = values.iter().copied().filter(|value| value.is_finite()).collect();
+        let finite: Vec<f64> = values
+            .iter()
+            .copied()
+            .filter(|value| value.is_finite())
+            .collect();
         let largest = |of: &[f64]| of.iter().copied().fold(f64::NEG_INFINITY, f64::max);
         let count = |of: f64| finite.iter().filter(|value| **value == of).count() as u64;
         let max = largest(&finite);
-        let lower: Vec<f64> = finite.iter().copied().filter(|value| *value < max).collect();
+        let lower: Vec<f64> = finite
+            .iter()
+            .copied()
+            .filter(|value| *value < max)
+            .collect();
         let next = largest(&lower);
         Summary {
             sum: finite.iter().sum::<f64>() + 0.0,

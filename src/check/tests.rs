@@ -15,19 +15,31 @@ const COUNTS: &str = "tests/data/siemens_star_counts_deflated.npz";
 type Member = (&'static str, &'static str, Vec<usize>, Vec<u8>);
 
 fn f8(values: &[f64]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 fn f4(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 fn u2(values: &[u16]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 fn i8(values: &[i64]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 fn x(values: &[f64]) -> Member {
@@ -53,8 +65,18 @@ fn clean() -> Vec<Member> {
     vec![
         x(&[0.0, 5.0, 10.0, 1.0, 6.0, 11.0]),
         y(&[0.0, 1.0, 0.0, 5.0, 6.0, 5.0]),
-        ("xcoords_start", "<f8", vec![6], f8(&[0.0, 5.0, 10.0, 0.0, 5.0, 10.0])),
-        ("ycoords_start", "<f8", vec![6], f8(&[0.0, 0.0, 0.0, 5.0, 5.0, 5.0])),
+        (
+            "xcoords_start",
+            "<f8",
+            vec![6],
+            f8(&[0.0, 5.0, 10.0, 0.0, 5.0, 10.0]),
+        ),
+        (
+            "ycoords_start",
+            "<f8",
+            vec![6],
+            f8(&[0.0, 0.0, 0.0, 5.0, 5.0, 5.0]),
+        ),
         patterns(&amplitudes()),
         ("probeGuess", "<c8", vec![4, 4], f4(&probe)),
         ("objectGuess", "<c8", vec![2, 3], f4(&[1.0; 12])),
@@ -82,7 +104,8 @@ fn archive(members: &[Member]) -> Vec<u8> {
 }
 
 fn report_of(archive: Vec<u8>) -> CheckReport {
-    let npz = NpzFile::from_bytes("scan.npz", Bytes::from(archive), &OpenOptions::default()).unwrap();
+    let npz =
+        NpzFile::from_bytes("scan.npz", Bytes::from(archive), &OpenOptions::default()).unwrap();
     check(&Arc::new(npz), &ScanOptions::default(), &mut |_, _| {}).unwrap()
 }
 
@@ -94,17 +117,38 @@ fn report_on(path: impl AsRef<Path>, options: &ScanOptions) -> CheckReport {
 /// A finding a line: what is printed, count, first rows.
 fn text(report: &CheckReport) -> String {
     let line = |finding: &Finding| {
-        let Finding { severity, code, found, hint, count, first, .. } = finding;
+        let Finding {
+            severity,
+            code,
+            found,
+            hint,
+            count,
+            first,
+            ..
+        } = finding;
         let member = finding.member.as_deref().unwrap_or("-");
-        format!("{} {code} {member}: {found}; {hint} [{count} {first:?}]", severity.word())
+        format!(
+            "{} {code} {member}: {found}; {hint} [{count} {first:?}]",
+            severity.word()
+        )
     };
-    report.findings.iter().map(line).collect::<Vec<_>>().join("\n")
+    report
+        .findings
+        .iter()
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Severity, code and member of each finding, for those whose words come from another room.
 fn codes(report: &CheckReport) -> Vec<String> {
     let code = |finding: &Finding| {
-        format!("{} {} {}", finding.severity.word(), finding.code, finding.member.as_deref().unwrap_or("-"))
+        format!(
+            "{} {} {}",
+            finding.severity.word(),
+            finding.code,
+            finding.member.as_deref().unwrap_or("-")
+        )
     };
     report.findings.iter().map(code).collect()
 }
@@ -117,7 +161,10 @@ fn found(members: &[Member]) -> String {
 fn a_clean_file_has_no_findings() {
     let report = report_of(archive(&clean()));
     assert_eq!(text(&report), "");
-    assert_eq!((report.positions, report.frames, report.members), (Some(6), Some(6), 8));
+    assert_eq!(
+        (report.positions, report.frames, report.members),
+        (Some(6), Some(6), 8)
+    );
     assert_eq!(report.bytes, 8 * 128 + 5 * 48 + 6 * 16 * 4 + 16 * 8 + 6 * 8);
 }
 
@@ -125,18 +172,41 @@ fn a_clean_file_has_no_findings() {
 fn a_measured_scan_has_no_findings() {
     for file in [SIEMENS, COUNTS] {
         for access in [AccessMode::Map, AccessMode::Read] {
-            let open = OpenOptions { access, ..Default::default() };
-            let report = report_on(file, &ScanOptions { open, ..Default::default() });
+            let open = OpenOptions {
+                access,
+                ..Default::default()
+            };
+            let report = report_on(
+                file,
+                &ScanOptions {
+                    open,
+                    ..Default::default()
+                },
+            );
             assert_eq!(text(&report), "", "{file}");
-            assert_eq!((report.positions, report.frames, report.members), (Some(516), Some(516), 7));
+            assert_eq!(
+                (report.positions, report.frames, report.members),
+                (Some(516), Some(516), 7)
+            );
         }
     }
 }
 
 #[test]
 fn simulated_scans_of_every_layout_have_no_errors() {
-    for name in ["fortran_order", "legacy_hwm", "intgrid_u16", "both_keys", "with_metadata", "bigties", "tiny1"] {
-        let report = report_on(format!("tests/data/goldens/data/{name}.npz"), &ScanOptions::default());
+    for name in [
+        "fortran_order",
+        "legacy_hwm",
+        "intgrid_u16",
+        "both_keys",
+        "with_metadata",
+        "bigties",
+        "tiny1",
+    ] {
+        let report = report_on(
+            format!("tests/data/goldens/data/{name}.npz"),
+            &ScanOptions::default(),
+        );
         assert_eq!(text(&report), "", "{name}");
         assert!(report.frames.is_some(), "{name}");
     }
@@ -147,7 +217,10 @@ fn damaged_members_are_named_and_not_looked_into() {
     let negative: Vec<f32> = amplitudes().iter().map(|value| -value).collect();
     let mut bytes = archive(&with(patterns(&negative)));
     let data = f4(&negative);
-    let at = bytes.windows(data.len()).position(|window| window == data).unwrap();
+    let at = bytes
+        .windows(data.len())
+        .position(|window| window == data)
+        .unwrap();
     bytes[at + 7] ^= 1;
     insta::assert_snapshot!(text(&report_of(bytes)), @"error crc diff3d: CRC-32 66321e21; expected 512 bytes, CRC-32 263e0604; the file is damaged: copy or save it again [1 []]");
 }
@@ -172,13 +245,19 @@ fn a_bare_npy_that_is_cut_short_is_an_error() {
     bytes.resize(10 + 0x3e, b' ');
     std::fs::write(&path, bytes).unwrap();
     let report = report_on(&path, &ScanOptions::default());
-    assert_eq!(codes(&report), ["error refused-member frames", "warning no-scan -"]);
+    assert_eq!(
+        codes(&report),
+        ["error refused-member frames", "warning no-scan -"]
+    );
 }
 
 #[test]
 fn several_members_of_one_name_are_a_warning() {
     let mut members = clean();
-    members.extend([("note_a", "<f8", vec![1], f8(&[1.0])), ("note_b", "<f8", vec![1], f8(&[2.0]))]);
+    members.extend([
+        ("note_a", "<f8", vec![1], f8(&[1.0])),
+        ("note_b", "<f8", vec![1], f8(&[2.0])),
+    ]);
     // No writer makes such a file: the name is changed afterwards, where it stands before its data and in the directory.
     let mut bytes = archive(&members);
     while let Some(at) = bytes.windows(6).position(|window| window == b"note_b") {
@@ -190,23 +269,44 @@ fn several_members_of_one_name_are_a_warning() {
 #[test]
 fn an_archive_without_a_scan_is_a_warning_and_roles_that_do_not_fit_an_error() {
     let codes_of = |members: &[Member]| codes(&report_of(archive(members)));
-    assert_eq!(codes_of(&[("weights", "<f8", vec![2], f8(&[1.0, 2.0]))]), ["warning no-scan -"]);
+    assert_eq!(
+        codes_of(&[("weights", "<f8", vec![2], f8(&[1.0, 2.0]))]),
+        ["warning no-scan -"]
+    );
     assert_eq!(codes_of(&with(y(&[1.0, 2.0]))), ["error no-scan ycoords"]);
-    assert_eq!(codes_of(&with(patterns(&amplitudes()[..64]))), ["error no-scan diff3d"]);
+    assert_eq!(
+        codes_of(&with(patterns(&amplitudes()[..64]))),
+        ["error no-scan diff3d"]
+    );
     let report = report_of(archive(&with(y(&[1.0, 2.0]))));
-    assert_eq!((report.positions, report.frames, report.members), (None, None, 8));
+    assert_eq!(
+        (report.positions, report.frames, report.members),
+        (None, None, 8)
+    );
     let error = Scan::open("tests/data/goldens/data/bad_no_xcoords.npz").unwrap_err();
-    let report = report_on("tests/data/goldens/data/bad_no_xcoords.npz", &ScanOptions::default());
+    let report = report_on(
+        "tests/data/goldens/data/bad_no_xcoords.npz",
+        &ScanOptions::default(),
+    );
     assert_eq!(report.findings[0].found, error.report());
 }
 
 #[test]
 fn members_named_by_an_option_must_be_there_and_fit() {
     let options = |role, name: &str| {
-        let layout = LayoutOptions { roles: vec![(role, name.to_string())], ..Default::default() };
-        ScanOptions { layout, ..Default::default() }
+        let layout = LayoutOptions {
+            roles: vec![(role, name.to_string())],
+            ..Default::default()
+        };
+        ScanOptions {
+            layout,
+            ..Default::default()
+        }
     };
-    assert_eq!(codes(&report_on(SIEMENS, &options(Role::Probe, "beam"))), ["error no-scan -"]);
+    assert_eq!(
+        codes(&report_on(SIEMENS, &options(Role::Probe, "beam"))),
+        ["error no-scan -"]
+    );
     // Whoever notices it first: it is an error about that member.
     let misfits = [
         (Role::Probe, ("probeGuess", "<U2", vec![4, 4], vec![0; 128])),
@@ -215,9 +315,12 @@ fn members_named_by_an_option_must_be_there_and_fit() {
     for (role, member) in misfits {
         let name = member.0;
         let archive = Bytes::from(archive(&with(member)));
-        let npz = Arc::new(NpzFile::from_bytes("scan.npz", archive, &OpenOptions::default()).unwrap());
+        let npz =
+            Arc::new(NpzFile::from_bytes("scan.npz", archive, &OpenOptions::default()).unwrap());
         let report = check(&npz, &options(role, name), &mut |_, _| {}).unwrap();
-        let about = report.errors().filter(|finding| finding.member.as_deref() == Some(name));
+        let about = report
+            .errors()
+            .filter(|finding| finding.member.as_deref() == Some(name));
         assert!(about.count() > 0, "{:?}", codes(&report));
     }
 }
@@ -226,7 +329,12 @@ fn members_named_by_an_option_must_be_there_and_fit() {
 fn positions_are_finite_and_each_their_own() {
     let nan = f64::NAN;
     insta::assert_snapshot!(found(&with(x(&[nan, 5.0, 10.0, 1.0, f64::INFINITY, 11.0]))), @"error not-finite xcoords: 2 of 6 values of x not finite: scan points 0, 4; correct them, or leave these scan points out with `among` [2 [0, 4]]");
-    let start = ("ycoords_start", "<f8", vec![6], f8(&[0.0, 0.0, nan, 5.0, 5.0, 5.0]));
+    let start = (
+        "ycoords_start",
+        "<f8",
+        vec![6],
+        f8(&[0.0, 0.0, nan, 5.0, 5.0, 5.0]),
+    );
     insta::assert_snapshot!(found(&with(start)), @"error not-finite ycoords_start: 1 of 6 values of y_start not finite: scan point 2; correct them, or leave these scan points out with `among` [1 [2]]");
     // 0 and -0 are one place; what is nowhere is at no place twice.
     let mut members = with(x(&[0.0, -0.0, nan, nan, 0.0, 1.0]));
@@ -243,7 +351,14 @@ fn unlikely_units_are_warnings() {
     let mut members = with(x(&metres));
     members[1] = y(&metres);
     let report = report_of(archive(&members));
-    assert_eq!(report.findings.iter().map(|finding| finding.code).collect::<Vec<_>>(), ["suspicious-unit"]);
+    assert_eq!(
+        report
+            .findings
+            .iter()
+            .map(|finding| finding.code)
+            .collect::<Vec<_>>(),
+        ["suspicious-unit"]
+    );
     assert_eq!((report.errors().count(), report.warnings().count()), (0, 1));
 }
 
@@ -300,8 +415,13 @@ fn saturated_frames_are_warnings() {
 #[test]
 fn few_counts_and_masks_are_not_saturated() {
     // Of 16 pixels, 7 at 0, 5 at 1, 4 at 2: the largest value occurs often, but lower ones more often.
-    let weak: Vec<u16> = (0..96).map(|at| [0, 1, 0, 2, 1, 0, 1, 2, 0, 2, 1, 0, 0, 1, 2, 0][at % 16]).collect();
-    assert_eq!(found(&with(("diff3d", "<u2", vec![6, 4, 4], u2(&weak)))), "");
+    let weak: Vec<u16> = (0..96)
+        .map(|at| [0, 1, 0, 2, 1, 0, 1, 2, 0, 2, 1, 0, 0, 1, 2, 0][at % 16])
+        .collect();
+    assert_eq!(
+        found(&with(("diff3d", "<u2", vec![6, 4, 4], u2(&weak)))),
+        ""
+    );
     // Truth values are always one of two.
     let truths: Vec<u8> = (0..96).map(|at| u8::from(at % 3 > 0)).collect();
     let truths = found(&with(("diff3d", "|b1", vec![6, 4, 4], truths)));
@@ -316,7 +436,11 @@ fn scans_without_points_or_pixels_are_errors() {
     members.retain(|(name, ..)| *name != "probeGuess");
     let report = report_of(archive(&members));
     let about: Vec<&Finding> = report.errors().collect();
-    assert!(matches!(about[..], [error] if error.member.as_deref() == Some("diff3d")), "{:?}", codes(&report));
+    assert!(
+        matches!(about[..], [error] if error.member.as_deref() == Some("diff3d")),
+        "{:?}",
+        codes(&report)
+    );
 }
 
 #[test]
@@ -330,7 +454,10 @@ fn probe_and_object_are_finite_and_of_the_right_shape() {
     insta::assert_snapshot!(found(&with(("objectGuess", "<c16", vec![1, 1], object))), @"error not-finite objectGuess: 1 of 2 values not finite, real and imaginary parts counted each; correct them: one is enough to spoil a reconstruction [1 []]");
     // One or several modes, or an axis of 1 at the end.
     for shape in [vec![4, 4, 1], vec![1, 4, 4], vec![1, 1, 4, 4]] {
-        assert_eq!(found(&with(("probeGuess", "<c8", shape, f4(&amplitudes()[..32])))), "");
+        assert_eq!(
+            found(&with(("probeGuess", "<c8", shape, f4(&amplitudes()[..32])))),
+            ""
+        );
     }
 }
 
@@ -342,25 +469,55 @@ fn object_patches_are_one_a_scan_point() {
 
 #[test]
 fn patterns_that_are_no_real_numbers_do_no_harm() {
-    for (descr, bytes) in [("<c8", 8), ("|b1", 1), ("<U1", 4), ("<M8[s]", 8), ("<f2", 2), (">i2", 2)] {
+    for (descr, bytes) in [
+        ("<c8", 8),
+        ("|b1", 1),
+        ("<U1", 4),
+        ("<M8[s]", 8),
+        ("<f2", 2),
+        (">i2", 2),
+    ] {
         let told = found(&with(("diff3d", descr, vec![6, 4, 4], vec![0; 96 * bytes])));
-        assert!(!told.contains("not-finite") && !told.contains("saturated"), "{descr}: {told}");
+        assert!(
+            !told.contains("not-finite") && !told.contains("saturated"),
+            "{descr}: {told}"
+        );
     }
 }
 
 #[test]
 fn a_deflated_member_that_nothing_can_hold_is_a_finding() {
     let npz = Arc::new(NpzFile::open(COUNTS).unwrap());
-    let mut run = Run { npz: &npz, findings: Vec::new(), done: 0, total: 0, progress: &mut |_, _| {} };
+    let mut run = Run {
+        npz: &npz,
+        findings: Vec::new(),
+        done: 0,
+        total: 0,
+        progress: &mut |_, _| {},
+    };
     let scan = Scan::try_new(Arc::clone(&npz), &ScanOptions::default()).unwrap();
     let full = |_: &mut Run, _: &Scan| {
         let (path, folder) = (COUNTS.into(), "/tmp".into());
-        Err(Error::ScratchFull { path, member: "diff3d".to_string(), needed: 9, folder, available: 1 })
+        Err(Error::ScratchFull {
+            path,
+            member: "diff3d".to_string(),
+            needed: 9,
+            folder,
+            available: 1,
+        })
     };
     run.look(&scan, &[Role::Diffraction], full).unwrap();
-    assert_eq!((run.findings[0].code, run.findings[0].member.as_deref()), ("not-checked", Some("diff3d")));
+    assert_eq!(
+        (run.findings[0].code, run.findings[0].member.as_deref()),
+        ("not-checked", Some("diff3d"))
+    );
     // A file that changes is not worth going on with.
-    let changed = |_: &mut Run, _: &Scan| Err(Error::FileChanged { path: COUNTS.into(), what: String::new() });
+    let changed = |_: &mut Run, _: &Scan| {
+        Err(Error::FileChanged {
+            path: COUNTS.into(),
+            what: String::new(),
+        })
+    };
     assert!(run.look(&scan, &[Role::Probe], changed).is_err());
 }
 
@@ -368,17 +525,34 @@ fn a_deflated_member_that_nothing_can_hold_is_a_finding() {
 fn the_report_does_not_depend_on_threads_and_progress_ends_at_its_total() {
     // Frames larger than what one thread looks at at a time, whose sum depends on the order of addition.
     let pixels = 200 * 200;
-    let values: Vec<f32> = (0..3 * pixels).map(|at| ((at * 7919 % 10007) as f32).sqrt()).collect();
-    let members = [x(&[0.0, 1.0, 2.0]), y(&[0.0, 1.0, 0.0]), ("diff3d", "<f4", vec![3, 200, 200], f4(&values))];
-    let npz = NpzFile::from_bytes("scan.npz", Bytes::from(archive(&members)), &OpenOptions::default()).unwrap();
+    let values: Vec<f32> = (0..3 * pixels)
+        .map(|at| ((at * 7919 % 10007) as f32).sqrt())
+        .collect();
+    let members = [
+        x(&[0.0, 1.0, 2.0]),
+        y(&[0.0, 1.0, 0.0]),
+        ("diff3d", "<f4", vec![3, 200, 200], f4(&values)),
+    ];
+    let npz = NpzFile::from_bytes(
+        "scan.npz",
+        Bytes::from(archive(&members)),
+        &OpenOptions::default(),
+    )
+    .unwrap();
     let scan = Scan::try_new(Arc::new(npz), &ScanOptions::default()).unwrap();
     let on = |threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| summary::summaries(scan.diffraction().unwrap(), |_| Ok(())).unwrap())
     };
     assert_eq!(on(1), on(3));
     let mut told = Vec::new();
-    check(scan.npz(), &ScanOptions::default(), &mut |done, total| told.push((done, total))).unwrap();
+    check(scan.npz(), &ScanOptions::default(), &mut |done, total| {
+        told.push((done, total))
+    })
+    .unwrap();
     assert!(told.is_sorted());
     let (done, total) = told.last().unwrap();
     assert_eq!(done, total);

@@ -37,7 +37,9 @@ enum ByteOrderArg {
 }
 
 pub fn run(args: &AlignArgs, _run: &RunArgs) -> Result<()> {
-    let path = args.output.require(&["npz"], "name a file that ends in .npz")?;
+    let path = args
+        .output
+        .require(&["npz"], "name a file that ends in .npz")?;
     if !args.output.check()? {
         return Ok(());
     }
@@ -46,24 +48,31 @@ pub fn run(args: &AlignArgs, _run: &RunArgs) -> Result<()> {
         output::log(&format!("{}: {note}", shown(npz.path())));
     }
     let to_little_endian = args.byte_order == ByteOrderArg::Little;
-    let options = AlignOptions { if_exists: args.output.if_exists(), to_little_endian };
+    let options = AlignOptions {
+        if_exists: args.output.if_exists(),
+        to_little_endian,
+    };
     let bar = output::byte_bar();
     let aligned = align(&npz, path, &options, &mut |done, total| {
         bar.set_length(total);
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let Some(aligned) = aligned? else { return Ok(()) };
+    let Some(aligned) = aligned? else {
+        return Ok(());
+    };
     match args.format {
         PrintFormat::Json => output::result(&serde_json::json!(aligned).to_string()),
         PrintFormat::Table => {
             let (mapped, all) = (aligned.members - aligned.not_mapped.len(), aligned.members);
             let size = ByteSize::b(aligned.bytes);
-            output::result(&format!("{all} members to {}, {size}: {mapped} of {all} map", shown(path)))?;
-            aligned
-                .not_mapped
-                .iter()
-                .try_for_each(|(name, reason)| output::result(&format!("`{name}` does not: {reason}")))
+            output::result(&format!(
+                "{all} members to {}, {size}: {mapped} of {all} map",
+                shown(path)
+            ))?;
+            aligned.not_mapped.iter().try_for_each(|(name, reason)| {
+                output::result(&format!("`{name}` does not: {reason}"))
+            })
         }
     }
 }

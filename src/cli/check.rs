@@ -56,7 +56,11 @@ fn report(file: &Path, args: &CheckArgs) -> Result<CheckReport> {
     // One bar is enough: what is inflated stands behind it.
     let of_member = bar.clone();
     options.open.progress = Progress::new(move |member, done, total| {
-        of_member.set_message(if done < total { format!("(inflating {member})") } else { String::new() });
+        of_member.set_message(if done < total {
+            format!("(inflating {member})")
+        } else {
+            String::new()
+        });
     });
     let report = NpzFile::open_with(file, &options.open).and_then(|npz| {
         check(&Arc::new(npz), &options, &mut |done, total| {
@@ -70,7 +74,9 @@ fn report(file: &Path, args: &CheckArgs) -> Result<CheckReport> {
 
 fn code_of(report: &Result<CheckReport>, strict: bool) -> u8 {
     match report {
-        Ok(report) => u8::from(report.errors().next().is_some() || strict && report.warnings().next().is_some()),
+        Ok(report) => u8::from(
+            report.errors().next().is_some() || strict && report.warnings().next().is_some(),
+        ),
         Err(error) => exit_code(error),
     }
 }
@@ -78,19 +84,35 @@ fn code_of(report: &Result<CheckReport>, strict: bool) -> u8 {
 /// A line about the file, then two a finding: what was found, and what to do.
 fn text(file: &Path, report: &CheckReport) -> String {
     let width = |of: fn(&Finding) -> usize| report.findings.iter().map(of).max().unwrap_or(0);
-    let (codes, members) = (width(|finding| finding.code.len()), width(|finding| member(finding).chars().count()));
-    let mut text = format!("{}: {}: {}\n", shown(file), looked_at(report), verdict(report));
+    let (codes, members) = (
+        width(|finding| finding.code.len()),
+        width(|finding| member(finding).chars().count()),
+    );
+    let mut text = format!(
+        "{}: {}: {}\n",
+        shown(file),
+        looked_at(report),
+        verdict(report)
+    );
     for finding in &report.findings {
         let (severity, code, member) = (finding.severity.word(), finding.code, member(finding));
         let label = format!("  {severity:<7}  {code:<codes$}  {member:<members$}");
         let (found, hint) = (&finding.found, &finding.hint);
-        text += &format!("{label}  {found}\n{:indent$}  {hint}\n", "", indent = label.chars().count());
+        text += &format!(
+            "{label}  {found}\n{:indent$}  {hint}\n",
+            "",
+            indent = label.chars().count()
+        );
     }
     text
 }
 
 fn member(finding: &Finding) -> String {
-    finding.member.as_ref().map(|member| format!("`{member}`")).unwrap_or_default()
+    finding
+        .member
+        .as_ref()
+        .map(|member| format!("`{member}`"))
+        .unwrap_or_default()
 }
 
 /// `516 positions, 516 frames, 7 members, 8.1 MiB`.
@@ -98,26 +120,43 @@ fn looked_at(report: &CheckReport) -> String {
     let positions = report.positions.map(|count| counted(count, "position"));
     let frames = report.frames.map(|count| counted(count, "frame"));
     let members = counted(report.members, "member");
-    let parts = [positions, frames, Some(members), Some(ByteSize::b(report.bytes).to_string())];
+    let parts = [
+        positions,
+        frames,
+        Some(members),
+        Some(ByteSize::b(report.bytes).to_string()),
+    ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
 /// `1 error, 2 warnings`.
 fn verdict(report: &CheckReport) -> String {
     let (errors, warnings) = (report.errors().count(), report.warnings().count());
-    let parts = [(errors, "error"), (warnings, "warning")].into_iter().filter(|(count, _)| *count > 0);
+    let parts = [(errors, "error"), (warnings, "warning")]
+        .into_iter()
+        .filter(|(count, _)| *count > 0);
     let parts: Vec<String> = parts.map(|(count, noun)| counted(count, noun)).collect();
-    if parts.is_empty() { "no findings".to_string() } else { parts.join(", ") }
+    if parts.is_empty() {
+        "no findings".to_string()
+    } else {
+        parts.join(", ")
+    }
 }
 
 fn counted(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }
 
 /// The report with the file's name, or why there is none.
 fn object(file: &Path, report: Result<CheckReport>) -> Result<Value> {
     let report = match report {
-        Ok(report) => serde_json::to_value(report).map_err(|e| Error::external("cannot write JSON", e))?,
+        Ok(report) => {
+            serde_json::to_value(report).map_err(|e| Error::external("cannot write JSON", e))?
+        }
         Err(error) => json!({"problem": error.report()}),
     };
     let mut object = json!({"file": shown(file)});

@@ -54,7 +54,10 @@ enum TableArg {
 }
 
 pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
-    let output = args.output.require(&[], "name a file that ends in .arrow, .arrows, .parquet, .csv or .npz")?;
+    let output = args.output.require(
+        &[],
+        "name a file that ends in .arrow, .arrows, .parquet, .csv or .npz",
+    )?;
     if !args.output.check()? {
         return Ok(());
     }
@@ -64,7 +67,12 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
     let table = profile::phase("open", || open(args))?;
     let rows = rows(args, run)?;
     let batch_bytes = run.batch_bytes as usize;
-    let options = ReadOptions { columns: args.columns.clone(), rows, batch_bytes, batch_rows: None };
+    let options = ReadOptions {
+        columns: args.columns.clone(),
+        rows,
+        batch_bytes,
+        batch_rows: None,
+    };
     let provenance = table.provenance();
     let reader = TableReader::try_new(Arc::clone(&table), &options)?;
     let total = reader.rows_left() as u64;
@@ -74,11 +82,21 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
         expected_bytes: Some(reader.num_bytes()),
         tensors: args.output.tensors(),
     };
-    let Some(written) = output::write(Profiled::new(reader, table.as_ref()), output, &options, Some(total))? else {
+    let Some(written) = output::write(
+        Profiled::new(reader, table.as_ref()),
+        output,
+        &options,
+        Some(total),
+    )?
+    else {
         return Ok(());
     };
     let size = ByteSize::b(written.bytes);
-    output::result(&format!("{} rows to {}, {size}", written.rows, output.display()))
+    output::result(&format!(
+        "{} rows to {}, {size}",
+        written.rows,
+        output.display()
+    ))
 }
 
 fn open(args: &ExportArgs) -> Result<Arc<dyn Table>> {
@@ -102,12 +120,16 @@ fn clean(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
     if args.table != TableArg::Scan || args.array.is_some() || args.columns.is_some() {
         return Err(Error::BadOutput {
             path: output.to_path_buf(),
-            reason: "an .npz file takes a whole scan, not a table, an array or some columns".to_string(),
+            reason: "an .npz file takes a whole scan, not a table, an array or some columns"
+                .to_string(),
             hint: "leave out --table, --array and --columns, or write to .arrow, .parquet or .csv",
         });
     }
     let options = args.input.options();
-    let scan = Scan::try_new(Arc::new(NpzFile::open_with(&args.file, &options.open)?), &options)?;
+    let scan = Scan::try_new(
+        Arc::new(NpzFile::open_with(&args.file, &options.open)?),
+        &options,
+    )?;
     if options.patterns.is_some() {
         return Err(Error::BadOutput {
             path: output.to_path_buf(),
@@ -126,8 +148,15 @@ fn clean(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
     let options = SubsetOptions {
         if_exists: args.output.if_exists(),
         axes: scan.scan_point_axes()?,
-        numbers: (!has_numbers && npz.info(FRAME_NUMBERS).is_none()).then(|| FRAME_NUMBERS.to_string()),
-        provenance: provenance::of_subset(npz, among, points.len(), scan.num_positions(), before.as_deref()),
+        numbers: (!has_numbers && npz.info(FRAME_NUMBERS).is_none())
+            .then(|| FRAME_NUMBERS.to_string()),
+        provenance: provenance::of_subset(
+            npz,
+            among,
+            points.len(),
+            scan.num_positions(),
+            before.as_deref(),
+        ),
         points,
     };
     let bar = output::byte_bar();
@@ -136,12 +165,20 @@ fn clean(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
         bar.set_position(done);
     });
     bar.finish_and_clear();
-    let Some(written) = written? else { return Ok(()) };
+    let Some(written) = written? else {
+        return Ok(());
+    };
     for (name, reason) in &written.copied_unread {
-        output::log(&format!("note: `{name}` was copied whole, whatever it has of each scan point: {reason}"));
+        output::log(&format!(
+            "note: `{name}` was copied whole, whatever it has of each scan point: {reason}"
+        ));
     }
     let (size, all) = (ByteSize::b(written.bytes), scan.num_positions());
-    output::result(&format!("{} of {all} scan points to {}, {size}", written.points, output.display()))
+    output::result(&format!(
+        "{} of {all} scan points to {}, {size}",
+        written.points,
+        output.display()
+    ))
 }
 
 /// The member of the PtychoPINN layout that numbers frames.
@@ -154,11 +191,15 @@ fn text_member(npz: &Arc<NpzFile>, name: &str) -> Result<Option<String>> {
     }
     let column = Column::open(npz, name, name, &View::whole())?;
     let array = column.array(&RowSet::Range(0..1))?;
-    Ok(array.as_string_opt::<i32>().map(|text| text.value(0).to_string()))
+    Ok(array
+        .as_string_opt::<i32>()
+        .map(|text| text.value(0).to_string()))
 }
 
 fn rows(args: &ExportArgs, run: &RunArgs) -> Result<Rows> {
-    let Some(predicate) = &args.among else { return Ok(Rows::All) };
+    let Some(predicate) = &args.among else {
+        return Ok(Rows::All);
+    };
     if args.table != TableArg::Scan {
         return Err(Error::BadParameter {
             parameter: "among",
@@ -168,7 +209,13 @@ fn rows(args: &ExportArgs, run: &RunArgs) -> Result<Rows> {
         });
     }
     let session = Session::try_new(run.threads, &args.input.options())?;
-    session.register("public", &args.file, &register_options(&args.input.options(), GroupSpec::default()))?;
+    session.register(
+        "public",
+        &args.file,
+        &register_options(&args.input.options(), GroupSpec::default()),
+    )?;
     let points = session.scan_points(predicate)?;
-    Ok(Rows::List(points.into_iter().map(|point| point as usize).collect()))
+    Ok(Rows::List(
+        points.into_iter().map(|point| point as usize).collect(),
+    ))
 }

@@ -103,7 +103,9 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     let format = args.output.output.as_deref().map(Format::of).transpose()?;
     let spec = args.spec.spec(Some(&args.file), &input, run)?;
     let groups = Groups::try_new_with(&scan, spec, args.patterns(format))?;
-    let Some(output) = &args.output.output else { return show(args, run, &groups) };
+    let Some(output) = &args.output.output else {
+        return show(args, run, &groups);
+    };
     let columns = columns(args, &groups, format);
     let reader = reader(&groups, columns.clone(), Rows::All, run)?;
     let schema = reader.schema();
@@ -119,9 +121,20 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         _ => output::write(Profiled::new(reader, &groups), output, &options, Some(rows))?,
     };
     profile::add_phases_of(&groups);
-    let Some(written) = written else { return Ok(()) };
-    groups.warnings().iter().for_each(|warning| log(&format!("warning: {warning}")));
-    let done = Done { groups: &groups, output, schema: &schema, written, seconds: start.elapsed().as_secs_f64() };
+    let Some(written) = written else {
+        return Ok(());
+    };
+    groups
+        .warnings()
+        .iter()
+        .for_each(|warning| log(&format!("warning: {warning}")));
+    let done = Done {
+        groups: &groups,
+        output,
+        schema: &schema,
+        written,
+        seconds: start.elapsed().as_secs_f64(),
+    };
     match args.format {
         PrintFormat::Table => output::result(&done.text()),
         PrintFormat::Json => output::result(&format!("{:#}", done.json())),
@@ -130,25 +143,40 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
 
 /// Without an output: the first groups, narrow columns.
 fn show(args: &GroupArgs, run: &RunArgs, groups: &Groups) -> Result<()> {
-    let reader = reader(groups, columns(args, groups, None), Rows::Range(0..SHOWN_GROUPS), run)?;
+    let reader = reader(
+        groups,
+        columns(args, groups, None),
+        Rows::Range(0..SHOWN_GROUPS),
+        run,
+    )?;
     let batches = reader.collect::<std::result::Result<Vec<RecordBatch>, _>>()?;
     match args.format {
         PrintFormat::Table => {
             output::result(&table(&batches)?)?;
             let total = groups.num_rows()?;
             let shown = total.min(SHOWN_GROUPS);
-            output::result(&format!("{shown} of {total} groups; write them all with -o groups.arrow"))?;
+            output::result(&format!(
+                "{shown} of {total} groups; write them all with -o groups.arrow"
+            ))?;
         }
         PrintFormat::Json => output::result(&super::print::json(&batches)?)?,
     }
-    groups.warnings().iter().for_each(|warning| log(&format!("warning: {warning}")));
+    groups
+        .warnings()
+        .iter()
+        .for_each(|warning| log(&format!("warning: {warning}")));
     Ok(())
 }
 
 fn reader(groups: &Groups, columns: Vec<String>, rows: Rows, run: &RunArgs) -> Result<TableReader> {
     groups.index()?;
     let batch_bytes = run.batch_bytes as usize;
-    groups.read(&ReadOptions { columns: Some(columns), rows, batch_bytes, batch_rows: None })
+    groups.read(&ReadOptions {
+        columns: Some(columns),
+        rows,
+        batch_bytes,
+        batch_rows: None,
+    })
 }
 
 /// The columns asked for, or the default ones: those that are narrow and cheap, and where patterns are kept, the
@@ -166,7 +194,9 @@ fn columns(args: &GroupArgs, groups: &Groups, format: Option<Format>) -> Vec<Str
         _ if groups.is_on_request(*index) => false,
         // On a screen there is no room for tensors.
         None => tensor::shape(field).is_none(),
-        Some(format) => !is_wide(field) || (format.holds_patterns() && field.name() == "diffraction"),
+        Some(format) => {
+            !is_wide(field) || (format.holds_patterns() && field.name() == "diffraction")
+        }
     });
     default.map(|(_, field)| field.name().clone()).collect()
 }
@@ -184,7 +214,14 @@ impl Done<'_> {
     fn text(&self) -> String {
         let (scan, spec) = (self.groups.scan(), self.groups.spec());
         let lines = [
-            ("read", format!("{}: {} positions", shown(scan.npz().path()), scan.num_positions())),
+            (
+                "read",
+                format!(
+                    "{}: {} positions",
+                    shown(scan.npz().path()),
+                    scan.num_positions()
+                ),
+            ),
             ("mapped", self.members("mapped")),
             ("copied", self.members("copied")),
             ("inflated", self.members("inflated")),
@@ -198,7 +235,15 @@ impl Done<'_> {
                     spec.seed
                 ),
             ),
-            ("wrote", format!("{}, {}, in {:.2} s", shown(self.output), ByteSize::b(self.written.bytes), self.seconds)),
+            (
+                "wrote",
+                format!(
+                    "{}, {}, in {:.2} s",
+                    shown(self.output),
+                    ByteSize::b(self.written.bytes),
+                    self.seconds
+                ),
+            ),
             ("columns", columns_text(self.schema)),
             ("open it", open_text(self.output, self.schema)),
         ];
@@ -213,14 +258,21 @@ impl Done<'_> {
     /// The members that play a part, of one kind of access; reasons are told once.
     fn members(&self, word: &str) -> String {
         let scan = self.groups.scan();
-        let roles = scan.layout().roles.iter().filter_map(|(_, placed)| scan.npz().info(&placed.member));
-        let of_kind =
-            roles.map(|info| (info, Access::of(scan.npz(), info))).filter(|(_, access)| access.word() == word);
+        let roles = scan
+            .layout()
+            .roles
+            .iter()
+            .filter_map(|(_, placed)| scan.npz().info(&placed.member));
+        let of_kind = roles
+            .map(|info| (info, Access::of(scan.npz(), info)))
+            .filter(|(_, access)| access.word() == word);
         let text = of_kind.map(|(info, access)| match access.reason() {
             Some(reason) => format!("{} ({reason})", info.name),
             None => info.name.clone(),
         });
-        let text = text.collect::<Vec<_>>().join(if word == "mapped" { ", " } else { "\n" });
+        let text = text
+            .collect::<Vec<_>>()
+            .join(if word == "mapped" { ", " } else { "\n" });
         match word {
             "copied" if !text.is_empty() => format!("{text}\na batch at a time, never whole"),
             _ => text,
@@ -249,7 +301,9 @@ fn columns_text(schema: &Schema) -> String {
     let mut text = String::new();
     let mut line = 0;
     for field in schema.fields() {
-        let shape = tensor::shape(field).map(|shape| format!(" {shape:?}")).unwrap_or_default();
+        let shape = tensor::shape(field)
+            .map(|shape| format!(" {shape:?}"))
+            .unwrap_or_default();
         let dtype = match field.data_type() {
             arrow::datatypes::DataType::FixedSizeList(item, size) if shape.is_empty() => {
                 format!("{} [{size}]", data_type_name(item.data_type()))
@@ -263,7 +317,11 @@ fn columns_text(schema: &Schema) -> String {
             line if line + item.len() > WIDTH => ",\n",
             _ => ", ",
         };
-        line = if gap == ",\n" { item.len() } else { line + gap.len() + item.len() };
+        line = if gap == ",\n" {
+            item.len()
+        } else {
+            line + gap.len() + item.len()
+        };
         text += gap;
         text += &item;
     }
@@ -284,7 +342,9 @@ fn open_text(output: &Path, schema: &Schema) -> String {
         (Ok(Format::ArrowFile), None) => format!("in Python: polars.read_ipc({path:?})"),
         (Ok(Format::ArrowStream), _) => format!("in Python: polars.read_ipc_stream({path:?})"),
         (Ok(Format::Npz), _) => format!("in Python: numpy.load({path:?})"),
-        (Ok(Format::Parquet), _) => format!("in Python: polars.read_parquet({path:?}); in DuckDB: FROM '{path}'"),
+        (Ok(Format::Parquet), _) => {
+            format!("in Python: polars.read_parquet({path:?}); in DuckDB: FROM '{path}'")
+        }
         _ => String::new(),
     }
 }

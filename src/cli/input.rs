@@ -63,7 +63,11 @@ impl OpenArgs {
             AccessArg::Map => AccessMode::Map,
             AccessArg::Read => AccessMode::Read,
         };
-        OpenOptions { access, inflate_memory: self.inflate_memory, progress: output::inflating() }
+        OpenOptions {
+            access,
+            inflate_memory: self.inflate_memory,
+            progress: output::inflating(),
+        }
     }
 }
 
@@ -113,7 +117,11 @@ impl InputArgs {
             }),
             position_order: self.position_order,
         };
-        ScanOptions { open: self.open.options(), layout, patterns: self.patterns.clone() }
+        ScanOptions {
+            open: self.open.options(),
+            layout,
+            patterns: self.patterns.clone(),
+        }
     }
 }
 
@@ -186,11 +194,22 @@ impl SpecArgs {
     ///
     /// # Errors
     /// If a predicate cannot be evaluated.
-    pub fn spec(&self, file: Option<&Path>, input: &ScanOptions, run: &RunArgs) -> Result<GroupSpec> {
+    pub fn spec(
+        &self,
+        file: Option<&Path>,
+        input: &ScanOptions,
+        run: &RunArgs,
+    ) -> Result<GroupSpec> {
         let points = |predicate: &Option<String>| -> Result<Option<Vec<u32>>> {
-            let (Some(predicate), Some(file)) = (predicate, file) else { return Ok(None) };
+            let (Some(predicate), Some(file)) = (predicate, file) else {
+                return Ok(None);
+            };
             let session = Session::try_new(run.threads, input)?;
-            session.register("public", file, &register_options(input, GroupSpec::default()))?;
+            session.register(
+                "public",
+                file,
+                &register_options(input, GroupSpec::default()),
+            )?;
             session.scan_points(predicate).map(Some)
         };
         let (among, mut seeds_from) = (points(&self.among)?, points(&self.seeds_from)?);
@@ -205,7 +224,11 @@ impl SpecArgs {
             epoch: self.epoch,
             among,
             seeds_from,
-            sampling: if self.sequential { Sampling::Sequential } else { Sampling::Random },
+            sampling: if self.sequential {
+                Sampling::Sequential
+            } else {
+                Sampling::Random
+            },
             include_seed: match self.include_seed {
                 IncludeSeedArg::Never => IncludeSeed::Never,
                 IncludeSeedArg::Pool => IncludeSeed::Pool,
@@ -229,12 +252,18 @@ impl SpecArgs {
 
 /// What to register of a file.
 pub fn register_options(input: &ScanOptions, spec: GroupSpec) -> RegisterOptions {
-    RegisterOptions { scan: input.clone(), spec }
+    RegisterOptions {
+        scan: input.clone(),
+        spec,
+    }
 }
 
 /// The name a file goes by: its own, without folders and ending.
 pub fn stem(path: &Path) -> String {
-    path.file_stem().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+    path.file_stem()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned()
 }
 
 /// A path as given, for messages.
@@ -244,8 +273,11 @@ pub fn shown(path: &Path) -> String {
 
 fn parse_role(text: &str) -> std::result::Result<(Role, String), String> {
     let names = || Role::all().map(Role::name).collect::<Vec<_>>().join(", ");
-    let (role, member) = text.split_once('=').ok_or("expected ROLE=NAME, such as x=pos_x")?;
-    let role = Role::from_name(role).ok_or_else(|| format!("no role `{role}`; there are {}", names()))?;
+    let (role, member) = text
+        .split_once('=')
+        .ok_or("expected ROLE=NAME, such as x=pos_x")?;
+    let role =
+        Role::from_name(role).ok_or_else(|| format!("no role `{role}`; there are {}", names()))?;
     Ok((role, member.to_string()))
 }
 

@@ -74,7 +74,11 @@ pub fn run(args: &InspectArgs) -> Result<()> {
             (None, PrintFormat::Json) => format!("{:#}", Report::of(file, args)?.json()?),
             (None, PrintFormat::Table) => Report::of(file, args)?.text()?,
         };
-        let gap = if number == 0 || args.format == PrintFormat::Json { "" } else { "\n" };
+        let gap = if number == 0 || args.format == PrintFormat::Json {
+            ""
+        } else {
+            "\n"
+        };
         output::result(&format!("{gap}{text}"))?;
     }
     Ok(())
@@ -101,12 +105,29 @@ impl Report {
         let size = ByteSize::b(self.npz.identity().size);
         let count = self.npz.members().len();
         let mut text = format!("{}: {size}, {count} members\n", shown(self.npz.path()));
-        self.npz.notes().iter().for_each(|note| text += &format!("note: {note}\n"));
+        self.npz
+            .notes()
+            .iter()
+            .for_each(|note| text += &format!("note: {note}\n"));
         text += &table(&[self.arrays()?])?;
         for (name, stats) in &self.stats {
-            let Stats { min, max, mean, not_finite } = stats;
-            let bad = if *not_finite == 0 { String::new() } else { format!(", {not_finite} not finite") };
-            text += &format!("\n{name}: {} to {}, mean {}{bad}", number(*min), number(*max), number(*mean));
+            let Stats {
+                min,
+                max,
+                mean,
+                not_finite,
+            } = stats;
+            let bad = if *not_finite == 0 {
+                String::new()
+            } else {
+                format!(", {not_finite} not finite")
+            };
+            text += &format!(
+                "\n{name}: {} to {}, mean {}{bad}",
+                number(*min),
+                number(*max),
+                number(*mean)
+            );
         }
         text += "\n";
         match &self.scan {
@@ -177,36 +198,79 @@ impl ScanReport {
     fn text(&self) -> String {
         let layout = self.scan.layout();
         let mut lines = vec![("layout", format!("{}: {}", layout.name, layout.reason))];
-        lines.extend(layout.runner_up.iter().map(|runner_up| ("runner-up", runner_up.clone())));
+        lines.extend(
+            layout
+                .runner_up
+                .iter()
+                .map(|runner_up| ("runner-up", runner_up.clone())),
+        );
         lines.extend(layout.notes.iter().map(|note| ("note", note.clone())));
         match &self.positions {
             Some(positions) => lines.extend(positions.lines(&self.scan)),
-            None => lines.push(("positions", "none: without them there are no groups".to_string())),
+            None => lines.push((
+                "positions",
+                "none: without them there are no groups".to_string(),
+            )),
         }
         lines.push(("patterns", self.patterns_text()));
-        for role in [Role::Probe, Role::Object, Role::ObjectPatches, Role::BadPixels, Role::ValidPixels] {
-            if let Some(info) = layout.member(role).and_then(|member| self.scan.npz().info(member)) {
-                let label = if role == Role::ObjectPatches { "patches" } else { role.name() };
-                lines.push((label, format!("`{}` {} {}", info.name, info.dtype, shape_text(&info.shape))));
+        for role in [
+            Role::Probe,
+            Role::Object,
+            Role::ObjectPatches,
+            Role::BadPixels,
+            Role::ValidPixels,
+        ] {
+            if let Some(info) = layout
+                .member(role)
+                .and_then(|member| self.scan.npz().info(member))
+            {
+                let label = if role == Role::ObjectPatches {
+                    "patches"
+                } else {
+                    role.name()
+                };
+                lines.push((
+                    label,
+                    format!("`{}` {} {}", info.name, info.dtype, shape_text(&info.shape)),
+                ));
             }
         }
-        lines.iter().map(|(label, text)| format!("\n{label:<12} {text}")).collect()
+        lines
+            .iter()
+            .map(|(label, text)| format!("\n{label:<12} {text}"))
+            .collect()
     }
 
     fn patterns_text(&self) -> String {
         let Some(patterns) = self.scan.diffraction() else {
             return "none; they may be in another file: --patterns FILE".to_string();
         };
-        let shape = patterns.row_shape().iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
+        let shape = patterns
+            .row_shape()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+            .join(" x ");
         let measurement = self.scan.measurement().word();
-        let settle = if measurement == "unknown" { " (settle it with --measurement)" } else { "" };
-        format!("{} of {shape}, measurement {measurement}{settle}, {}", patterns.num_rows(), patterns.access())
+        let settle = if measurement == "unknown" {
+            " (settle it with --measurement)"
+        } else {
+            ""
+        };
+        format!(
+            "{} of {shape}, measurement {measurement}{settle}, {}",
+            patterns.num_rows(),
+            patterns.access()
+        )
     }
 
     fn json(&self) -> Value {
         let layout = self.scan.layout();
-        let roles: Map<String, Value> =
-            layout.roles.iter().map(|(role, placed)| (role.name().to_string(), json!(placed.member))).collect();
+        let roles: Map<String, Value> = layout
+            .roles
+            .iter()
+            .map(|(role, placed)| (role.name().to_string(), json!(placed.member)))
+            .collect();
         let mut report = json!({
             "layout": layout.name,
             "reason": layout.reason,
@@ -233,7 +297,13 @@ impl ScanReport {
 
 impl PositionReport {
     fn of(positions: &Positions) -> Self {
-        let finite = |values: &[f64]| values.iter().copied().filter(|value| value.is_finite()).collect::<Vec<_>>();
+        let finite = |values: &[f64]| {
+            values
+                .iter()
+                .copied()
+                .filter(|value| value.is_finite())
+                .collect::<Vec<_>>()
+        };
         let extent = |values: &[f64]| {
             let values = finite(values);
             (
@@ -248,26 +318,55 @@ impl PositionReport {
         // All but one, if there is no step.
         let of_none = (positions.len() - not_finite).saturating_sub(1);
         let duplicates = spacing.map_or(of_none, |spacing| spacing.duplicates);
-        Self { x, y, not_finite, spacing, duplicates }
+        Self {
+            x,
+            y,
+            not_finite,
+            spacing,
+            duplicates,
+        }
     }
 
     fn lines(&self, scan: &Scan) -> Vec<(&'static str, String)> {
         let unit = scan.unit().word();
-        let mut lines = vec![("positions", self.positions_text(scan)), ("extent", self.extent_text(scan))];
+        let mut lines = vec![
+            ("positions", self.positions_text(scan)),
+            ("extent", self.extent_text(scan)),
+        ];
         if let Some(step) = self.spacing {
             let of = [step.min, step.median, step.max].map(number).join(" / ");
-            lines.push(("step", format!("{of} {unit} to the nearest neighbour (min / median / max)")));
+            lines.push((
+                "step",
+                format!("{of} {unit} to the nearest neighbour (min / median / max)"),
+            ));
         }
-        lines.extend(suspicious_unit(scan.unit(), self.x, self.y).map(|doubt| ("SUSPICIOUS", doubt)));
+        lines.extend(
+            suspicious_unit(scan.unit(), self.x, self.y).map(|doubt| ("SUSPICIOUS", doubt)),
+        );
         lines
     }
 
     fn positions_text(&self, scan: &Scan) -> String {
         let (unit, duplicates) = (scan.unit().word(), self.duplicates);
-        let starts = if scan.has_starts() { "with start positions" } else { "no start positions" };
-        let bad = if self.not_finite > 0 { format!(", {} NOT FINITE", self.not_finite) } else { String::new() };
-        let settle = if unit == "unknown" { " unit (settle it with --unit)" } else { "" };
-        format!("{} in {unit}{settle}, {duplicates} duplicates, {starts}{bad}", scan.num_positions())
+        let starts = if scan.has_starts() {
+            "with start positions"
+        } else {
+            "no start positions"
+        };
+        let bad = if self.not_finite > 0 {
+            format!(", {} NOT FINITE", self.not_finite)
+        } else {
+            String::new()
+        };
+        let settle = if unit == "unknown" {
+            " unit (settle it with --unit)"
+        } else {
+            ""
+        };
+        format!(
+            "{} in {unit}{settle}, {duplicates} duplicates, {starts}{bad}",
+            scan.num_positions()
+        )
     }
 
     fn extent_text(&self, scan: &Scan) -> String {
@@ -277,11 +376,19 @@ impl PositionReport {
             return "none".to_string();
         }
         let unit = scan.unit().word();
-        format!("x {}, y {} ({} x {} {unit})", range(self.x), range(self.y), span(self.x), span(self.y))
+        format!(
+            "x {}, y {} ({} x {} {unit})",
+            range(self.x),
+            range(self.y),
+            span(self.x),
+            span(self.y)
+        )
     }
 
     fn json(&self, scan: &Scan) -> Value {
-        let step = self.spacing.map(|step| json!({"min": step.min, "median": step.median, "max": step.max}));
+        let step = self
+            .spacing
+            .map(|step| json!({"min": step.min, "median": step.median, "max": step.max}));
         json!({
             "positions": scan.num_positions(),
             "extent": {"x": [self.x.0, self.x.1], "y": [self.y.0, self.y.1]},
@@ -297,13 +404,17 @@ impl PositionReport {
 fn stats(npz: &Arc<NpzFile>) -> Result<Vec<(String, Stats)>> {
     const VALUES: usize = 1 << 20;
     let mut all = Vec::new();
-    for info in npz
-        .arrays()
-        .filter(|info| (info.dtype.scalar.is_real() || info.dtype.scalar == Scalar::Bool) && info.num_bytes > 0)
-    {
+    for info in npz.arrays().filter(|info| {
+        (info.dtype.scalar.is_real() || info.dtype.scalar == Scalar::Bool) && info.num_bytes > 0
+    }) {
         let column = Column::open(npz, &info.name, &info.name, &View::first_axis(info))?;
         let step = (VALUES / column.row_len().max(1)).max(1);
-        let mut stats = Stats { min: f64::INFINITY, max: -f64::INFINITY, mean: 0.0, not_finite: 0 };
+        let mut stats = Stats {
+            min: f64::INFINITY,
+            max: -f64::INFINITY,
+            mean: 0.0,
+            not_finite: 0,
+        };
         let mut count = 0u64;
         for start in (0..column.num_rows()).step_by(step) {
             let rows = RowSet::Range(start..(start + step).min(column.num_rows()));

@@ -32,12 +32,18 @@ pub fn run(args: &NormArgs, run: &RunArgs) -> Result<()> {
     let groups = Groups::try_new(&scan, args.spec.spec(Some(&args.file), &input, run)?)?;
     let factor = groups.norm_factor()?;
     profile::add_phases_of(&groups);
-    groups.warnings().iter().for_each(|warning| log(&format!("warning: {warning}")));
+    groups
+        .warnings()
+        .iter()
+        .for_each(|warning| log(&format!("warning: {warning}")));
     match args.format {
         PrintFormat::Table => output::result(&factor.to_string()),
         PrintFormat::Json => {
             let file = shown(&args.file);
-            output::result(&json!({"file": file, "norm_factor": factor, "warnings": groups.warnings()}).to_string())
+            output::result(
+                &json!({"file": file, "norm_factor": factor, "warnings": groups.warnings()})
+                    .to_string(),
+            )
         }
     }
 }

@@ -31,7 +31,10 @@ const KEYS: &[(&str, &str)] = &[
 
 /// The columns that the dict is made of, as far as the groups have them.
 pub fn columns(schema: &Schema) -> Vec<String> {
-    let present = KEYS.iter().map(|(_, column)| *column).filter(|column| schema.index_of(column).is_ok());
+    let present = KEYS
+        .iter()
+        .map(|(_, column)| *column)
+        .filter(|column| schema.index_of(column).is_ok());
     present.map(str::to_string).collect()
 }
 
@@ -50,14 +53,20 @@ pub fn write(
             return Err(Error::BadParameter {
                 parameter: "columns",
                 found: column.clone(),
-                expected: format!("columns of PtychoPINN's dict in an .npz file: {}", known.join(", ")),
+                expected: format!(
+                    "columns of PtychoPINN's dict in an .npz file: {}",
+                    known.join(", ")
+                ),
                 hint: "leave it out, or write .arrow or .parquet".to_string(),
             });
         };
         members.push(member(groups, key, column, run)?);
     }
     // PtychoPINN takes positions for start positions where a file has none.
-    for (key, column) in KEYS.iter().filter(|(key, _)| key.starts_with("coords_start")) {
+    for (key, column) in KEYS
+        .iter()
+        .filter(|(key, _)| key.starts_with("coords_start"))
+    {
         let corrected = column.replace("_start", "");
         if !groups.scan().has_starts() && columns.contains(&corrected) {
             members.push(member(groups, key, &corrected, run)?);
@@ -73,9 +82,18 @@ pub fn write(
 fn member<'a>(groups: &'a Groups, key: &str, column: &str, run: &RunArgs) -> Result<NpzMember<'a>> {
     let columns = Some(vec![column.to_string()]);
     let batch_bytes = run.batch_bytes as usize;
-    let reader = groups.read(&ReadOptions { columns, batch_bytes, ..Default::default() })?;
+    let reader = groups.read(&ReadOptions {
+        columns,
+        batch_bytes,
+        ..Default::default()
+    })?;
     let rows = Some(reader.rows_left() as u64);
-    Ok(NpzMember { name: key.to_string(), reader: Box::new(reader), rows, cast: cast(groups, key) })
+    Ok(NpzMember {
+        name: key.to_string(),
+        reader: Box::new(reader),
+        rows,
+        cast: cast(groups, key),
+    })
 }
 
 /// PtychoPINN's dtype, where it is not ours.
@@ -83,12 +101,15 @@ fn cast(groups: &Groups, key: &str) -> Option<DataType> {
     if groups.spec().semantics == Semantics::Native {
         return None;
     }
-    let oversampled = groups.num_rows().is_ok_and(|rows| rows > groups.scan().num_positions());
+    let oversampled = groups
+        .num_rows()
+        .is_ok_and(|rows| rows > groups.scan().num_positions());
     match key {
         "nn_indices" => (groups.group_size() == 1 || oversampled).then_some(DataType::Int64),
-        key if key.starts_with("coords") => {
-            groups.scan().positions_are_single(key.starts_with("coords_start")).then_some(DataType::Float32)
-        }
+        key if key.starts_with("coords") => groups
+            .scan()
+            .positions_are_single(key.starts_with("coords_start"))
+            .then_some(DataType::Float32),
         _ => None,
     }
 }
@@ -96,9 +117,16 @@ fn cast(groups: &Groups, key: &str) -> Option<DataType> {
 /// The object as it is in the file.
 fn object(groups: &Groups) -> Result<Option<NpzMember<'static>>> {
     let scan = groups.scan();
-    let Some(member) = scan.layout().member(Role::Object) else { return Ok(None) };
+    let Some(member) = scan.layout().member(Role::Object) else {
+        return Ok(None);
+    };
     let column = Column::open(scan.npz(), member, "objectGuess", &View::whole())?;
     let table = ColumnTable::new("object", column);
     let reader = TableReader::try_new(Arc::new(table), &ReadOptions::default())?;
-    Ok(Some(NpzMember { name: "objectGuess".to_string(), reader: Box::new(reader), rows: None, cast: None }))
+    Ok(Some(NpzMember {
+        name: "objectGuess".to_string(),
+        reader: Box::new(reader),
+        rows: None,
+        cast: None,
+    }))
 }

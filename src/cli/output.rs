@@ -79,10 +79,17 @@ impl OutputArgs {
                 hint: hint.to_string(),
             });
         };
-        let ending = path.extension().and_then(|ending| ending.to_str()).unwrap_or_default();
+        let ending = path
+            .extension()
+            .and_then(|ending| ending.to_str())
+            .unwrap_or_default();
         if !endings.is_empty() && !endings.contains(&ending) {
             let reason = format!("it ends in .{ending}");
-            return Err(Error::BadOutput { path: path.clone(), reason, hint });
+            return Err(Error::BadOutput {
+                path: path.clone(),
+                reason,
+                hint,
+            });
         }
         Ok(path)
     }
@@ -92,10 +99,15 @@ impl OutputArgs {
     /// # Errors
     /// If it exists, or cannot be written.
     pub fn check(&self) -> Result<bool> {
-        let Some(path) = &self.output else { return Ok(true) };
+        let Some(path) = &self.output else {
+            return Ok(true);
+        };
         let proceed = export::check(path, self.if_exists())?;
         if !proceed {
-            log(&format!("{} is there already, left as it is", path.display()));
+            log(&format!(
+                "{} is there already, left as it is",
+                path.display()
+            ));
         }
         Ok(proceed)
     }
@@ -121,7 +133,11 @@ pub fn write(
 /// Says how much there is to write, before it is written.
 pub fn announce(path: &Path, options: &ExportOptions) {
     if let Some(bytes) = options.expected_bytes {
-        log(&format!("{}: {} of data to write", path.display(), ByteSize::b(bytes)));
+        log(&format!(
+            "{}: {} of data to write",
+            path.display(),
+            ByteSize::b(bytes)
+        ));
     }
 }
 
@@ -130,7 +146,8 @@ pub fn byte_bar() -> ProgressBar {
     if !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {elapsed}, {eta} left");
+    let style =
+        ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {elapsed}, {eta} left");
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
@@ -140,8 +157,9 @@ fn progress_bar(rows: Option<u64>) -> ProgressBar {
     }
     let template = "{bar:40} {human_pos} of {human_len} rows, {elapsed}, {eta} left";
     match rows {
-        Some(rows) => ProgressBar::new(rows)
-            .with_style(ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())),
+        Some(rows) => ProgressBar::new(rows).with_style(
+            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
+        ),
         None => ProgressBar::new_spinner(),
     }
 }
@@ -152,8 +170,11 @@ pub fn reading(file: &Path) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let template = "{prefix}: {bar:40} {bytes} of {total_bytes}, {eta} left {msg}";
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0).with_style(style).with_prefix(file.display().to_string())
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    ProgressBar::new(0)
+        .with_style(style)
+        .with_prefix(file.display().to_string())
 }
 
 /// Shows how far a large deflated member is, on a terminal.
@@ -171,9 +192,14 @@ pub fn inflating() -> Progress {
         }
         if shown.as_ref().is_none_or(|(name, _)| name != member) {
             let template = "{prefix}: inflating {bar:40} {bytes} of {total_bytes}, {eta} left";
-            let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-            *shown =
-                Some((member.to_string(), ProgressBar::new(total).with_style(style).with_prefix(member.to_string())));
+            let style = ProgressStyle::with_template(template)
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+            *shown = Some((
+                member.to_string(),
+                ProgressBar::new(total)
+                    .with_style(style)
+                    .with_prefix(member.to_string()),
+            ));
         }
         if let Some((_, bar)) = shown.as_ref() {
             bar.set_position(done);
@@ -203,6 +229,8 @@ pub fn result(text: &str) -> Result<()> {
 /// As [`result`].
 pub fn result_text(text: &str) -> Result<()> {
     let mut stdout = std::io::stdout().lock();
-    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    let written = stdout
+        .write_all(text.as_bytes())
+        .and_then(|()| stdout.flush());
     written.map_err(|e| Error::io(Path::new("stdout"), "write", e))
 }

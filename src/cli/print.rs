@@ -17,7 +17,10 @@ const SHOWN_VALUES: i32 = 9;
 /// # Errors
 /// If a value cannot be shown.
 pub fn table(batches: &[RecordBatch]) -> Result<String> {
-    let batches = batches.iter().map(|batch| lists_as_text(batch, summary)).collect::<Result<Vec<_>>>()?;
+    let batches = batches
+        .iter()
+        .map(|batch| lists_as_text(batch, summary))
+        .collect::<Result<Vec<_>>>()?;
     Ok(pretty_format_batches(&batches)?.to_string())
 }
 
@@ -27,10 +30,22 @@ fn summary(field: &Field, list: &FixedSizeListArray) -> Result<StringArray> {
         return list_text(list);
     }
     let shape = tensor::shape(field).unwrap_or_else(|| vec![list.value_length() as usize]);
-    let lengths = shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(" x ");
+    let lengths = shape
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(" x ");
     let dtype = data_type_name(&list.value_type());
-    let text = |row: usize| match list.is_valid(row).then(|| range(&list.value(row))).transpose()? {
-        Some(Some((min, max))) => Ok(Some(format!("{dtype} {lengths}, {} to {}", number(min), number(max)))),
+    let text = |row: usize| match list
+        .is_valid(row)
+        .then(|| range(&list.value(row)))
+        .transpose()?
+    {
+        Some(Some((min, max))) => Ok(Some(format!(
+            "{dtype} {lengths}, {} to {}",
+            number(min),
+            number(max)
+        ))),
         Some(None) => Ok(Some(format!("{dtype} {lengths}"))),
         None => Ok(None),
     };

@@ -31,7 +31,11 @@ pub fn add(name: &str, spent: Duration, bytes: u64) {
             phase.spent += spent;
             phase.bytes += bytes;
         }
-        None => phases.push(Phase { name: name.to_string(), spent, bytes }),
+        None => phases.push(Phase {
+            name: name.to_string(),
+            spent,
+            bytes,
+        }),
     }
 }
 
@@ -45,7 +49,10 @@ pub fn phase<T>(name: &str, run: impl FnOnce() -> T) -> T {
 
 /// What a table's own phases have taken.
 pub fn add_phases_of(table: &dyn Table) {
-    table.phases().into_iter().for_each(|(name, spent)| add(name, spent, 0));
+    table
+        .phases()
+        .into_iter()
+        .for_each(|(name, spent)| add(name, spent, 0));
 }
 
 /// The time a table takes for its batches, less that of its phases, is the gather's; what lies between the batches belongs
@@ -58,11 +65,19 @@ pub struct Profiled<'a, R> {
 
 impl<'a, R> Profiled<'a, R> {
     pub fn new(reader: R, table: &'a dyn Table) -> Self {
-        Self { reader, table, handed_out: None }
+        Self {
+            reader,
+            table,
+            handed_out: None,
+        }
     }
 
     fn phases(&self) -> Duration {
-        self.table.phases().into_iter().map(|(_, spent)| spent).sum()
+        self.table
+            .phases()
+            .into_iter()
+            .map(|(_, spent)| spent)
+            .sum()
     }
 }
 
@@ -75,7 +90,9 @@ impl<R: RecordBatchReader> Iterator for Profiled<'_, R> {
         }
         let (start, before) = (Instant::now(), self.phases());
         let batch = self.reader.next();
-        let spent = start.elapsed().saturating_sub(self.phases().saturating_sub(before));
+        let spent = start
+            .elapsed()
+            .saturating_sub(self.phases().saturating_sub(before));
         if let Some(Ok(batch)) = &batch {
             let bytes = (batch.num_rows() * row_bytes(batch.schema_ref())) as u64;
             add("gather", spent, bytes);
@@ -102,7 +119,10 @@ pub struct Watch {
 
 impl Watch {
     pub fn start() -> Self {
-        let (done, peak) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+        let (done, peak) = (
+            Arc::new(AtomicBool::new(false)),
+            Arc::new(AtomicU64::new(0)),
+        );
         let sampler = {
             let (done, peak) = (Arc::clone(&done), Arc::clone(&peak));
             std::thread::spawn(move || {
@@ -112,7 +132,13 @@ impl Watch {
                 }
             })
         };
-        Self { start: Instant::now(), faults: page_faults(), done, peak, sampler }
+        Self {
+            start: Instant::now(),
+            faults: page_faults(),
+            done,
+            peak,
+            sampler,
+        }
     }
 
     /// Prints the phases, the total, the most private memory and the page faults.
@@ -123,18 +149,33 @@ impl Watch {
         drop(self.sampler.join());
         let phases = std::mem::take(&mut *PHASES.lock().unwrap_or_else(PoisonError::into_inner));
         let known: Duration = phases.iter().map(|phase| phase.spent).sum();
-        log(&format!("{:<10} {:>10} {:>10} {:>12}", "phase", "seconds", "bytes", "bytes/s"));
-        let other = Phase { name: "other".to_string(), spent: total.saturating_sub(known), bytes: 0 };
+        log(&format!(
+            "{:<10} {:>10} {:>10} {:>12}",
+            "phase", "seconds", "bytes", "bytes/s"
+        ));
+        let other = Phase {
+            name: "other".to_string(),
+            spent: total.saturating_sub(known),
+            bytes: 0,
+        };
         for Phase { name, spent, bytes } in phases.into_iter().chain([other]) {
             let seconds = spent.as_secs_f64();
             let (bytes, rate) = match bytes {
                 0 => (String::new(), String::new()),
-                bytes => (ByteSize::b(bytes).to_string(), ByteSize::b((bytes as f64 / seconds) as u64).to_string()),
+                bytes => (
+                    ByteSize::b(bytes).to_string(),
+                    ByteSize::b((bytes as f64 / seconds) as u64).to_string(),
+                ),
             };
-            log(&format!("{name:<10} {seconds:>10.4} {bytes:>10} {rate:>12}"));
+            log(&format!(
+                "{name:<10} {seconds:>10.4} {bytes:>10} {rate:>12}"
+            ));
         }
         let [minor, major] = page_faults();
-        let (minor, major) = (minor.saturating_sub(self.faults[0]), major.saturating_sub(self.faults[1]));
+        let (minor, major) = (
+            minor.saturating_sub(self.faults[0]),
+            major.saturating_sub(self.faults[1]),
+        );
         let peak = ByteSize::b(self.peak.load(Ordering::Relaxed));
         log(&format!(
             "total {:.4} s, at most {peak} of private memory, {minor} page faults, {major} of them with a read",
@@ -147,14 +188,26 @@ impl Watch {
 fn private_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find(|line| line.starts_with("RssAnon:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok()).unwrap_or(0) * 1024
+    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
+        .unwrap_or(0)
+        * 1024
 }
 
 /// Page faults so far, minor and major; 0 where the system does not tell.
 fn page_faults() -> [u64; 2] {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // Behind the name, which may hold blanks: state is the first field, the faults the 8th and the 10th.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let field = |at: usize| fields.get(at).and_then(|field| field.parse().ok()).unwrap_or(0);
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let field = |at: usize| {
+        fields
+            .get(at)
+            .and_then(|field| field.parse().ok())
+            .unwrap_or(0)
+    };
     [field(7), field(9)]
 }

@@ -67,12 +67,20 @@ pub fn run(args: &SqlArgs, run: &RunArgs) -> Result<()> {
     }
     let text = text(args)?;
     let scan = args.input.options();
-    let options = SessionOptions { threads: run.threads, memory_limit: args.memory_limit, scan };
+    let options = SessionOptions {
+        threads: run.threads,
+        memory_limit: args.memory_limit,
+        scan,
+    };
     let session = Session::try_new_with(&options)?;
     inputs::register(&session, args, &options, run)?;
-    let Some(text) = text else { return prompt::run(&session, args.format) };
+    let Some(text) = text else {
+        return prompt::run(&session, args.format);
+    };
     let mut statements = session.statements(&text)?;
-    let Some(last) = statements.pop() else { return Err(no_query()) };
+    let Some(last) = statements.pop() else {
+        return Err(no_query());
+    };
     match &args.output.output {
         Some(path) => {
             for statement in statements {
@@ -99,13 +107,18 @@ fn run_silently(session: &Session, statement: Statement) -> Result<()> {
             hint: "before it, only statements such as CREATE VIEW".to_string(),
         });
     }
-    reader.try_for_each(|batch| batch.map(drop)).map_err(Error::from)
+    reader
+        .try_for_each(|batch| batch.map(drop))
+        .map_err(Error::from)
 }
 
 fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -> Result<()> {
     // Beside what the rows bring of their own.
     let said = [
-        (provenance::VERSION_KEY, env!("CARGO_PKG_VERSION").to_string()),
+        (
+            provenance::VERSION_KEY,
+            env!("CARGO_PKG_VERSION").to_string(),
+        ),
         (provenance::TABLE_KEY, "query".to_string()),
         (QUERY_KEY, statement.to_string().trim().to_string()),
     ];
@@ -117,7 +130,9 @@ fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -
         tensors: args.output.tensors(),
     };
     let written = output::write(session.run(statement)?, path, &options, None)?;
-    written.map_or(Ok(()), |written| output::result(&format!("{} rows to {}", written.rows, path.display())))
+    written.map_or(Ok(()), |written| {
+        output::result(&format!("{} rows to {}", written.rows, path.display()))
+    })
 }
 
 /// The query from the command line, a file, or standard input; none if there is a terminal to ask at.
@@ -126,16 +141,26 @@ fn text(args: &SqlArgs) -> Result<Option<String>> {
         return Ok(Some(command.clone()));
     }
     if let Some(file) = &args.file {
-        return std::fs::read_to_string(file).map(Some).map_err(|e| Error::io(file, "read", e));
+        return std::fs::read_to_string(file)
+            .map(Some)
+            .map_err(|e| Error::io(file, "read", e));
     }
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        return if args.output.output.is_some() { Err(no_query()) } else { Ok(None) };
+        return if args.output.output.is_some() {
+            Err(no_query())
+        } else {
+            Ok(None)
+        };
     }
     let mut text = String::new();
     let read = stdin.lock().read_to_string(&mut text);
     read.map_err(|e| Error::io(Path::new("stdin"), "read", e))?;
-    if text.trim().is_empty() { Err(no_query()) } else { Ok(Some(text)) }
+    if text.trim().is_empty() {
+        Err(no_query())
+    } else {
+        Ok(Some(text))
+    }
 }
 
 fn no_query() -> Error {

@@ -47,18 +47,29 @@ pub fn align(
     options: &AlignOptions,
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Option<Aligned>> {
-    let Some(mut target) = Target::create(path, options.if_exists)? else { return Ok(None) };
+    let Some(mut target) = Target::create(path, options.if_exists)? else {
+        return Ok(None);
+    };
     let total = npz.members().iter().map(|member| member.size).sum();
     target.check_space(Some(total))?;
     let mut writer = NpzWriter::new(BufWriter::with_capacity(1 << 20, target.file()));
     let mut done = 0;
-    let mut aligned = Aligned { members: npz.members().len(), ..Aligned::default() };
+    let mut aligned = Aligned {
+        members: npz.members().len(),
+        ..Aligned::default()
+    };
     for member in npz.members() {
         let mut counted = |bytes: u64| {
             done += bytes;
             progress(done, total);
         };
-        let mut copy = Copy { npz, member, path, out: &mut writer, counted: &mut counted };
+        let mut copy = Copy {
+            npz,
+            member,
+            path,
+            out: &mut writer,
+            counted: &mut counted,
+        };
         match &member.array {
             Ok(info) => copy.array(info, options.to_little_endian)?,
             Err(_) => copy.other()?,
@@ -67,10 +78,15 @@ pub fn align(
             Ok(info) => stays_copied(info, options.to_little_endian),
             Err(reason) => Some(reason.clone()),
         };
-        aligned.not_mapped.extend(reason.map(|reason| (member.name.clone(), reason)));
+        aligned
+            .not_mapped
+            .extend(reason.map(|reason| (member.name.clone(), reason)));
     }
     npz.check_unchanged()?;
-    writer.finish().and_then(|mut out| out.flush()).map_err(|e| Error::io(path, "write", e))?;
+    writer
+        .finish()
+        .and_then(|mut out| out.flush())
+        .map_err(|e| Error::io(path, "write", e))?;
     aligned.bytes = target.commit()?;
     Ok(Some(aligned))
 }
@@ -102,10 +118,18 @@ const BLOCK_BYTES: usize = 64 << 20;
 impl<W: Write + io::Seek> Copy<'_, W> {
     pub fn array(&mut self, info: &ArrayInfo, to_little_endian: bool) -> Result<()> {
         let swap = info.dtype.big_endian && to_little_endian;
-        let descr = if swap { info.dtype.descr.replace('>', "<") } else { info.dtype.descr.clone() };
+        let descr = if swap {
+            info.dtype.descr.replace('>', "<")
+        } else {
+            info.dtype.descr.clone()
+        };
         let start = write::header(&descr, &info.shape, false);
         self.begin(&start, info.num_bytes)?;
-        let unit = if swap { info.dtype.scalar.unit_bytes() } else { 1 };
+        let unit = if swap {
+            info.dtype.scalar.unit_bytes()
+        } else {
+            1
+        };
         let several_axes = info.shape.iter().filter(|len| **len != 1).count() > 1;
         if info.fortran_order && several_axes && info.num_bytes > 0 {
             // The rows are taken from all over the member: see first that it is whole.
@@ -145,7 +169,9 @@ impl<W: Write + io::Seek> Copy<'_, W> {
 
     pub fn begin(&mut self, start: &[u8], num_bytes: u64) -> Result<()> {
         let file_name = self.npz.file_name(&self.member.name)?;
-        self.out.begin_file(file_name, start, num_bytes).map_err(|e| Error::io(self.path, "write", e))
+        self.out
+            .begin_file(file_name, start, num_bytes)
+            .map_err(|e| Error::io(self.path, "write", e))
     }
 
     fn copy(&mut self, member: &mut impl Read, num_bytes: u64, unit: usize) -> Result<()> {
@@ -154,7 +180,9 @@ impl<W: Write + io::Seek> Copy<'_, W> {
         let mut left = num_bytes;
         while left > 0 {
             let len = left.min(buffer.len() as u64) as usize;
-            member.read_exact(&mut buffer[..len]).map_err(|e| self.damaged(e))?;
+            member
+                .read_exact(&mut buffer[..len])
+                .map_err(|e| self.damaged(e))?;
             self.write(&buffer[..len], unit)?;
             left -= len as u64;
         }
@@ -174,12 +202,16 @@ impl<W: Write + io::Seek> Copy<'_, W> {
     }
 
     fn skip(&mut self, member: &mut impl Read, num_bytes: u64) -> Result<()> {
-        io::copy(&mut member.take(num_bytes), &mut io::sink()).map(drop).map_err(|e| self.damaged(e))
+        io::copy(&mut member.take(num_bytes), &mut io::sink())
+            .map(drop)
+            .map_err(|e| self.damaged(e))
     }
 
     /// Only at its end does a member show that it is whole.
     fn read_to_end(&mut self, member: &mut impl Read) -> Result<()> {
-        io::copy(member, &mut io::sink()).map(drop).map_err(|e| self.damaged(e))
+        io::copy(member, &mut io::sink())
+            .map(drop)
+            .map_err(|e| self.damaged(e))
     }
 
     fn damaged(&self, error: io::Error) -> Error {

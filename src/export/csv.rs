@@ -4,7 +4,8 @@ use std::fs::File;
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, FixedSizeListArray, RecordBatch, RecordBatchOptions, RecordBatchReader, StringArray,
+    Array, ArrayRef, FixedSizeListArray, RecordBatch, RecordBatchOptions, RecordBatchReader,
+    StringArray,
 };
 use arrow::csv::WriterBuilder;
 use arrow::datatypes::{DataType, Field, Schema};
@@ -54,15 +55,27 @@ pub fn lists_as_text(
             None => Ok((Arc::clone(field), Arc::clone(array))),
             Some(list) => {
                 let text = text(field, list)?;
-                Ok((Arc::new(Field::new(field.name(), DataType::Utf8, true)), Arc::new(text)))
+                Ok((
+                    Arc::new(Field::new(field.name(), DataType::Utf8, true)),
+                    Arc::new(text),
+                ))
             }
         }
     };
     let schema = batch.schema();
-    let columns: Vec<_> = schema.fields().iter().zip(batch.columns()).map(column).collect::<Result<_>>()?;
+    let columns: Vec<_> = schema
+        .fields()
+        .iter()
+        .zip(batch.columns())
+        .map(column)
+        .collect::<Result<_>>()?;
     let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
     let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(Arc::new(Schema::new(fields)), arrays, &options)?)
+    Ok(RecordBatch::try_new_with_options(
+        Arc::new(Schema::new(fields)),
+        arrays,
+        &options,
+    )?)
 }
 
 /// Lists as `[1, 2, 3]`.
@@ -72,6 +85,7 @@ pub fn lists_as_text(
 pub fn list_text(list: &FixedSizeListArray) -> Result<StringArray> {
     let options = FormatOptions::default();
     let formatter = ArrayFormatter::try_new(list, &options)?;
-    let text = (0..list.len()).map(|row| list.is_valid(row).then(|| formatter.value(row).to_string()));
+    let text =
+        (0..list.len()).map(|row| list.is_valid(row).then(|| formatter.value(row).to_string()));
     Ok(text.collect())
 }

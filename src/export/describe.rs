@@ -46,10 +46,19 @@ const HEADER_LIMIT: u64 = 64 << 20;
 /// If it cannot be read, or is damaged.
 pub fn describe(path: &Path) -> Result<Option<Description>> {
     let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
-    let bytes = file.metadata().map_err(|e| Error::io(path, "read", e))?.len();
+    let bytes = file
+        .metadata()
+        .map_err(|e| Error::io(path, "read", e))?
+        .len();
     let mut start = Vec::new();
-    (&file).take(8).read_to_end(&mut start).map_err(|e| Error::io(path, "read", e))?;
-    let bad = |problem: String| Error::BadTable { path: path.to_path_buf(), problem };
+    (&file)
+        .take(8)
+        .read_to_end(&mut start)
+        .map_err(|e| Error::io(path, "read", e))?;
+    let bad = |problem: String| Error::BadTable {
+        path: path.to_path_buf(),
+        problem,
+    };
     (&file).rewind().map_err(|e| Error::io(path, "read", e))?;
     let described = if start.starts_with(ARROW_FILE) {
         arrow_file(file, bytes)
@@ -60,7 +69,9 @@ pub fn describe(path: &Path) -> Result<Option<Description>> {
     } else {
         return Ok(None);
     };
-    described.map(Some).map_err(|e| bad(crate::error::chain(e.as_ref())))
+    described
+        .map(Some)
+        .map_err(|e| bad(crate::error::chain(e.as_ref())))
 }
 
 type Described<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -71,12 +82,17 @@ fn arrow_file(mut file: File, bytes: u64) -> Described<Description> {
     file.seek(SeekFrom::End(-10))?;
     file.read_exact(&mut end)?;
     let len = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
-    let at = (bytes - 10).checked_sub(len).ok_or("its footer is longer than the file")?;
+    let at = (bytes - 10)
+        .checked_sub(len)
+        .ok_or("its footer is longer than the file")?;
     let footer = read(&mut file, at, len)?;
     let footer = root_as_footer(&footer).map_err(|e| e.to_string())?;
     let (mut rows, mut batches) = (0, 0);
     for block in footer.recordBatches().iter().flatten() {
-        let (at, len) = (u64::try_from(block.offset())?, u64::try_from(block.metaDataLength())?);
+        let (at, len) = (
+            u64::try_from(block.offset())?,
+            u64::try_from(block.metaDataLength())?,
+        );
         let message = read(&mut file, at, len)?;
         // A marker and a length stand before the message.
         rows += rows_of(message.get(8..).ok_or("a batch without a header")?)?.unwrap_or(0);
@@ -101,31 +117,68 @@ fn arrow_stream(mut file: File, bytes: u64) -> Described<Description> {
         if let Some(count) = rows_of(&message)? {
             (rows, batches) = (rows + count, batches + 1);
         }
-        at += 8 + len + u64::try_from(root_as_message(&message).map_err(|e| e.to_string())?.bodyLength())?;
+        at += 8
+            + len
+            + u64::try_from(
+                root_as_message(&message)
+                    .map_err(|e| e.to_string())?
+                    .bodyLength(),
+            )?;
         if at > bytes {
             return Err("it ends within a batch".into());
         }
     }
-    Ok(description("Arrow IPC stream", bytes, schema, rows, batches))
+    Ok(description(
+        "Arrow IPC stream",
+        bytes,
+        schema,
+        rows,
+        batches,
+    ))
 }
 
 fn parquet_file(file: File, bytes: u64) -> Described<Description> {
     let builder = ParquetRecordBatchReaderBuilder::try_new(file)?;
     let metadata = builder.metadata();
-    let (rows, batches) = (u64::try_from(metadata.file_metadata().num_rows())?, metadata.num_row_groups());
-    Ok(description("Parquet", bytes, builder.schema().clone(), rows, batches))
+    let (rows, batches) = (
+        u64::try_from(metadata.file_metadata().num_rows())?,
+        metadata.num_row_groups(),
+    );
+    Ok(description(
+        "Parquet",
+        bytes,
+        builder.schema().clone(),
+        rows,
+        batches,
+    ))
 }
 
-fn description(format: &'static str, bytes: u64, schema: SchemaRef, rows: u64, batches: usize) -> Description {
+fn description(
+    format: &'static str,
+    bytes: u64,
+    schema: SchemaRef,
+    rows: u64,
+    batches: usize,
+) -> Description {
     let mut provenance: BTreeMap<String, String> = schema.metadata().clone().into_iter().collect();
     provenance.remove(ENCODED_SCHEMA);
-    Description { format, bytes, schema, rows, batches, provenance }
+    Description {
+        format,
+        bytes,
+        schema,
+        rows,
+        batches,
+        provenance,
+    }
 }
 
 /// The rows of a message, if it is a batch.
 fn rows_of(message: &[u8]) -> Described<Option<u64>> {
     let message = root_as_message(message).map_err(|e| e.to_string())?;
-    Ok(message.header_as_record_batch().map(|batch| u64::try_from(batch.length())).transpose()?)
+    Ok(message
+        .header_as_record_batch()
+        .map(|batch| u64::try_from(batch.length()))
+        .transpose()?)
 }
 
 fn read(file: &mut File, at: u64, len: u64) -> Described<Vec<u8>> {
@@ -135,5 +188,9 @@ fn read(file: &mut File, at: u64, len: u64) -> Described<Vec<u8>> {
     file.seek(SeekFrom::Start(at))?;
     let mut bytes = Vec::new();
     file.take(len).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 == len { Ok(bytes) } else { Err(io::Error::from(io::ErrorKind::UnexpectedEof).into()) }
+    if bytes.len() as u64 == len {
+        Ok(bytes)
+    } else {
+        Err(io::Error::from(io::ErrorKind::UnexpectedEof).into())
+    }
 }

@@ -15,21 +15,34 @@ fn options() -> Result<IpcWriteOptions> {
 }
 
 /// An IPC file: with a footer, for random access.
-pub fn write_file<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut File) -> Result<()> {
+pub fn write_file<R: RecordBatchReader>(
+    reader: &mut Described<'_, R>,
+    file: &mut File,
+) -> Result<()> {
     let mut writer = FileWriter::try_new_with_options(buffered(file), reader.schema(), options()?)?;
     while let Some(batch) = reader.next_batch()? {
         writer.write(&batch)?;
     }
     writer.finish()?;
-    Ok(writer.get_mut().flush().map_err(arrow::error::ArrowError::from)?)
+    Ok(writer
+        .get_mut()
+        .flush()
+        .map_err(arrow::error::ArrowError::from)?)
 }
 
 /// An IPC stream: can be read while it is written.
-pub fn write_stream<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut File) -> Result<()> {
-    let mut writer = StreamWriter::try_new_with_options(buffered(file), reader.schema(), options()?)?;
+pub fn write_stream<R: RecordBatchReader>(
+    reader: &mut Described<'_, R>,
+    file: &mut File,
+) -> Result<()> {
+    let mut writer =
+        StreamWriter::try_new_with_options(buffered(file), reader.schema(), options()?)?;
     while let Some(batch) = reader.next_batch()? {
         writer.write(&batch)?;
     }
     writer.finish()?;
-    Ok(writer.get_mut().flush().map_err(arrow::error::ArrowError::from)?)
+    Ok(writer
+        .get_mut()
+        .flush()
+        .map_err(arrow::error::ArrowError::from)?)
 }

@@ -39,19 +39,35 @@ pub fn write_npz(
     if_exists: IfExists,
     expected_bytes: Option<u64>,
 ) -> Result<Option<Written>> {
-    let Some(mut target) = Target::create(path, if_exists)? else { return Ok(None) };
+    let Some(mut target) = Target::create(path, if_exists)? else {
+        return Ok(None);
+    };
     target.check_space(expected_bytes)?;
     let failed = |e| Error::io(path, "write", e);
     let mut writer = NpzWriter::new(BufWriter::with_capacity(1 << 20, target.file()));
-    let rows = members.iter().filter_map(|member| member.rows).max().unwrap_or(0);
+    let rows = members
+        .iter()
+        .filter_map(|member| member.rows)
+        .max()
+        .unwrap_or(0);
     for member in members {
         write_member(&mut writer, member, path)?;
     }
-    writer.finish().and_then(|mut out| out.flush()).map_err(failed)?;
-    Ok(Some(Written { rows, bytes: target.commit()? }))
+    writer
+        .finish()
+        .and_then(|mut out| out.flush())
+        .map_err(failed)?;
+    Ok(Some(Written {
+        rows,
+        bytes: target.commit()?,
+    }))
 }
 
-fn write_member<W: Write + std::io::Seek>(out: &mut NpzWriter<W>, member: NpzMember<'_>, path: &Path) -> Result<()> {
+fn write_member<W: Write + std::io::Seek>(
+    out: &mut NpzWriter<W>,
+    member: NpzMember<'_>,
+    path: &Path,
+) -> Result<()> {
     let failed = |e| Error::io(path, "write", e);
     let schema = member.reader.schema();
     let field = schema.field(0);
@@ -61,17 +77,28 @@ fn write_member<W: Write + std::io::Seek>(out: &mut NpzWriter<W>, member: NpzMem
         expected: "numbers in an .npz file".to_string(),
         hint: "leave it out, or write .arrow or .parquet".to_string(),
     })?;
-    let shape: Vec<usize> = member.rows.map(|rows| rows as usize).into_iter().chain(layout.shape.clone()).collect();
+    let shape: Vec<usize> = member
+        .rows
+        .map(|rows| rows as usize)
+        .into_iter()
+        .chain(layout.shape.clone())
+        .collect();
     let num_bytes = layout.row_bytes as u64 * member.rows.unwrap_or(1);
-    out.begin(&member.name, &layout.descr, &shape, num_bytes).map_err(failed)?;
+    out.begin(&member.name, &layout.descr, &shape, num_bytes)
+        .map_err(failed)?;
     for batch in member.reader {
         let batch = batch?;
         let values = match batch.column(0).as_fixed_size_list_opt() {
             Some(list) => Arc::clone(list.values()),
             None => Arc::clone(batch.column(0)),
         };
-        let values = if *values.data_type() == layout.item { values } else { cast(&values, &layout.item)? };
-        out.write_all(bytes_of(&values).as_slice()).map_err(failed)?;
+        let values = if *values.data_type() == layout.item {
+            values
+        } else {
+            cast(&values, &layout.item)?
+        };
+        out.write_all(bytes_of(&values).as_slice())
+            .map_err(failed)?;
     }
     Ok(())
 }
@@ -88,9 +115,10 @@ struct Layout {
 impl Layout {
     fn of(field: &Field, cast: Option<&DataType>) -> Option<Self> {
         let (item, mut shape) = match field.data_type() {
-            DataType::FixedSizeList(item, size) => {
-                (item.data_type().clone(), tensor::shape(field).unwrap_or_else(|| vec![*size as usize]))
-            }
+            DataType::FixedSizeList(item, size) => (
+                item.data_type().clone(),
+                tensor::shape(field).unwrap_or_else(|| vec![*size as usize]),
+            ),
             item => (item.clone(), Vec::new()),
         };
         let item = cast.cloned().unwrap_or(item);
@@ -98,11 +126,20 @@ impl Layout {
         let descr = match field.metadata().get(DTYPE_KEY).map(String::as_str) {
             Some(complex) => {
                 shape.pop();
-                if complex == "complex128" { "<c16".to_string() } else { "<c8".to_string() }
+                if complex == "complex128" {
+                    "<c16".to_string()
+                } else {
+                    "<c8".to_string()
+                }
             }
             None => descr(&item)?.to_string(),
         };
-        Some(Self { descr, shape, item, row_bytes })
+        Some(Self {
+            descr,
+            shape,
+            item,
+            row_bytes,
+        })
     }
 }
 

@@ -67,11 +67,18 @@ pub fn subset(
             parameter: "among",
             found: "no scan point".to_string(),
             expected: "at least one scan point to keep".to_string(),
-            hint: "SELECT count(*) FROM scan WHERE ... tells how many a predicate leaves".to_string(),
+            hint: "SELECT count(*) FROM scan WHERE ... tells how many a predicate leaves"
+                .to_string(),
         });
     }
-    let Some(mut target) = Target::create(path, options.if_exists)? else { return Ok(None) };
-    let total = npz.members().iter().map(|member| kept_bytes(member.size, &member.array, options)).sum();
+    let Some(mut target) = Target::create(path, options.if_exists)? else {
+        return Ok(None);
+    };
+    let total = npz
+        .members()
+        .iter()
+        .map(|member| kept_bytes(member.size, &member.array, options))
+        .sum();
     target.check_space(Some(total))?;
     let mut writer = NpzWriter::new(BufWriter::with_capacity(1 << 20, target.file()));
     let mut done = 0;
@@ -79,32 +86,68 @@ pub fn subset(
         done += bytes;
         progress(done, total);
     };
-    let mut subset = Subset { points: options.points.len(), ..Subset::default() };
+    let mut subset = Subset {
+        points: options.points.len(),
+        ..Subset::default()
+    };
     // One of an earlier cleaning is told in the new one.
-    for member in npz.members().iter().filter(|member| member.name != PROVENANCE_MEMBER) {
-        let mut copy = Copy { npz, member, path, out: &mut writer, counted: &mut counted };
+    for member in npz
+        .members()
+        .iter()
+        .filter(|member| member.name != PROVENANCE_MEMBER)
+    {
+        let mut copy = Copy {
+            npz,
+            member,
+            path,
+            out: &mut writer,
+            counted: &mut counted,
+        };
         match (&member.array, options.axes.get(&member.name)) {
-            (Ok(info), Some(axis)) => Cut { npz, path, info, axis: *axis, options }.write(&mut copy)?,
+            (Ok(info), Some(axis)) => Cut {
+                npz,
+                path,
+                info,
+                axis: *axis,
+                options,
+            }
+            .write(&mut copy)?,
             (Ok(info), None) => copy.array(info, false)?,
             (Err(reason), _) => {
                 copy.other()?;
-                subset.copied_unread.push((member.name.clone(), reason.clone()));
+                subset
+                    .copied_unread
+                    .push((member.name.clone(), reason.clone()));
             }
         }
         subset.members += 1;
     }
     subset.members += added(&mut writer, options).map_err(|e| Error::io(path, "write", e))?;
     npz.check_unchanged()?;
-    writer.finish().and_then(|mut out| out.flush()).map_err(|e| Error::io(path, "write", e))?;
+    writer
+        .finish()
+        .and_then(|mut out| out.flush())
+        .map_err(|e| Error::io(path, "write", e))?;
     subset.bytes = target.commit()?;
     Ok(Some(subset))
 }
 
 /// Bytes of a member that are written.
-fn kept_bytes(size: u64, array: &std::result::Result<ArrayInfo, String>, options: &SubsetOptions) -> u64 {
+fn kept_bytes(
+    size: u64,
+    array: &std::result::Result<ArrayInfo, String>,
+    options: &SubsetOptions,
+) -> u64 {
     match array {
-        Ok(info) => match options.axes.get(&info.name).and_then(|axis| info.shape.get(*axis)) {
-            Some(len) => (u128::from(info.num_bytes) * options.points.len() as u128 / (*len).max(1) as u128) as u64,
+        Ok(info) => match options
+            .axes
+            .get(&info.name)
+            .and_then(|axis| info.shape.get(*axis))
+        {
+            Some(len) => {
+                (u128::from(info.num_bytes) * options.points.len() as u128 / (*len).max(1) as u128)
+                    as u64
+            }
             None => size,
         },
         Err(_) => size,
@@ -112,13 +155,33 @@ fn kept_bytes(size: u64, array: &std::result::Result<ArrayInfo, String>, options
 }
 
 /// Numbers of the points, and provenance; how many members they are.
-fn added<W: Write + std::io::Seek>(out: &mut NpzWriter<W>, options: &SubsetOptions) -> std::io::Result<usize> {
+fn added<W: Write + std::io::Seek>(
+    out: &mut NpzWriter<W>,
+    options: &SubsetOptions,
+) -> std::io::Result<usize> {
     if let Some(name) = &options.numbers {
-        out.begin(name, "<i8", &[options.points.len()], options.points.len() as u64 * 8)?;
-        options.points.iter().try_for_each(|point| out.write_all(&(*point as i64).to_le_bytes()))?;
+        out.begin(
+            name,
+            "<i8",
+            &[options.points.len()],
+            options.points.len() as u64 * 8,
+        )?;
+        options
+            .points
+            .iter()
+            .try_for_each(|point| out.write_all(&(*point as i64).to_le_bytes()))?;
     }
-    let text: Vec<u8> = options.provenance.chars().flat_map(|letter| u32::from(letter).to_le_bytes()).collect();
-    out.begin(PROVENANCE_MEMBER, &format!("<U{}", text.len() / 4), &[], text.len() as u64)?;
+    let text: Vec<u8> = options
+        .provenance
+        .chars()
+        .flat_map(|letter| u32::from(letter).to_le_bytes())
+        .collect();
+    out.begin(
+        PROVENANCE_MEMBER,
+        &format!("<U{}", text.len() / 4),
+        &[],
+        text.len() as u64,
+    )?;
     out.write_all(&text)?;
     Ok(1 + usize::from(options.numbers.is_some()))
 }
@@ -135,7 +198,12 @@ struct Cut<'a> {
 impl Cut<'_> {
     fn write<W: Write + std::io::Seek>(&self, copy: &mut Copy<'_, W>) -> Result<()> {
         let points = &self.options.points;
-        let column = Column::open(self.npz, &self.info.name, &self.info.name, &View::along(self.axis))?;
+        let column = Column::open(
+            self.npz,
+            &self.info.name,
+            &self.info.name,
+            &View::along(self.axis),
+        )?;
         if let Some(point) = points.iter().find(|point| **point >= column.num_rows()) {
             return Err(Error::BadMember {
                 path: self.path.to_path_buf(),
@@ -155,8 +223,11 @@ impl Cut<'_> {
         for block in points.chunks(step) {
             let rows = column.rows(&RowSet::List(block))?;
             for place in 0..rows.len() {
-                let bytes =
-                    if is_first { rows.row(place) } else { self.reversed(&rows, place, &column, &mut reversed) };
+                let bytes = if is_first {
+                    rows.row(place)
+                } else {
+                    self.reversed(&rows, place, &column, &mut reversed)
+                };
                 copy.write(bytes, 1)?;
             }
         }
@@ -165,14 +236,23 @@ impl Cut<'_> {
 
     /// A row in Fortran order. Its axes are those of the member but for the one of scan points, which, as the slowest, has
     /// to come last.
-    fn reversed<'r>(&self, rows: &RowData<'_>, place: usize, column: &Column, out: &'r mut Vec<u8>) -> &'r [u8] {
+    fn reversed<'r>(
+        &self,
+        rows: &RowData<'_>,
+        place: usize,
+        column: &Column,
+        out: &'r mut Vec<u8>,
+    ) -> &'r [u8] {
         let size = self.info.dtype.scalar.num_bytes();
         let shape = column.row_shape();
         out.clear();
         // The place of each value in C order, counted up in Fortran order.
         let mut index = vec![0; shape.len()];
         for _ in 0..column.row_len() {
-            let at = index.iter().zip(shape).fold(0, |at, (index, len)| at * len + index);
+            let at = index
+                .iter()
+                .zip(shape)
+                .fold(0, |at, (index, len)| at * len + index);
             out.extend_from_slice(&rows.row(place)[at * size..(at + 1) * size]);
             for (index, len) in index.iter_mut().zip(shape) {
                 *index += 1;

@@ -28,17 +28,28 @@ enum Kind {
 
 /// Whether the output may be written; false if it is there and is to be left.
 pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
-    let bad = |reason: &str, hint| Error::BadOutput { path: path.to_path_buf(), reason: reason.to_string(), hint };
+    let bad = |reason: &str, hint| Error::BadOutput {
+        path: path.to_path_buf(),
+        reason: reason.to_string(),
+        hint,
+    };
     let folder = folder(path);
     if !folder.is_dir() {
-        return Err(bad(&format!("there is no folder {}", folder.display()), "make the folder first"));
+        return Err(bad(
+            &format!("there is no folder {}", folder.display()),
+            "make the folder first",
+        ));
     }
-    let Ok(metadata) = std::fs::metadata(path) else { return Ok(true) };
+    let Ok(metadata) = std::fs::metadata(path) else {
+        return Ok(true);
+    };
     match if_exists {
         _ if metadata.is_dir() => Err(bad("it is a folder", "add a file name")),
         // A device or a pipe is there to be written to.
         _ if !metadata.is_file() => Ok(true),
-        IfExists::Error => Err(Error::OutputExists { path: path.to_path_buf() }),
+        IfExists::Error => Err(Error::OutputExists {
+            path: path.to_path_buf(),
+        }),
         IfExists::Skip => Ok(false),
         IfExists::Replace => Ok(true),
     }
@@ -57,7 +68,11 @@ impl Target {
         } else {
             new_file(folder(path)).map_err(failed)?
         };
-        Ok(Some(Self { path: path.to_path_buf(), if_exists, kind }))
+        Ok(Some(Self {
+            path: path.to_path_buf(),
+            if_exists,
+            kind,
+        }))
     }
 
     /// Where to write.
@@ -72,11 +87,15 @@ impl Target {
 
     /// Whether the disk has so many bytes free.
     pub fn check_space(&self, needed: Option<u64>) -> Result<()> {
-        let (Some(needed), false) = (needed, matches!(self.kind, Kind::Device(_))) else { return Ok(()) };
+        let (Some(needed), false) = (needed, matches!(self.kind, Kind::Device(_))) else {
+            return Ok(());
+        };
         match free_bytes(folder(&self.path)) {
-            Some(available) if available < needed => {
-                Err(Error::DiskFull { path: self.path.clone(), needed, available })
-            }
+            Some(available) if available < needed => Err(Error::DiskFull {
+                path: self.path.clone(),
+                needed,
+                available,
+            }),
             _ => Ok(()),
         }
     }
@@ -97,7 +116,11 @@ impl Target {
                 size(&file).map_err(failed)
             }
             Kind::Named(file) => {
-                let file = if replace { file.persist(&path) } else { file.persist_noclobber(&path) };
+                let file = if replace {
+                    file.persist(&path)
+                } else {
+                    file.persist_noclobber(&path)
+                };
                 size(&file.map_err(|e| failed(e.error))?).map_err(failed)
             }
             Kind::Device(_) => Ok(0),
@@ -107,7 +130,9 @@ impl Target {
 
 /// The folder a path is in.
 fn folder(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."))
 }
 
 fn new_file(folder: &Path) -> std::io::Result<Kind> {
@@ -116,7 +141,10 @@ fn new_file(folder: &Path) -> std::io::Result<Kind> {
         use rustix::fs::{CWD, Mode, OFlags, openat};
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let linkable = Path::new("/proc/self/fd").exists();
-        if let (true, Ok(file)) = (linkable, openat(CWD, folder, flags, Mode::from_raw_mode(0o666))) {
+        if let (true, Ok(file)) = (
+            linkable,
+            openat(CWD, folder, flags, Mode::from_raw_mode(0o666)),
+        ) {
             return Ok(Kind::Unnamed(File::from(file)));
         }
     }

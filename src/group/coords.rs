@@ -41,7 +41,10 @@ pub fn centre(values: &[f64], members: &[u32], rounding: Rounding) -> f64 {
     let value = |member: &u32| values[*member as usize];
     match small.get_mut(..members.len()) {
         Some(coordinates) => {
-            coordinates.iter_mut().zip(members).for_each(|(slot, member)| *slot = value(member));
+            coordinates
+                .iter_mut()
+                .zip(members)
+                .for_each(|(slot, member)| *slot = value(member));
             mean(coordinates, rounding)
         }
         None => mean(&members.iter().map(value).collect::<Vec<_>>(), rounding),
@@ -54,7 +57,10 @@ pub fn patch_offsets(groups: &Groups, row: usize) -> Result<Vec<[f64; 2]>> {
     let (positions, index) = (groups.scan().positions()?, groups.index()?);
     let members = index.members(row);
     if groups.spec().semantics == Semantics::Native {
-        return Ok(members.iter().map(|member| positions.at(*member as usize)).collect());
+        return Ok(members
+            .iter()
+            .map(|member| positions.at(*member as usize))
+            .collect());
     }
     let rounding = rounding(groups, Source::Corrected);
     let centre = [&positions.x, &positions.y].map(|values| centre(values, members, rounding));
@@ -69,13 +75,24 @@ pub fn patch_offsets(groups: &Groups, row: usize) -> Result<Vec<[f64; 2]>> {
 /// The largest distance between two members.
 pub fn span(positions: &Positions, members: &[u32]) -> f64 {
     let place = |member: &u32| positions.at(*member as usize);
-    let pairs = members.iter().enumerate().flat_map(|(at, a)| members[..at].iter().map(move |b| (a, b)));
-    let farthest = pairs.map(|(a, b)| squared_distance(place(a), place(b))).fold(0.0, f64::max);
+    let pairs = members
+        .iter()
+        .enumerate()
+        .flat_map(|(at, a)| members[..at].iter().map(move |b| (a, b)));
+    let farthest = pairs
+        .map(|(a, b)| squared_distance(place(a), place(b)))
+        .fold(0.0, f64::max);
     farthest.sqrt()
 }
 
 /// Appends x of all members, then y of all members.
-pub fn extend_coords(out: &mut Vec<f64>, what: Coords, positions: &Positions, members: &[u32], rounding: Rounding) {
+pub fn extend_coords(
+    out: &mut Vec<f64>,
+    what: Coords,
+    positions: &Positions,
+    members: &[u32],
+    rounding: Rounding,
+) {
     for values in [&positions.x, &positions.y] {
         let mean = centre(values, members, rounding);
         let coordinates = members.iter().map(|member| values[*member as usize]);

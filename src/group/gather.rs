@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int32Array, Int64Array};
+use arrow::array::{
+    ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int32Array, Int64Array,
+};
 use arrow::datatypes::{DataType, Field, FieldRef, Schema};
 use rayon::prelude::*;
 
@@ -41,7 +43,10 @@ pub enum GroupColumn {
 impl GroupColumn {
     /// Whether it is known once the seed points are drawn.
     pub fn is_of_the_seed_point(self) -> bool {
-        matches!(self, Self::GroupId | Self::SeedPoint | Self::SeedX | Self::SeedY)
+        matches!(
+            self,
+            Self::GroupId | Self::SeedPoint | Self::SeedX | Self::SeedY
+        )
     }
 
     /// Whether computing it takes a pass over all patterns.
@@ -53,8 +58,19 @@ impl GroupColumn {
 /// The columns that a scan's groups have.
 pub fn columns(scan: &Scan, has_patches: bool) -> Vec<GroupColumn> {
     use GroupColumn as G;
-    let coords = |source| [Coords::Nn, Coords::Relative, Coords::Offsets].map(|what| G::Coords(what, source));
-    let mut columns = vec![G::GroupId, G::SeedPoint, G::SeedX, G::SeedY, G::CenterX, G::CenterY, G::Span, G::NnIndices];
+    let coords = |source| {
+        [Coords::Nn, Coords::Relative, Coords::Offsets].map(|what| G::Coords(what, source))
+    };
+    let mut columns = vec![
+        G::GroupId,
+        G::SeedPoint,
+        G::SeedX,
+        G::SeedY,
+        G::CenterX,
+        G::CenterY,
+        G::Span,
+        G::NnIndices,
+    ];
     columns.extend(coords(Source::Corrected));
     if scan.has_starts() {
         columns.extend(coords(Source::Start));
@@ -67,8 +83,18 @@ pub fn columns(scan: &Scan, has_patches: bool) -> Vec<GroupColumn> {
 }
 
 /// Their schema.
-pub fn schema(pattern: &[usize], plan: &Plan, columns: &[GroupColumn], channels: Channels) -> Schema {
-    Schema::new(columns.iter().map(|column| field(*column, plan.group_size, pattern, channels)).collect::<Vec<_>>())
+pub fn schema(
+    pattern: &[usize],
+    plan: &Plan,
+    columns: &[GroupColumn],
+    channels: Channels,
+) -> Schema {
+    Schema::new(
+        columns
+            .iter()
+            .map(|column| field(*column, plan.group_size, pattern, channels))
+            .collect::<Vec<_>>(),
+    )
 }
 
 fn field(column: GroupColumn, size: usize, pattern: &[usize], channels: Channels) -> FieldRef {
@@ -88,7 +114,14 @@ fn field(column: GroupColumn, size: usize, pattern: &[usize], channels: Channels
         GroupColumn::Span => real("span"),
         GroupColumn::NnIndices => {
             let item = Arc::new(Field::new("item", DataType::Int32, false));
-            keyed(Field::new("nn_indices", DataType::FixedSizeList(item, size as i32), false), "nn_indices")
+            keyed(
+                Field::new(
+                    "nn_indices",
+                    DataType::FixedSizeList(item, size as i32),
+                    false,
+                ),
+                "nn_indices",
+            )
         }
         GroupColumn::Coords(what, source) => {
             let (name, last) = match (what, source) {
@@ -101,14 +134,24 @@ fn field(column: GroupColumn, size: usize, pattern: &[usize], channels: Channels
             };
             keyed(tensor::field(name, DataType::Float64, &[1, 2, last]), name)
         }
-        GroupColumn::Diffraction => keyed(tensor::field("diffraction", DataType::Float32, &patterns), "diffraction"),
+        GroupColumn::Diffraction => keyed(
+            tensor::field("diffraction", DataType::Float32, &patterns),
+            "diffraction",
+        ),
         GroupColumn::NormFactor => real("norm_factor"),
-        GroupColumn::DiffractionNormalized => {
-            keyed(tensor::field("diffraction_normalized", DataType::Float32, &patterns), "X_full")
-        }
-        GroupColumn::ObjectPatches => {
-            keyed(complex::field("object_patches", DataType::Float32, &patterns, Scalar::Complex64), "Y")
-        }
+        GroupColumn::DiffractionNormalized => keyed(
+            tensor::field("diffraction_normalized", DataType::Float32, &patterns),
+            "X_full",
+        ),
+        GroupColumn::ObjectPatches => keyed(
+            complex::field(
+                "object_patches",
+                DataType::Float32,
+                &patterns,
+                Scalar::Complex64,
+            ),
+            "Y",
+        ),
     };
     Arc::new(field)
 }
@@ -124,21 +167,27 @@ pub fn column(groups: &Groups, column: GroupColumn, rows: &RowSet<'_>) -> Result
     let positions = groups.scan().positions()?;
     if column.is_of_the_seed_point() && groups.is_one_a_seed_point() {
         let seeds = groups.seeds()?;
-        let real = |values: &[f64]| Float64Array::from_iter_values(rows.iter().map(|row| values[seeds[row] as usize]));
+        let real = |values: &[f64]| {
+            Float64Array::from_iter_values(rows.iter().map(|row| values[seeds[row] as usize]))
+        };
         return Ok(match column {
             GroupColumn::SeedX => Arc::new(real(&positions.x)),
             GroupColumn::SeedY => Arc::new(real(&positions.y)),
-            GroupColumn::SeedPoint => {
-                Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| i64::from(seeds[row]))))
-            }
-            _ => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row as i64))),
+            GroupColumn::SeedPoint => Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|row| i64::from(seeds[row])),
+            )),
+            _ => Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|row| row as i64),
+            )),
         });
     }
     let index = groups.index()?;
-    let whole =
-        |value: &dyn Fn(usize) -> i64| -> ArrayRef { Arc::new(Int64Array::from_iter_values(rows.iter().map(value))) };
-    let real =
-        |value: &dyn Fn(usize) -> f64| -> ArrayRef { Arc::new(Float64Array::from_iter_values(rows.iter().map(value))) };
+    let whole = |value: &dyn Fn(usize) -> i64| -> ArrayRef {
+        Arc::new(Int64Array::from_iter_values(rows.iter().map(value)))
+    };
+    let real = |value: &dyn Fn(usize) -> f64| -> ArrayRef {
+        Arc::new(Float64Array::from_iter_values(rows.iter().map(value)))
+    };
     let seed = |row: usize| index.seed_point(row) as usize;
     let precision = rounding(groups, Source::Corrected);
     Ok(match column {
@@ -150,15 +199,34 @@ pub fn column(groups: &Groups, column: GroupColumn, rows: &RowSet<'_>) -> Result
         GroupColumn::CenterY => real(&|row| centre(&positions.y, index.members(row), precision)),
         GroupColumn::Span => real(&|row| span(positions, index.members(row))),
         GroupColumn::NnIndices => {
-            let members = rows.iter().flat_map(|row| index.members(row)).map(|point| point.cast_signed());
-            list(groups, column, rows.len(), Arc::new(Int32Array::from_iter_values(members)))?
+            let members = rows
+                .iter()
+                .flat_map(|row| index.members(row))
+                .map(|point| point.cast_signed());
+            list(
+                groups,
+                column,
+                rows.len(),
+                Arc::new(Int32Array::from_iter_values(members)),
+            )?
         }
         GroupColumn::Coords(what, source) => {
-            let positions = if source == Source::Start { groups.scan().start_positions()? } else { positions };
+            let positions = if source == Source::Start {
+                groups.scan().start_positions()?
+            } else {
+                positions
+            };
             let mut values = Vec::with_capacity(rows.len() * 2 * groups.group_size());
             let rounding = rounding(groups, source);
-            rows.iter().for_each(|row| extend_coords(&mut values, what, positions, index.members(row), rounding));
-            list(groups, column, rows.len(), Arc::new(Float64Array::from(values)))?
+            rows.iter().for_each(|row| {
+                extend_coords(&mut values, what, positions, index.members(row), rounding)
+            });
+            list(
+                groups,
+                column,
+                rows.len(),
+                Arc::new(Float64Array::from(values)),
+            )?
         }
         GroupColumn::NormFactor => {
             let factor = f64::from(groups.norm_factor()?);
@@ -167,25 +235,53 @@ pub fn column(groups: &Groups, column: GroupColumn, rows: &RowSet<'_>) -> Result
         GroupColumn::Diffraction => {
             let conversion = Conversion::of(groups.scan(), groups.patterns().measure)?;
             let patterns = gather(groups, rows, conversion)?;
-            list(groups, column, rows.len(), Arc::new(Float32Array::new(patterns, None)))?
+            list(
+                groups,
+                column,
+                rows.len(),
+                Arc::new(Float32Array::new(patterns, None)),
+            )?
         }
         GroupColumn::DiffractionNormalized => {
             let conversion = Conversion::normalized(groups, groups.norm_factor()?);
             let patterns = gather(groups, rows, conversion)?;
-            list(groups, column, rows.len(), Arc::new(Float32Array::new(patterns, None)))?
+            list(
+                groups,
+                column,
+                rows.len(),
+                Arc::new(Float32Array::new(patterns, None)),
+            )?
         }
         GroupColumn::ObjectPatches => {
             let values = patches::column(groups, rows)?;
-            list(groups, column, rows.len(), Arc::new(Float32Array::from(values)))?
+            list(
+                groups,
+                column,
+                rows.len(),
+                Arc::new(Float32Array::from(values)),
+            )?
         }
     })
 }
 
 /// Wraps the values of a fixed-size list column.
 fn list(groups: &Groups, column: GroupColumn, len: usize, values: ArrayRef) -> Result<ArrayRef> {
-    match field(column, groups.group_size(), groups.inner.transform.shape(), groups.patterns().channels).data_type() {
+    match field(
+        column,
+        groups.group_size(),
+        groups.inner.transform.shape(),
+        groups.patterns().channels,
+    )
+    .data_type()
+    {
         DataType::FixedSizeList(item, size) => {
-            let list = FixedSizeListArray::try_new_with_length(Arc::clone(item), *size, values, None, len)?;
+            let list = FixedSizeListArray::try_new_with_length(
+                Arc::clone(item),
+                *size,
+                values,
+                None,
+                len,
+            )?;
             Ok(Arc::new(list))
         }
         _ => Ok(values),
@@ -209,7 +305,12 @@ pub fn norm_factor(groups: &Groups) -> Result<f32> {
     if !factor.is_finite() {
         let found = format!("a mean power of {mean} a pattern");
         let hint = "leave out dead frames with `among`, or give the factor itself";
-        return Err(bad("norm", found, "patterns with a finite power above 0", hint));
+        return Err(bad(
+            "norm",
+            found,
+            "patterns with a finite power above 0",
+            hint,
+        ));
     }
     Ok(factor as f32)
 }
@@ -237,7 +338,10 @@ fn powers(groups: &Groups, patterns: &Column, points: &[u32]) -> Result<Vec<f64>
         let points: Vec<usize> = points.iter().map(|point| *point as usize).collect();
         let data = patterns.rows(&RowSet::List(&points))?;
         let transform = &groups.inner.transform;
-        let (mut stored, mut changed) = (Vec::with_capacity(patterns.row_len()), vec![0.0; transform.len()]);
+        let (mut stored, mut changed) = (
+            Vec::with_capacity(patterns.row_len()),
+            vec![0.0; transform.len()],
+        );
         let of_place = |place: usize| {
             stored.clear();
             data.extend_f64(place, &mut stored);
@@ -253,6 +357,9 @@ fn powers(groups: &Groups, patterns: &Column, points: &[u32]) -> Result<Vec<f64>
     };
     // Few enough to be held, should they have to be read; the powers never depend on it.
     let chunk = (CHUNK_BYTES / patterns.row_bytes().max(1)).max(1);
-    let powers: Vec<Vec<f64>> = points.par_chunks(chunk).map(of_chunk).collect::<Result<_>>()?;
+    let powers: Vec<Vec<f64>> = points
+        .par_chunks(chunk)
+        .map(of_chunk)
+        .collect::<Result<_>>()?;
     Ok(powers.concat())
 }

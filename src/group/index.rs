@@ -52,20 +52,48 @@ impl GroupIndex {
     }
 
     /// An index of groups `first`, `first + 1`, ...
-    pub(super) fn consecutive(group_size: usize, first: usize, seed_points: Vec<u32>, members: Vec<u32>) -> Self {
-        Self { group_size, num_skipped: 0, group_ids: GroupIds::From(first as u64), seed_points, members }
+    pub(super) fn consecutive(
+        group_size: usize,
+        first: usize,
+        seed_points: Vec<u32>,
+        members: Vec<u32>,
+    ) -> Self {
+        Self {
+            group_size,
+            num_skipped: 0,
+            group_ids: GroupIds::From(first as u64),
+            seed_points,
+            members,
+        }
     }
 
     /// An index of these groups.
-    pub(super) fn listed(group_size: usize, numbers: &[usize], seed_points: Vec<u32>, members: Vec<u32>) -> Self {
+    pub(super) fn listed(
+        group_size: usize,
+        numbers: &[usize],
+        seed_points: Vec<u32>,
+        members: Vec<u32>,
+    ) -> Self {
         let group_ids = GroupIds::List(numbers.iter().map(|number| *number as u64).collect());
-        Self { group_size, num_skipped: 0, group_ids, seed_points, members }
+        Self {
+            group_size,
+            num_skipped: 0,
+            group_ids,
+            seed_points,
+            members,
+        }
     }
 
     /// Rows `range` alone.
     pub(super) fn slice(&self, range: Range<usize>) -> Self {
-        let members = self.members[range.start * self.group_size..range.end * self.group_size].to_vec();
-        Self::consecutive(self.group_size, range.start, self.seed_points[range].to_vec(), members)
+        let members =
+            self.members[range.start * self.group_size..range.end * self.group_size].to_vec();
+        Self::consecutive(
+            self.group_size,
+            range.start,
+            self.seed_points[range].to_vec(),
+            members,
+        )
     }
 
     /// Takes out the groups whose first member is [`SKIPPED`].
@@ -78,7 +106,10 @@ impl GroupIndex {
         }
         self.num_skipped = self.num_groups() - kept.len();
         self.group_ids = GroupIds::List(kept.iter().map(|row| self.group_id(*row)).collect());
-        self.members = kept.iter().flat_map(|row| self.members[row * size..(row + 1) * size].iter().copied()).collect();
+        self.members = kept
+            .iter()
+            .flat_map(|row| self.members[row * size..(row + 1) * size].iter().copied())
+            .collect();
         self.seed_points = kept.iter().map(|row| self.seed_points[*row]).collect();
         self
     }

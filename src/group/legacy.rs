@@ -3,7 +3,9 @@
 use std::ops::Range;
 
 use super::index::GroupIndex;
-use super::plan::{Plan, bad, check_gridsize, needs_oversampling, non_finite, pool_too_small, too_few_points};
+use super::plan::{
+    Plan, bad, check_gridsize, needs_oversampling, non_finite, pool_too_small, too_few_points,
+};
 use super::reference::{Call, Refusal, table};
 use super::spec::{GroupSpec, IncludeSeed, Sampling};
 use crate::error::{Error, Result};
@@ -29,7 +31,11 @@ pub fn plan(scan: &Scan, spec: &GroupSpec) -> Result<Plan> {
     if neighbors < size {
         return Err(pool_too_small(neighbors, spec));
     }
-    let num_groups = if oversampled { asked } else { asked.min(positions) };
+    let num_groups = if oversampled {
+        asked
+    } else {
+        asked.min(positions)
+    };
     Ok(Plan::of_all(scan, size, neighbors, num_groups))
 }
 
@@ -39,13 +45,22 @@ pub fn index(scan: &Scan, spec: &GroupSpec, numbers: Range<usize>) -> Result<Gro
     let drawn = table(&positions.x, &positions.y, &call(scan, spec)?);
     let drawn = drawn.map_err(|refusal| error(scan, spec, refusal))?;
     let all = GroupIndex::consecutive(drawn.group_size, 0, drawn.seed_points, drawn.members);
-    Ok(if numbers == (0..all.num_groups()) { all } else { all.slice(numbers) })
+    Ok(if numbers == (0..all.num_groups()) {
+        all
+    } else {
+        all.slice(numbers)
+    })
 }
 
 fn call(scan: &Scan, spec: &GroupSpec) -> Result<Call> {
     let seed = u32::try_from(spec.seed).map_err(|_| {
         let expected = "0 to 4294967295 (2^32 - 1) in PtychoPINN semantics";
-        bad("seed", spec.seed, expected, "choose a smaller seed, or native semantics")
+        bad(
+            "seed",
+            spec.seed,
+            expected,
+            "choose a smaller seed, or native semantics",
+        )
     })?;
     Ok(Call {
         gridsize: spec.gridsize,
@@ -71,17 +86,28 @@ fn refuse_foreign_fields(spec: &GroupSpec) -> Result<()> {
         None => Ok(()),
         Some((field, _)) => {
             let hint = "leave it out, or choose --semantics native";
-            Err(bad(field, "a value", "none in PtychoPINN semantics, which has no such choice", hint))
+            Err(bad(
+                field,
+                "a value",
+                "none in PtychoPINN semantics, which has no such choice",
+                hint,
+            ))
         }
     }
 }
 
 fn error(scan: &Scan, spec: &GroupSpec, refusal: Refusal) -> Error {
     match refusal {
-        Refusal::LengthsDiffer { x, y } => {
-            bad("positions", format!("{x} x and {y} y"), "as many of both", "correct the file")
-        }
-        Refusal::OversamplingNotEnabled { n_groups, positions } => needs_oversampling(n_groups, positions),
+        Refusal::LengthsDiffer { x, y } => bad(
+            "positions",
+            format!("{x} x and {y} y"),
+            "as many of both",
+            "correct the file",
+        ),
+        Refusal::OversamplingNotEnabled {
+            n_groups,
+            positions,
+        } => needs_oversampling(n_groups, positions),
         Refusal::PoolTooSmall { neighbors, .. } | Refusal::TooFewNeighbors { neighbors, .. } => {
             pool_too_small(neighbors, spec)
         }
@@ -90,13 +116,26 @@ fn error(scan: &Scan, spec: &GroupSpec, refusal: Refusal) -> Error {
             Ok(positions) => non_finite(scan, positions, scan_point),
             Err(error) => error,
         },
-        Refusal::LoneNeighbor => bad("gridsize", 0, "at least 1", "a group has gridsize * gridsize patterns"),
+        Refusal::LoneNeighbor => bad(
+            "gridsize",
+            0,
+            "at least 1",
+            "a group has gridsize * gridsize patterns",
+        ),
         Refusal::TooFarApart { seed_point } => {
             let found = format!("infinite squared distances around scan point {seed_point}");
-            bad("positions", found, "distances whose squares are finite", "scale the positions")
+            bad(
+                "positions",
+                found,
+                "distances whose squares are finite",
+                "scale the positions",
+            )
         }
-        Refusal::TooMany { count, limit } => {
-            bad("n_groups", count, &format!("at most {limit}"), "draw fewer groups at a time")
-        }
+        Refusal::TooMany { count, limit } => bad(
+            "n_groups",
+            count,
+            &format!("at most {limit}"),
+            "draw fewer groups at a time",
+        ),
     }
 }

@@ -23,9 +23,13 @@ pub struct GroupMembers {
 
 impl GroupMembers {
     pub(super) fn new(groups: Groups) -> Self {
-        let whole = ["group_id", "slot", "scan_point"].map(|name| Field::new(name, DataType::Int64, false));
-        let real = ["x", "y", "dx", "dy", "seed_distance"].map(|name| Field::new(name, DataType::Float64, false));
-        let schema = Arc::new(Schema::new(whole.into_iter().chain(real).collect::<Vec<_>>()));
+        let whole =
+            ["group_id", "slot", "scan_point"].map(|name| Field::new(name, DataType::Int64, false));
+        let real = ["x", "y", "dx", "dy", "seed_distance"]
+            .map(|name| Field::new(name, DataType::Float64, false));
+        let schema = Arc::new(Schema::new(
+            whole.into_iter().chain(real).collect::<Vec<_>>(),
+        ));
         Self { groups, schema }
     }
 }
@@ -40,7 +44,9 @@ impl Table for GroupMembers {
     }
 
     fn known_rows(&self) -> Option<usize> {
-        self.groups.known_rows().map(|groups| groups * self.groups.group_size())
+        self.groups
+            .known_rows()
+            .map(|groups| groups * self.groups.group_size())
     }
 
     fn num_rows(&self) -> Result<usize> {
@@ -74,14 +80,17 @@ impl Table for GroupMembers {
         let positions = self.groups.scan().positions()?;
         let size = self.groups.group_size();
         let whole = |value: &dyn Fn(usize, usize) -> i64| -> ArrayRef {
-            Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| value(row / size, row % size))))
+            Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|row| value(row / size, row % size)),
+            ))
         };
         let real = |value: &dyn Fn(usize, u32) -> f64| -> ArrayRef {
             let of_row = |row: usize| value(row / size, index.members(row / size)[row % size]);
             Arc::new(Float64Array::from_iter_values(rows.iter().map(of_row)))
         };
         let rounding = coords::rounding(&self.groups, coords::Source::Corrected);
-        let centre = |values: &[f64], group: usize| coords::centre(values, index.members(group), rounding);
+        let centre =
+            |values: &[f64], group: usize| coords::centre(values, index.members(group), rounding);
         Ok(match self.schema.field(column).name().as_str() {
             "group_id" => whole(&|group, _| index.group_id(group) as i64),
             "slot" => whole(&|_, slot| slot as i64),

@@ -45,14 +45,20 @@ impl NearestTable {
             number("distance", DataType::Float64),
         ]));
         let k = k.min(scan.num_positions().saturating_sub(1));
-        Ok(Self { scan: scan.clone(), k, schema, found: Once::default() })
+        Ok(Self {
+            scan: scan.clone(),
+            k,
+            schema,
+            found: Once::default(),
+        })
     }
 
     fn found(&self) -> Result<&Vec<(f64, u32)>> {
         self.found.get_or_try_init(|| {
             let positions = self.scan.positions()?;
             let points: Vec<u32> = (0..positions.len() as u32).collect();
-            let is_bad = |point: &usize| !positions.at(*point).iter().all(|value| value.is_finite());
+            let is_bad =
+                |point: &usize| !positions.at(*point).iter().all(|value| value.is_finite());
             if let Some(point) = (0..positions.len()).find(is_bad) {
                 return Err(non_finite(&self.scan, positions, point));
             }
@@ -61,7 +67,10 @@ impl NearestTable {
             let parts = order.par_chunks(CHUNK).map(|part| {
                 let mut found = Vec::with_capacity(part.len() * self.k);
                 neighbors.nearest_of_each(&points, part, self.k, |point, near| {
-                    found.extend(near.iter().map(|near| (point, near.distance2, near.scan_point)));
+                    found.extend(
+                        near.iter()
+                            .map(|near| (point, near.distance2, near.scan_point)),
+                    );
                 });
                 found
             });
@@ -116,15 +125,23 @@ impl Table for NearestTable {
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
         let k = self.k.max(1);
         Ok(match index {
-            0 => Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| (row / k) as i64))),
-            1 => Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| (row % k) as i32 + 1))),
+            0 => Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|row| (row / k) as i64),
+            )),
+            1 => Arc::new(Int32Array::from_iter_values(
+                rows.iter().map(|row| (row % k) as i32 + 1),
+            )),
             2 => {
                 let found = self.found()?;
-                Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| i64::from(found[row].1))))
+                Arc::new(Int64Array::from_iter_values(
+                    rows.iter().map(|row| i64::from(found[row].1)),
+                ))
             }
             _ => {
                 let found = self.found()?;
-                Arc::new(Float64Array::from_iter_values(rows.iter().map(|row| found[row].0.sqrt())))
+                Arc::new(Float64Array::from_iter_values(
+                    rows.iter().map(|row| found[row].0.sqrt()),
+                ))
             }
         })
     }

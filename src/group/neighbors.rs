@@ -67,13 +67,23 @@ impl<'a> Neighbors<'a> {
             Some(grid) => Engine::Grid(grid),
             None => Engine::Tree(Tree::new(x, y, scan_points)),
         };
-        Self { x, y, scan_points, engine }
+        Self {
+            x,
+            y,
+            scan_points,
+            engine,
+        }
     }
 
     /// The same on the tree, whatever the layout: for tests and benchmarks.
     #[doc(hidden)]
     pub fn on_tree(x: &'a [f64], y: &'a [f64], scan_points: &'a [u32]) -> Self {
-        Self { x, y, scan_points, engine: Engine::Tree(Tree::new(x, y, scan_points)) }
+        Self {
+            x,
+            y,
+            scan_points,
+            engine: Engine::Tree(Tree::new(x, y, scan_points)),
+        }
     }
 
     /// The `k` nearest scan points to `at` but for `except`, ordered by (squared distance, scan point); fewer if there
@@ -99,22 +109,44 @@ impl<'a> Neighbors<'a> {
 
     /// Where squares overflow, distances tie at infinity and the lowest scan points win. The engines find what is at a
     /// finite distance; that was fewer than `k`, so the walk passes over fewer than `k` points.
-    fn append_infinitely_far(&self, at: [f64; 2], k: usize, except: Option<u32>, out: &mut Vec<Neighbor>) {
+    fn append_infinitely_far(
+        &self,
+        at: [f64; 2],
+        k: usize,
+        except: Option<u32>,
+        out: &mut Vec<Neighbor>,
+    ) {
         let left_out = except.is_some_and(|point| self.scan_points.binary_search(&point).is_ok());
         if out.len() + usize::from(left_out) == self.scan_points.len() {
             return;
         }
         let missing = k - out.len();
-        let others = self.scan_points.iter().copied().filter(|point| Some(*point) != except);
-        let neighbors =
-            others.map(|point| Neighbor { distance2: squared_distance(at, self.position(point)), scan_point: point });
-        out.extend(neighbors.filter(|neighbor| neighbor.distance2 == f64::INFINITY).take(missing));
+        let others = self
+            .scan_points
+            .iter()
+            .copied()
+            .filter(|point| Some(*point) != except);
+        let neighbors = others.map(|point| Neighbor {
+            distance2: squared_distance(at, self.position(point)),
+            scan_point: point,
+        });
+        out.extend(
+            neighbors
+                .filter(|neighbor| neighbor.distance2 == f64::INFINITY)
+                .take(missing),
+        );
     }
 
     /// Shows `each` the index of a seed and its `k` nearest but for itself, for these indices into `seeds`, in this
     /// order: a part of [`Neighbors::spatial_order`]. What [`Neighbors::nearest`] answers; but positions, which are far
     /// apart in memory, are read many at a time, which is faster than one between two searches.
-    pub fn nearest_of_each(&self, seeds: &[u32], order: &[u32], k: usize, mut each: impl FnMut(usize, &[Neighbor])) {
+    pub fn nearest_of_each(
+        &self,
+        seeds: &[u32],
+        order: &[u32],
+        k: usize,
+        mut each: impl FnMut(usize, &[Neighbor]),
+    ) {
         let mut out = Vec::new();
         let mut ahead = [[0.0; 2]; AHEAD];
         for order in order.chunks(AHEAD) {
@@ -137,7 +169,12 @@ impl<'a> Neighbors<'a> {
             Engine::Tree(tree) => tree.visit(at, &mut elsewhere),
         }
         let is_elsewhere = |point: &u32| self.position(*point) != at;
-        let infinitely_far = || self.scan_points.iter().find(|point| is_elsewhere(point)).map(|_| f64::INFINITY);
+        let infinitely_far = || {
+            self.scan_points
+                .iter()
+                .find(|point| is_elsewhere(point))
+                .map(|_| f64::INFINITY)
+        };
         elsewhere.distance2().or_else(infinitely_far)
     }
 
@@ -146,7 +183,11 @@ impl<'a> Neighbors<'a> {
     pub fn spatial_order(&self, seeds: &[u32]) -> Vec<u32> {
         if self.scan_points.len() == self.x.len() && seeds == self.scan_points {
             // Every scan point is its own index.
-            return self.entries().iter().map(|entry| entry.scan_point).collect();
+            return self
+                .entries()
+                .iter()
+                .map(|entry| entry.scan_point)
+                .collect();
         }
         let first = |seed: &u32| match &self.engine {
             Engine::Grid(grid) => grid.first_near(self.position(*seed)),
@@ -198,7 +239,10 @@ impl std::fmt::Debug for Neighbors<'_> {
             Engine::Grid(_) => "grid",
             Engine::Tree(_) => "tree",
         };
-        f.debug_struct("Neighbors").field("points", &self.scan_points.len()).field("engine", &engine).finish()
+        f.debug_struct("Neighbors")
+            .field("points", &self.scan_points.len())
+            .field("engine", &engine)
+            .finish()
     }
 }
 
@@ -228,11 +272,19 @@ pub struct Spacing {
 /// The step of a scan: the distance from each distinct position to the nearest other. `None` for fewer than two.
 /// Positions that are not finite are left out.
 pub fn spacing(positions: &Positions) -> Option<Spacing> {
-    let finite = |point: &u32| positions.at(*point as usize).iter().all(|value| value.is_finite());
+    let finite = |point: &u32| {
+        positions
+            .at(*point as usize)
+            .iter()
+            .all(|value| value.is_finite())
+    };
     let points: Vec<u32> = (0..positions.len() as u32).filter(finite).collect();
     let neighbors = Neighbors::new(&positions.x, &positions.y, &points);
-    let mut steps: Vec<f64> =
-        neighbors.places().filter_map(|place| neighbors.nearest_elsewhere(place)).map(f64::sqrt).collect();
+    let mut steps: Vec<f64> = neighbors
+        .places()
+        .filter_map(|place| neighbors.nearest_elsewhere(place))
+        .map(f64::sqrt)
+        .collect();
     steps.sort_unstable_by(f64::total_cmp);
     steps.first().zip(steps.last()).map(|(min, max)| Spacing {
         min: *min,

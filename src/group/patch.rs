@@ -24,7 +24,9 @@ mod tests;
 
 /// Pixels that do not fill the shape they are said to have.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-#[error("an object of {height} x {width} complex pixels has {expected} values (re, im), the slice has {found}")]
+#[error(
+    "an object of {height} x {width} complex pixels has {expected} values (re, im), the slice has {found}"
+)]
 pub struct ObjectLength {
     /// Rows of the object.
     pub height: usize,
@@ -60,7 +62,11 @@ impl<'a> Object<'a> {
     /// [`ObjectLength`] unless there are `height * width * 2` values.
     pub fn complex64(pixels: &'a [f32], height: usize, width: usize) -> Result<Self, ObjectLength> {
         check_length(pixels.len(), height, width)?;
-        Ok(Self { pixels: Pixels::Single(pixels), height, width })
+        Ok(Self {
+            pixels: Pixels::Single(pixels),
+            height,
+            width,
+        })
     }
 
     /// An object of complex128 pixels, laid out as in [`Object::complex64`]. Patches are computed in f64 and rounded
@@ -69,9 +75,17 @@ impl<'a> Object<'a> {
     /// # Errors
     ///
     /// [`ObjectLength`] unless there are `height * width * 2` values.
-    pub fn complex128(pixels: &'a [f64], height: usize, width: usize) -> Result<Self, ObjectLength> {
+    pub fn complex128(
+        pixels: &'a [f64],
+        height: usize,
+        width: usize,
+    ) -> Result<Self, ObjectLength> {
         check_length(pixels.len(), height, width)?;
-        Ok(Self { pixels: Pixels::Double(pixels), height, width })
+        Ok(Self {
+            pixels: Pixels::Double(pixels),
+            height,
+            width,
+        })
     }
 
     /// `(height, width)` in pixels.
@@ -82,7 +96,16 @@ impl<'a> Object<'a> {
 
 fn check_length(found: usize, height: usize, width: usize) -> Result<(), ObjectLength> {
     let expected = height.saturating_mul(width).saturating_mul(2);
-    if found == expected { Ok(()) } else { Err(ObjectLength { height, width, expected, found }) }
+    if found == expected {
+        Ok(())
+    } else {
+        Err(ObjectLength {
+            height,
+            width,
+            expected,
+            found,
+        })
+    }
 }
 
 /// Cuts the `n x n` patch placed at `offset = (x, y)` into `out`, of shape `(n, n, 2)`: row `i` (along y), column `j`
@@ -103,8 +126,12 @@ fn check_length(found: usize, height: usize, width: usize) -> Result<(), ObjectL
 pub fn cut(object: &Object<'_>, offset: [f64; 2], n: usize, out: &mut [f32]) {
     let offset = prepare(offset, n, out);
     match object.pixels {
-        Pixels::Single(pixels) => cut_single(&Canvas::new(pixels, object.shape(), n), offset, n, out),
-        Pixels::Double(pixels) => cut_double(&Canvas::new(pixels, object.shape(), n), offset, n, out),
+        Pixels::Single(pixels) => {
+            cut_single(&Canvas::new(pixels, object.shape(), n), offset, n, out)
+        }
+        Pixels::Double(pixels) => {
+            cut_double(&Canvas::new(pixels, object.shape(), n), offset, n, out)
+        }
     }
 }
 
@@ -126,7 +153,11 @@ pub fn cut_portable(object: &Object<'_>, offset: [f64; 2], n: usize, out: &mut [
 /// Checks the output's length and rounds the offset as the reference does, also where the object is complex128.
 fn prepare(offset: [f64; 2], n: usize, out: &[f32]) -> [f32; 2] {
     let expected = n.checked_mul(n).and_then(|pixels| pixels.checked_mul(2));
-    assert_eq!(Some(out.len()), expected, "a patch of {n} x {n} complex pixels needs n * n * 2 values");
+    assert_eq!(
+        Some(out.len()),
+        expected,
+        "a patch of {n} x {n} complex pixels needs n * n * 2 values"
+    );
     offset.map(|v| v as f32)
 }
 
@@ -186,12 +217,19 @@ fn blend<T: Real>((upper, lower): (&[T], &[T]), weights: &[T], wy: T, out: &mut 
 /// Any stretch of a row, pixel by pixel, by the reference's rule: neighbours are looked up at the nearest place of the
 /// padded canvas and multiplied by 0 where that was not the place asked for.
 #[inline(always)]
-fn cut_border<T: Real>(canvas: &Canvas<'_, T>, row: &Tap<T>, x: T, columns: Range<usize>, out: &mut [f32]) {
+fn cut_border<T: Real>(
+    canvas: &Canvas<'_, T>,
+    row: &Tap<T>,
+    x: T,
+    columns: Range<usize>,
+    out: &mut [f32],
+) {
     for (j, out) in columns.zip(out.chunks_exact_mut(2)) {
         let column = Tap::new(j, x);
         let [left, right] = [column.first, column.first.saturating_add(1)];
         let [top, bottom] = [row.first, row.first.saturating_add(1)];
-        let corners = [(left, top), (right, top), (left, bottom), (right, bottom)].map(|(x, y)| canvas.pixel(x, y));
+        let corners = [(left, top), (right, top), (left, bottom), (right, bottom)]
+            .map(|(x, y)| canvas.pixel(x, y));
         for (part, out) in out.iter_mut().enumerate() {
             *out = bilinear(corners.map(|pixel| pixel[part]), column.weight, row.weight).to_f32();
         }
@@ -218,14 +256,19 @@ impl<T: Real> Tap<T> {
     fn new(k: usize, offset: T) -> Self {
         let position = T::from_usize(k) + offset;
         let floor = position.floor();
-        Self { first: floor.to_i64(), weight: position - floor }
+        Self {
+            first: floor.to_i64(),
+            weight: position - floor,
+        }
     }
 }
 
 /// The pixel of the object at place `first` of the canvas, if the one after it is a pixel too.
 #[inline(always)]
 fn inner(first: i64, pad: i64, length: i64) -> Option<usize> {
-    (pad..pad + length - 1).contains(&first).then(|| (first - pad) as usize)
+    (pad..pad + length - 1)
+        .contains(&first)
+        .then(|| (first - pad) as usize)
 }
 
 /// The samples along x, the same for every row.
@@ -257,7 +300,10 @@ impl<T: Real> Columns<T> {
             let start = inner(tap.first, canvas.pad, canvas.width);
             match runs.last_mut() {
                 Some(run) if run.next() == start => run.columns.end = j + 1,
-                _ => runs.push(Run { columns: j..j + 1, start }),
+                _ => runs.push(Run {
+                    columns: j..j + 1,
+                    start,
+                }),
             }
         }
         Self { weights, runs }
@@ -283,7 +329,12 @@ impl<'a, T: Real> Canvas<'a, T> {
     fn new(pixels: &'a [T], shape: (usize, usize), n: usize) -> Self {
         // Without pixels one side is 0 and the other may be anything; with pixels both are below 2^63.
         let (height, width) = if pixels.is_empty() { (0, 0) } else { shape };
-        Self { pixels, height: height as i64, width: width as i64, pad: (n / 2) as i64 }
+        Self {
+            pixels,
+            height: height as i64,
+            width: width as i64,
+            pad: (n / 2) as i64,
+        }
     }
 
     /// `length` pixels of the object from (row, start), and those below them.
@@ -292,7 +343,10 @@ impl<'a, T: Real> Canvas<'a, T> {
         let width = self.width as usize;
         let upper = 2 * (row * width + start);
         let lower = upper + 2 * width;
-        (&self.pixels[upper..upper + 2 * length], &self.pixels[lower..lower + 2 * length])
+        (
+            &self.pixels[upper..upper + 2 * length],
+            &self.pixels[lower..lower + 2 * length],
+        )
     }
 
     /// The canvas at (x, y), or 0 times its nearest value where that is outside.
@@ -300,7 +354,11 @@ impl<'a, T: Real> Canvas<'a, T> {
     fn pixel(&self, x: i64, y: i64) -> [T; 2] {
         let nearest_x = x.min(self.width + 2 * self.pad - 1).max(0);
         let nearest_y = y.min(self.height + 2 * self.pad - 1).max(0);
-        let mask = if (x, y) == (nearest_x, nearest_y) { T::ONE } else { T::ZERO };
+        let mask = if (x, y) == (nearest_x, nearest_y) {
+            T::ONE
+        } else {
+            T::ZERO
+        };
         let (column, row) = (nearest_x - self.pad, nearest_y - self.pad);
         if !(0..self.width).contains(&column) || !(0..self.height).contains(&row) {
             return [T::ZERO; 2];

@@ -109,7 +109,11 @@ impl Conversion {
 
     /// The conversion of the column `diffraction_normalized`.
     pub fn normalized(groups: &Groups, factor: f32) -> Self {
-        if takes_roots(groups) { Self::RootAndScale(factor) } else { Self::Scale(factor) }
+        if takes_roots(groups) {
+            Self::RootAndScale(factor)
+        } else {
+            Self::Scale(factor)
+        }
     }
 
     fn apply(self, values: &mut [f32]) {
@@ -118,7 +122,9 @@ impl Conversion {
             Self::Root => values.iter_mut().for_each(|value| *value = value.sqrt()),
             Self::Square => values.iter_mut().for_each(|value| *value *= *value),
             Self::Scale(factor) => values.iter_mut().for_each(|value| *value *= factor),
-            Self::RootAndScale(factor) => values.iter_mut().for_each(|value| *value = factor * value.sqrt()),
+            Self::RootAndScale(factor) => values
+                .iter_mut()
+                .for_each(|value| *value = factor * value.sqrt()),
         }
     }
 }
@@ -128,7 +134,9 @@ impl Conversion {
 pub fn takes_roots(groups: &Groups) -> bool {
     match groups.spec().semantics {
         Semantics::Native => groups.scan().measurement() == Measurement::Intensity,
-        Semantics::Ptychopinn => groups.scan().layout_options().measurement == Some(Measurement::Intensity),
+        Semantics::Ptychopinn => {
+            groups.scan().layout_options().measurement == Some(Measurement::Intensity)
+        }
     }
 }
 
@@ -136,7 +144,11 @@ pub fn takes_roots(groups: &Groups) -> bool {
 ///
 /// # Errors
 /// If the scan has no patterns, or a deflated one cannot be inflated.
-pub fn gather(groups: &Groups, rows: &RowSet<'_>, conversion: Conversion) -> Result<ScalarBuffer<f32>> {
+pub fn gather(
+    groups: &Groups,
+    rows: &RowSet<'_>,
+    conversion: Conversion,
+) -> Result<ScalarBuffer<f32>> {
     let patterns = groups.scan().require_diffraction()?;
     let _span = tracing::debug_span!("gather", groups = rows.len()).entered();
     let points = members(groups, rows)?;
@@ -145,26 +157,40 @@ pub fn gather(groups: &Groups, rows: &RowSet<'_>, conversion: Conversion) -> Res
     let group_len = size * transform.len();
     let len = rows.len() * group_len;
     let mut out = groups.inner.pool.take(len * size_of::<f32>());
-    let one = |scratch: &mut Scratch, (group, out): (usize, &mut [f32])| match groups.patterns().channels {
-        Channels::First => {
-            fill_group(&data, group, size, transform, &mut scratch.stored, out);
-            conversion.apply(out);
-        }
-        Channels::Last => {
-            scratch.group.resize(group_len, 0.0);
-            fill_group(&data, group, size, transform, &mut scratch.stored, &mut scratch.group);
-            conversion.apply(&mut scratch.group);
-            fill_channels_last(&scratch.group, size, out);
-        }
-    };
+    let one =
+        |scratch: &mut Scratch, (group, out): (usize, &mut [f32])| match groups.patterns().channels
+        {
+            Channels::First => {
+                fill_group(&data, group, size, transform, &mut scratch.stored, out);
+                conversion.apply(out);
+            }
+            Channels::Last => {
+                scratch.group.resize(group_len, 0.0);
+                fill_group(
+                    &data,
+                    group,
+                    size,
+                    transform,
+                    &mut scratch.stored,
+                    &mut scratch.group,
+                );
+                conversion.apply(&mut scratch.group);
+                fill_channels_last(&scratch.group, size, out);
+            }
+        };
     let values = out.typed_data_mut::<f32>();
     if len * size_of::<f32>() >= WORTH_SHARING && rayon::current_num_threads() > 1 {
         let tasks = values.par_chunks_mut(group_len).enumerate();
         let least = (TASK_BYTES / (group_len * size_of::<f32>())).max(1);
-        tasks.with_min_len(least).for_each_init(Scratch::default, one);
+        tasks
+            .with_min_len(least)
+            .for_each_init(Scratch::default, one);
     } else if group_len > 0 {
         let mut scratch = Scratch::default();
-        values.chunks_exact_mut(group_len).enumerate().for_each(|group| one(&mut scratch, group));
+        values
+            .chunks_exact_mut(group_len)
+            .enumerate()
+            .for_each(|group| one(&mut scratch, group));
     }
     Ok(ScalarBuffer::new(groups.inner.pool.hand_out(out), 0, len))
 }
@@ -208,14 +234,20 @@ fn fill_group(
 fn fill_channels_last(images: &[f32], channels: usize, out: &mut [f32]) {
     let image = images.len() / channels.max(1);
     for (pixel, out) in out.chunks_exact_mut(channels.max(1)).enumerate() {
-        out.iter_mut().enumerate().for_each(|(channel, value)| *value = images[channel * image + pixel]);
+        out.iter_mut()
+            .enumerate()
+            .for_each(|(channel, value)| *value = images[channel * image + pixel]);
     }
 }
 
 /// The scan points of the members of these groups, group after group.
 pub fn members(groups: &Groups, rows: &RowSet<'_>) -> Result<Vec<usize>> {
     let index = groups.index()?;
-    Ok(rows.iter().flat_map(|row| index.members(row)).map(|point| *point as usize).collect())
+    Ok(rows
+        .iter()
+        .flat_map(|row| index.members(row))
+        .map(|point| *point as usize)
+        .collect())
 }
 
 /// Appends the rows of a group's members, slot after slot; `data` are the rows of all [`members`].

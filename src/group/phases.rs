@@ -14,7 +14,11 @@ pub enum Phase {
     Norm,
 }
 
-const ALL: [(Phase, &str); 3] = [(Phase::Tree, "tree"), (Phase::Sampling, "sampling"), (Phase::Norm, "norm")];
+const ALL: [(Phase, &str); 3] = [
+    (Phase::Tree, "tree"),
+    (Phase::Sampling, "sampling"),
+    (Phase::Norm, "norm"),
+];
 
 /// Time spent in each phase so far.
 #[derive(Debug, Default)]
@@ -35,8 +39,11 @@ impl Phases {
 
     /// Phases by name, and how long each took.
     pub fn spent(&self) -> Vec<(&'static str, Duration)> {
-        let spent = |phase: Phase| Duration::from_nanos(self.nanos[phase as usize].load(Ordering::Relaxed));
-        ALL.iter().map(|(phase, name)| (*name, spent(*phase))).collect()
+        let spent =
+            |phase: Phase| Duration::from_nanos(self.nanos[phase as usize].load(Ordering::Relaxed));
+        ALL.iter()
+            .map(|(phase, name)| (*name, spent(*phase)))
+            .collect()
     }
 }
 
@@ -85,17 +92,38 @@ mod tests {
         let seen = Arc::new(Mutex::new(Vec::new()));
         tracing::subscriber::with_default(Spans(Arc::clone(&seen)), || {
             let scan = Scan::open("tests/data/siemens_star.npz").unwrap();
-            let spec = GroupSpec { n_groups: Some(20), ..Default::default() };
+            let spec = GroupSpec {
+                n_groups: Some(20),
+                ..Default::default()
+            };
             let columns = Some(vec!["diffraction_normalized".to_string()]);
-            let read = ReadOptions { columns, batch_rows: Some(12), ..Default::default() };
-            assert_eq!(Groups::try_new(&scan, spec).unwrap().read(&read).unwrap().count(), 2);
+            let read = ReadOptions {
+                columns,
+                batch_rows: Some(12),
+                ..Default::default()
+            };
+            assert_eq!(
+                Groups::try_new(&scan, spec)
+                    .unwrap()
+                    .read(&read)
+                    .unwrap()
+                    .count(),
+                2
+            );
         });
         let spans = seen.lock().unwrap().join("\n");
-        for span in
-            ["open file=", "scan file=", "phase name=\"tree\"", "phase name=\"sampling\"", "phase name=\"norm\""]
-        {
+        for span in [
+            "open file=",
+            "scan file=",
+            "phase name=\"tree\"",
+            "phase name=\"sampling\"",
+            "phase name=\"norm\"",
+        ] {
             assert_eq!(spans.matches(span).count().min(1), 1, "{span}: {spans}");
         }
-        assert!(spans.contains("batch table=\"groups\" rows=12") && spans.contains("gather groups=8"), "{spans}");
+        assert!(
+            spans.contains("batch table=\"groups\" rows=12") && spans.contains("gather groups=8"),
+            "{spans}"
+        );
     }
 }

@@ -34,7 +34,9 @@ pub enum Candidates {
 impl Candidates {
     fn try_new(scan: &Scan, parameter: &'static str, list: Option<&Vec<u32>>) -> Result<Self> {
         let total = scan.num_positions() as u32;
-        let Some(list) = list else { return Ok(Self::All(total)) };
+        let Some(list) = list else {
+            return Ok(Self::All(total));
+        };
         let wrong = |found: String, expected: &str| Error::BadParameter {
             parameter,
             found,
@@ -42,12 +44,16 @@ impl Candidates {
             hint: "scan points are rows of the file, counted from 0".to_string(),
         };
         if let Some(pair) = list.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return Err(wrong(format!("{} before {}", pair[0], pair[1]), "an ascending list without repeats"));
+            return Err(wrong(
+                format!("{} before {}", pair[0], pair[1]),
+                "an ascending list without repeats",
+            ));
         }
         match list.last() {
-            Some(last) if *last >= total => {
-                Err(wrong(last.to_string(), &format!("scan points below {total}, the number of positions")))
-            }
+            Some(last) if *last >= total => Err(wrong(
+                last.to_string(),
+                &format!("scan points below {total}, the number of positions"),
+            )),
             _ => Ok(Self::Some(list.clone())),
         }
     }
@@ -80,10 +86,13 @@ impl Candidates {
     fn missing_in(&self, other: &Self) -> Option<u32> {
         match (self, other) {
             (_, Self::All(_)) => None,
-            (Self::All(total), Self::Some(list)) => (0..*total).find(|point| list.binary_search(point).is_err()),
-            (Self::Some(mine), Self::Some(list)) => {
-                mine.iter().find(|point| list.binary_search(point).is_err()).copied()
+            (Self::All(total), Self::Some(list)) => {
+                (0..*total).find(|point| list.binary_search(point).is_err())
             }
+            (Self::Some(mine), Self::Some(list)) => mine
+                .iter()
+                .find(|point| list.binary_search(point).is_err())
+                .copied(),
         }
     }
 }
@@ -99,9 +108,17 @@ impl Plan {
         if neighbors < group_size && group_size > 1 {
             return Err(pool_too_small(neighbors, spec));
         }
-        if spec.max_distance.is_some_and(|distance| distance.is_nan() || distance < 0.0) {
+        if spec
+            .max_distance
+            .is_some_and(|distance| distance.is_nan() || distance < 0.0)
+        {
             let found = spec.max_distance.unwrap_or_default();
-            return Err(bad("max_distance", found, "a distance of 0 or more", "it is in the unit of the positions"));
+            return Err(bad(
+                "max_distance",
+                found,
+                "a distance of 0 or more",
+                "it is in the unit of the positions",
+            ));
         }
         let candidates = Candidates::try_new(scan, "among", spec.among.as_ref())?;
         let seeds = match &spec.seeds_from {
@@ -110,21 +127,43 @@ impl Plan {
         };
         if let Some(point) = seeds.missing_in(&candidates) {
             let hint = "widen `among`, or narrow `seeds_from`";
-            return Err(bad("seeds_from", format!("scan point {point}"), "scan points of `among` only", hint));
+            return Err(bad(
+                "seeds_from",
+                format!("scan point {point}"),
+                "scan points of `among` only",
+                hint,
+            ));
         }
         if candidates.len() < group_size {
             return Err(too_few_points(scan, spec, candidates.len()));
         }
         let num_groups = spec.n_groups.unwrap_or(seeds.len());
-        let plan = Self { group_size, neighbors, num_groups, candidates, seeds };
+        let plan = Self {
+            group_size,
+            neighbors,
+            num_groups,
+            candidates,
+            seeds,
+        };
         plan.check_num_groups(spec)?;
         Ok(plan)
     }
 
     /// A plan over all scan points, whose numbers were checked elsewhere.
-    pub(super) fn of_all(scan: &Scan, group_size: usize, neighbors: usize, num_groups: usize) -> Self {
+    pub(super) fn of_all(
+        scan: &Scan,
+        group_size: usize,
+        neighbors: usize,
+        num_groups: usize,
+    ) -> Self {
         let all = Candidates::All(scan.num_positions() as u32);
-        Self { group_size, neighbors, num_groups, candidates: all.clone(), seeds: all }
+        Self {
+            group_size,
+            neighbors,
+            num_groups,
+            candidates: all.clone(),
+            seeds: all,
+        }
     }
 
     /// Whether there can be that many groups.
@@ -135,7 +174,12 @@ impl Plan {
         }
         if self.group_size == 1 {
             let expected = format!("at most {seeds}, one group a seed point where C = 1");
-            return Err(bad("n_groups", asked, &expected, "lower --n-groups or raise --gridsize"));
+            return Err(bad(
+                "n_groups",
+                asked,
+                &expected,
+                "lower --n-groups or raise --gridsize",
+            ));
         }
         if !spec.group_oversampling {
             return Err(needs_oversampling(asked, seeds));
@@ -144,8 +188,15 @@ impl Plan {
         let distinct = self.distinct_groups(spec, pool);
         let possible = distinct.saturating_mul(seeds as u128);
         if asked as u128 > possible {
-            let expected = format!("at most {possible}: {seeds} seed points with {distinct} distinct groups each");
-            return Err(bad("n_groups", asked, &expected, "lower --n-groups or raise --neighbors"));
+            let expected = format!(
+                "at most {possible}: {seeds} seed points with {distinct} distinct groups each"
+            );
+            return Err(bad(
+                "n_groups",
+                asked,
+                &expected,
+                "lower --n-groups or raise --neighbors",
+            ));
         }
         Ok(())
     }
@@ -167,7 +218,8 @@ pub fn combinations(n: usize, k: usize) -> u128 {
         return 0;
     }
     let k = k.min(n - k);
-    let step = |product: u128, i: usize| Some(product.checked_mul((n - i) as u128)? / (i as u128 + 1));
+    let step =
+        |product: u128, i: usize| Some(product.checked_mul((n - i) as u128)? / (i as u128 + 1));
     (0..k).try_fold(1, step).unwrap_or(u128::MAX)
 }
 
@@ -177,13 +229,27 @@ pub fn check_gridsize(spec: &GroupSpec) -> Result<()> {
         return Ok(());
     }
     let expected = format!("1 to {MAX_GRIDSIZE}");
-    Err(bad("gridsize", spec.gridsize, &expected, "a group has gridsize * gridsize patterns"))
+    Err(bad(
+        "gridsize",
+        spec.gridsize,
+        &expected,
+        "a group has gridsize * gridsize patterns",
+    ))
 }
 
 /// K < C.
 pub fn pool_too_small(neighbors: usize, spec: &GroupSpec) -> Error {
-    let expected = format!("K of at least C = {} (gridsize {})", spec.group_size(), spec.gridsize);
-    bad("neighbors", neighbors, &expected, "raise --neighbors or lower --gridsize")
+    let expected = format!(
+        "K of at least C = {} (gridsize {})",
+        spec.group_size(),
+        spec.gridsize
+    );
+    bad(
+        "neighbors",
+        neighbors,
+        &expected,
+        "raise --neighbors or lower --gridsize",
+    )
 }
 
 /// M < C.
@@ -207,12 +273,22 @@ pub fn needs_oversampling(asked: usize, seeds: usize) -> Error {
 /// The position that is not finite.
 pub fn non_finite(scan: &Scan, positions: &Positions, scan_point: usize) -> Error {
     let [x, y] = positions.at(scan_point);
-    Error::NonFinitePosition { path: scan.npz().path().to_path_buf(), scan_point, x, y }
+    Error::NonFinitePosition {
+        path: scan.npz().path().to_path_buf(),
+        scan_point,
+        x,
+        y,
+    }
 }
 
 /// A parameter that cannot be met.
 pub fn bad(parameter: &'static str, found: impl ToString, expected: &str, hint: &str) -> Error {
-    Error::BadParameter { parameter, found: found.to_string(), expected: expected.to_string(), hint: hint.to_string() }
+    Error::BadParameter {
+        parameter,
+        found: found.to_string(),
+        expected: expected.to_string(),
+        hint: hint.to_string(),
+    }
 }
 
 #[cfg(test)]
@@ -221,7 +297,15 @@ mod tests {
 
     #[test]
     fn combinations_are_binomial() {
-        assert_eq!([combinations(6, 4), combinations(3, 4), combinations(4, 4), combinations(5, 0)], [15, 0, 1, 1]);
+        assert_eq!(
+            [
+                combinations(6, 4),
+                combinations(3, 4),
+                combinations(4, 4),
+                combinations(5, 0)
+            ],
+            [15, 0, 1, 1]
+        );
         assert_eq!(combinations(60, 30), 118_264_581_564_861_424);
         assert_eq!(combinations(4000, 2000), u128::MAX);
     }

@@ -113,10 +113,15 @@ mod tests {
         for seed in 0..2000 {
             let sample = Stream::of_seed_points(seed).sample(20, 7);
             assert!(sample.is_sorted_by(|a, b| a < b) && sample.len() == 7);
-            sample.iter().for_each(|number| counts[*number as usize] += 1);
+            sample
+                .iter()
+                .for_each(|number| counts[*number as usize] += 1);
         }
         // 700 expected each, standard deviation 21.
-        assert!(counts.iter().all(|count| (600..800).contains(count)), "{counts:?}");
+        assert!(
+            counts.iter().all(|count| (600..800).contains(count)),
+            "{counts:?}"
+        );
         assert_eq!(Stream::of_seed_points(1).sample(5, 5), [0, 1, 2, 3, 4]);
         assert_eq!(Stream::of_seed_points(1).sample(5, 0), [0u32; 0]);
     }

@@ -18,7 +18,13 @@ use crate::scan::{Positions, Scan};
 ///
 /// # Errors
 /// As [`super::Groups::index_of`].
-pub fn index(plan: &Plan, scan: &Scan, spec: &GroupSpec, numbers: Numbers<'_>, phases: &Phases) -> Result<GroupIndex> {
+pub fn index(
+    plan: &Plan,
+    scan: &Scan,
+    spec: &GroupSpec,
+    numbers: Numbers<'_>,
+    phases: &Phases,
+) -> Result<GroupIndex> {
     let positions = scan.positions()?;
     let candidates = plan.candidates.to_vec();
     check_finite(scan, positions, &candidates)?;
@@ -27,8 +33,19 @@ pub fn index(plan: &Plan, scan: &Scan, spec: &GroupSpec, numbers: Numbers<'_>, p
         let seeds: Vec<u32> = (0..numbers.len()).map(|at| seeds[numbers.at(at)]).collect();
         return Ok(numbers.index(1, seeds.clone(), seeds));
     }
-    let neighbors = phases.time(Phase::Tree, || Neighbors::new(&positions.x, &positions.y, &candidates));
-    phases.time(Phase::Sampling, || Draw { plan, spec, neighbors, seeds: &seeds, numbers }.index())
+    let neighbors = phases.time(Phase::Tree, || {
+        Neighbors::new(&positions.x, &positions.y, &candidates)
+    });
+    phases.time(Phase::Sampling, || {
+        Draw {
+            plan,
+            spec,
+            neighbors,
+            seeds: &seeds,
+            numbers,
+        }
+        .index()
+    })
 }
 
 /// Which groups to draw.
@@ -57,7 +74,9 @@ impl Numbers<'_> {
 
     /// The number behind the last one.
     fn end(&self) -> usize {
-        self.len().checked_sub(1).map_or(0, |last| self.at(last) + 1)
+        self.len()
+            .checked_sub(1)
+            .map_or(0, |last| self.at(last) + 1)
     }
 
     fn index(&self, size: usize, seed_points: Vec<u32>, members: Vec<u32>) -> GroupIndex {
@@ -76,13 +95,21 @@ pub fn seed_points(plan: &Plan, spec: &GroupSpec) -> Vec<u32> {
         Sampling::Sequential => (0..wanted).map(|index| plan.seeds.at(index)).collect(),
         Sampling::Random => {
             let sample = Stream::of_seed_points(spec.seed).sample(total as u32, wanted as u32);
-            sample.into_iter().map(|index| plan.seeds.at(index as usize)).collect()
+            sample
+                .into_iter()
+                .map(|index| plan.seeds.at(index as usize))
+                .collect()
         }
     }
 }
 
 fn check_finite(scan: &Scan, positions: &Positions, candidates: &[u32]) -> Result<()> {
-    let is_bad = |point: &&u32| !positions.at(**point as usize).iter().all(|value| value.is_finite());
+    let is_bad = |point: &&u32| {
+        !positions
+            .at(**point as usize)
+            .iter()
+            .all(|value| value.is_finite())
+    };
     match candidates.iter().find(is_bad) {
         None => Ok(()),
         Some(point) => Err(non_finite(scan, positions, *point as usize)),
@@ -124,15 +151,23 @@ impl Draw<'_> {
         let (size, count) = (self.plan.group_size, self.numbers.len());
         let active: Vec<u32> = self.places().map(|place| self.seeds[place]).collect();
         let order = self.neighbors.spatial_order(&active);
-        let drawn: Vec<Drawn> = order.par_chunks(CHUNK).map(|part| self.of(&active, part)).collect::<Result<_>>()?;
+        let drawn: Vec<Drawn> = order
+            .par_chunks(CHUNK)
+            .map(|part| self.of(&active, part))
+            .collect::<Result<_>>()?;
         let mut members = vec![SKIPPED; count * size];
         for part in drawn {
             for (row, group) in part.rows.iter().zip(part.members.chunks_exact(size)) {
                 members[row * size..(row + 1) * size].copy_from_slice(group);
             }
         }
-        let seed_points = (0..count).map(|at| self.seeds[self.numbers.at(at) % self.seeds.len()]).collect();
-        Ok(self.numbers.index(size, seed_points, members).without_skipped())
+        let seed_points = (0..count)
+            .map(|at| self.seeds[self.numbers.at(at) % self.seeds.len()])
+            .collect();
+        Ok(self
+            .numbers
+            .index(size, seed_points, members)
+            .without_skipped())
     }
 
     /// Places in `seeds` of the seed points whose groups are to be drawn, each once.
@@ -146,18 +181,22 @@ impl Draw<'_> {
         let mut drawn = Drawn::default();
         let mut scratch = Scratch::default();
         let mut failed = None;
-        self.neighbors.nearest_of_each(active, order, self.plan.neighbors, |at, found| {
-            self.fill_pool(active[at], found, &mut scratch.pool);
-            if let Err(error) = self.draw(at, active[at], &mut scratch, &mut drawn) {
-                failed.get_or_insert(error);
-            }
-        });
+        self.neighbors
+            .nearest_of_each(active, order, self.plan.neighbors, |at, found| {
+                self.fill_pool(active[at], found, &mut scratch.pool);
+                if let Err(error) = self.draw(at, active[at], &mut scratch, &mut drawn) {
+                    failed.get_or_insert(error);
+                }
+            });
         failed.map_or(Ok(drawn), Err)
     }
 
     /// The pool of a seed point, in its original order.
     fn fill_pool(&self, seed_point: u32, found: &[Neighbor], pool: &mut Vec<u32>) {
-        let max2 = self.spec.max_distance.map_or(f64::INFINITY, |max| max * max);
+        let max2 = self
+            .spec
+            .max_distance
+            .map_or(f64::INFINITY, |max| max * max);
         let joins = match self.spec.include_seed {
             IncludeSeed::Never => self.plan.candidates.len() == self.plan.group_size,
             IncludeSeed::Pool => true,
@@ -165,11 +204,22 @@ impl Draw<'_> {
         };
         pool.clear();
         pool.extend(joins.then_some(seed_point));
-        pool.extend(found.iter().filter(|near| near.distance2 <= max2).map(|near| near.scan_point));
+        pool.extend(
+            found
+                .iter()
+                .filter(|near| near.distance2 <= max2)
+                .map(|near| near.scan_point),
+        );
     }
 
     /// Draws the groups of a seed point, the first of which is at this place of the numbers.
-    fn draw(&self, place: usize, seed_point: u32, scratch: &mut Scratch, drawn: &mut Drawn) -> Result<()> {
+    fn draw(
+        &self,
+        place: usize,
+        seed_point: u32,
+        scratch: &mut Scratch,
+        drawn: &mut Drawn,
+    ) -> Result<()> {
         let (total, first) = (self.seeds.len(), self.numbers.at(place));
         let fixed = usize::from(self.spec.include_seed == IncludeSeed::First);
         let count = self.plan.group_size - fixed;
@@ -177,7 +227,9 @@ impl Draw<'_> {
             return Ok(());
         }
         let rounds = match self.numbers {
-            Numbers::Range(_) => first / total..(self.numbers.end() - 1 - first) / total + first / total + 1,
+            Numbers::Range(_) => {
+                first / total..(self.numbers.end() - 1 - first) / total + first / total + 1
+            }
             Numbers::List(_) => 0..1,
         };
         self.check_rounds(rounds.end, count, seed_point, scratch.pool.len())?;
@@ -195,14 +247,27 @@ impl Draw<'_> {
     }
 
     /// Whether a pool has as many distinct groups as were asked for; `max_distance` may have left fewer.
-    fn check_rounds(&self, rounds: usize, count: usize, seed_point: u32, pool: usize) -> Result<()> {
+    fn check_rounds(
+        &self,
+        rounds: usize,
+        count: usize,
+        seed_point: u32,
+        pool: usize,
+    ) -> Result<()> {
         let distinct = combinations(pool, count);
         if rounds as u128 <= distinct {
             return Ok(());
         }
         let found = format!("{} ({rounds} a seed point)", self.plan.num_groups);
-        let expected = format!("at most {distinct} a seed point: scan point {seed_point} has {pool} candidates left");
-        Err(bad("n_groups", found, &expected, "lower --n-groups, raise --neighbors or --max-distance"))
+        let expected = format!(
+            "at most {distinct} a seed point: scan point {seed_point} has {pool} candidates left"
+        );
+        Err(bad(
+            "n_groups",
+            found,
+            &expected,
+            "lower --n-groups, raise --neighbors or --max-distance",
+        ))
     }
 }
 

@@ -71,20 +71,29 @@ impl GroupSpec {
 /// are counted.
 impl fmt::Display for GroupSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "gridsize={}, neighbors={}", self.gridsize, self.pool_size())?;
-        let (Ok(Value::Object(given)), Ok(Value::Object(defaults))) =
-            (serde_json::to_value(self), serde_json::to_value(Self::default()))
-        else {
+        write!(
+            f,
+            "gridsize={}, neighbors={}",
+            self.gridsize,
+            self.pool_size()
+        )?;
+        let (Ok(Value::Object(given)), Ok(Value::Object(defaults))) = (
+            serde_json::to_value(self),
+            serde_json::to_value(Self::default()),
+        ) else {
             return Ok(());
         };
         let shown = |(name, value): &(String, Value)| {
             !matches!(name.as_str(), "gridsize" | "neighbors") && defaults.get(name) != Some(value)
         };
-        given.into_iter().filter(shown).try_for_each(|(name, value)| match value {
-            Value::Array(points) => write!(f, ", {name}={} scan points", points.len()),
-            Value::String(word) => write!(f, ", {name}={word}"),
-            value => write!(f, ", {name}={value}"),
-        })
+        given
+            .into_iter()
+            .filter(shown)
+            .try_for_each(|(name, value)| match value {
+                Value::Array(points) => write!(f, ", {name}={} scan points", points.len()),
+                Value::String(word) => write!(f, ", {name}={word}"),
+                value => write!(f, ", {name}={value}"),
+            })
     }
 }
 

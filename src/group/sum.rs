@@ -58,7 +58,9 @@ where
             let (blocks, rest) = values.as_chunks::<8>();
             let mut sums = [T::default(); 8];
             for block in blocks {
-                sums.iter_mut().zip(block).for_each(|(sum, value)| *sum += term(*value));
+                sums.iter_mut()
+                    .zip(block)
+                    .for_each(|(sum, value)| *sum += term(*value));
             }
             let [a, b, c, d, e, f, g, h] = sums;
             let blocks = ((a + b) + (c + d)) + ((e + f) + (g + h));

@@ -15,47 +15,147 @@ fn hash(batches: &[RecordBatch]) -> String {
             let data = batch.column(column).to_data();
             let values = data.child_data().first().unwrap_or(&data);
             let width = values.data_type().primitive_width().unwrap();
-            hasher.update(&values.buffers()[0].as_slice()[values.offset() * width..][..values.len() * width]);
+            hasher.update(
+                &values.buffers()[0].as_slice()[values.offset() * width..][..values.len() * width],
+            );
         }
     }
-    hasher.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hasher.finalize()[..8]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn read(groups: &Groups, batch_bytes: usize, partitions: usize) -> Vec<RecordBatch> {
-    let columns = groups.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let options = ReadOptions { columns: Some(columns), batch_bytes, ..Default::default() };
+    let columns = groups
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
+    let options = ReadOptions {
+        columns: Some(columns),
+        batch_bytes,
+        ..Default::default()
+    };
     let rows = groups.num_rows().unwrap();
     let part = |at: usize| {
         let range = rows * at / partitions..rows * (at + 1) / partitions;
-        let options = ReadOptions { rows: crate::table::Rows::Range(range), ..options.clone() };
-        groups.read(&options).unwrap().map(std::result::Result::unwrap).collect::<Vec<_>>()
+        let options = ReadOptions {
+            rows: crate::table::Rows::Range(range),
+            ..options.clone()
+        };
+        groups
+            .read(&options)
+            .unwrap()
+            .map(std::result::Result::unwrap)
+            .collect::<Vec<_>>()
     };
     (0..partitions).flat_map(part).collect()
 }
 
 fn spec() -> GroupSpec {
-    GroupSpec { neighbors: Some(6), seed: 42, n_groups: Some(100), ..Default::default() }
+    GroupSpec {
+        neighbors: Some(6),
+        seed: 42,
+        n_groups: Some(100),
+        ..Default::default()
+    }
 }
 
 /// Name, spec, hash.
 fn goldens() -> Vec<(&'static str, GroupSpec, &'static str)> {
     vec![
         ("plain", spec(), "a49ab44cc5e52aef"),
-        ("another seed", GroupSpec { seed: 1 << 40, ..spec() }, "33d9295f2f5de9e2"),
-        ("another epoch", GroupSpec { epoch: 1, ..spec() }, "a451ca1f73ceaf23"),
-        ("sequential", GroupSpec { sampling: Sampling::Sequential, ..spec() }, "00ed089585dfcc66"),
-        ("groups of one", GroupSpec { gridsize: 1, ..spec() }, "da255868cec828c6"),
-        ("groups of nine", GroupSpec { gridsize: 3, neighbors: Some(20), ..spec() }, "3582dba8aa376aec"),
-        ("seed in the pool", GroupSpec { include_seed: IncludeSeed::Pool, ..spec() }, "3741fdfafa2c59f6"),
-        ("seed first", GroupSpec { include_seed: IncludeSeed::First, ..spec() }, "53820fe2ca663787"),
-        ("near ones only", GroupSpec { max_distance: Some(20.0), n_groups: None, ..spec() }, "3e25f78d00adc816"),
-        ("oversampled", GroupSpec { group_oversampling: true, n_groups: Some(600), ..spec() }, "ebcefb645cd8bcb2"),
+        (
+            "another seed",
+            GroupSpec {
+                seed: 1 << 40,
+                ..spec()
+            },
+            "33d9295f2f5de9e2",
+        ),
+        (
+            "another epoch",
+            GroupSpec { epoch: 1, ..spec() },
+            "a451ca1f73ceaf23",
+        ),
+        (
+            "sequential",
+            GroupSpec {
+                sampling: Sampling::Sequential,
+                ..spec()
+            },
+            "00ed089585dfcc66",
+        ),
+        (
+            "groups of one",
+            GroupSpec {
+                gridsize: 1,
+                ..spec()
+            },
+            "da255868cec828c6",
+        ),
+        (
+            "groups of nine",
+            GroupSpec {
+                gridsize: 3,
+                neighbors: Some(20),
+                ..spec()
+            },
+            "3582dba8aa376aec",
+        ),
+        (
+            "seed in the pool",
+            GroupSpec {
+                include_seed: IncludeSeed::Pool,
+                ..spec()
+            },
+            "3741fdfafa2c59f6",
+        ),
+        (
+            "seed first",
+            GroupSpec {
+                include_seed: IncludeSeed::First,
+                ..spec()
+            },
+            "53820fe2ca663787",
+        ),
+        (
+            "near ones only",
+            GroupSpec {
+                max_distance: Some(20.0),
+                n_groups: None,
+                ..spec()
+            },
+            "3e25f78d00adc816",
+        ),
+        (
+            "oversampled",
+            GroupSpec {
+                group_oversampling: true,
+                n_groups: Some(600),
+                ..spec()
+            },
+            "ebcefb645cd8bcb2",
+        ),
         (
             "among",
-            GroupSpec { among: Some((0..516).step_by(3).collect()), norm: Some(Norm::Groups), ..spec() },
+            GroupSpec {
+                among: Some((0..516).step_by(3).collect()),
+                norm: Some(Norm::Groups),
+                ..spec()
+            },
             "3be8235e17c120fc",
         ),
-        ("ptychopinn", GroupSpec { semantics: Semantics::Ptychopinn, ..spec() }, "7eff4ffd212eb33f"),
+        (
+            "ptychopinn",
+            GroupSpec {
+                semantics: Semantics::Ptychopinn,
+                ..spec()
+            },
+            "7eff4ffd212eb33f",
+        ),
     ]
 }
 
@@ -64,22 +164,45 @@ fn rows_are_frozen() {
     let scan = Scan::open(SIEMENS).unwrap();
     let found: Vec<(&str, String)> = goldens()
         .into_iter()
-        .map(|(name, spec, _)| (name, hash(&read(&Groups::try_new(&scan, spec).unwrap(), 8 << 20, 1))))
+        .map(|(name, spec, _)| {
+            (
+                name,
+                hash(&read(&Groups::try_new(&scan, spec).unwrap(), 8 << 20, 1)),
+            )
+        })
         .collect();
-    let expected: Vec<(&str, String)> = goldens().into_iter().map(|(name, _, hash)| (name, hash.to_string())).collect();
+    let expected: Vec<(&str, String)> = goldens()
+        .into_iter()
+        .map(|(name, _, hash)| (name, hash.to_string()))
+        .collect();
     assert_eq!(found, expected);
 }
 
 #[test]
 fn rows_do_not_depend_on_threads_batches_or_partitions() {
     for (name, spec, expected) in goldens() {
-        for (threads, batch_bytes, partitions) in [(1, 1 << 10, 1), (2, 1 << 20, 3), (3, 99_999, 1), (4, 8 << 20, 7)] {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        for (threads, batch_bytes, partitions) in [
+            (1, 1 << 10, 1),
+            (2, 1 << 20, 3),
+            (3, 99_999, 1),
+            (4, 8 << 20, 7),
+        ] {
+            let pool = rayon::ThreadPoolBuilder::new()
+                .num_threads(threads)
+                .build()
+                .unwrap();
             let found = pool.install(|| {
                 let scan = Scan::open(SIEMENS).unwrap();
-                hash(&read(&Groups::try_new(&scan, spec.clone()).unwrap(), batch_bytes, partitions))
+                hash(&read(
+                    &Groups::try_new(&scan, spec.clone()).unwrap(),
+                    batch_bytes,
+                    partitions,
+                ))
             });
-            assert_eq!(found, expected, "{name}: {threads} threads, {batch_bytes} bytes, {partitions} partitions");
+            assert_eq!(
+                found, expected,
+                "{name}: {threads} threads, {batch_bytes} bytes, {partitions} partitions"
+            );
         }
     }
 }
@@ -90,13 +213,21 @@ fn any_range_of_groups_is_that_part_of_all() {
     for (name, spec, _) in goldens() {
         let groups = Groups::try_new(&scan, spec).unwrap();
         let whole = groups.index().unwrap();
-        let numbers: Vec<u64> = (0..whole.num_groups()).map(|row| whole.group_id(row)).collect();
+        let numbers: Vec<u64> = (0..whole.num_groups())
+            .map(|row| whole.group_id(row))
+            .collect();
         for range in [0..1, 30..77, 90..100] {
             let part = groups.index_of(range.clone()).unwrap();
-            let rows = numbers.iter().enumerate().filter(|(_, number)| range.contains(&(**number as usize)));
-            let expected: Vec<(u64, &[u32])> = rows.map(|(row, number)| (*number, whole.members(row))).collect();
-            let found: Vec<(u64, &[u32])> =
-                (0..part.num_groups()).map(|row| (part.group_id(row), part.members(row))).collect();
+            let rows = numbers
+                .iter()
+                .enumerate()
+                .filter(|(_, number)| range.contains(&(**number as usize)));
+            let expected: Vec<(u64, &[u32])> = rows
+                .map(|(row, number)| (*number, whole.members(row)))
+                .collect();
+            let found: Vec<(u64, &[u32])> = (0..part.num_groups())
+                .map(|row| (part.group_id(row), part.members(row)))
+                .collect();
             assert_eq!(found, expected, "{name}, groups {range:?}");
         }
     }
@@ -106,10 +237,23 @@ fn any_range_of_groups_is_that_part_of_all() {
 fn tasks_of_one_pool_may_all_ask_for_the_index() {
     use rayon::prelude::*;
     let scan = Scan::open(SIEMENS).unwrap();
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(2)
+        .build()
+        .unwrap();
     for seed in 0..20 {
-        let groups = Groups::try_new(&scan, GroupSpec { seed, n_groups: None, ..spec() }).unwrap();
-        let ask = |_: usize| groups.index().unwrap().num_groups() + usize::from(groups.norm_factor().unwrap() > 1e9);
+        let groups = Groups::try_new(
+            &scan,
+            GroupSpec {
+                seed,
+                n_groups: None,
+                ..spec()
+            },
+        )
+        .unwrap();
+        let ask = |_: usize| {
+            groups.index().unwrap().num_groups() + usize::from(groups.norm_factor().unwrap() > 1e9)
+        };
         let counts: Vec<usize> = pool.install(|| (0..16).into_par_iter().map(ask).collect());
         assert_eq!(counts, [516; 16]);
     }

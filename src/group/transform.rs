@@ -33,13 +33,23 @@ impl Transform {
     /// If the part is larger than the patterns, if it cannot be parted into blocks, if the file has no mask, or does not
     /// say what its numbers are where that decides how they add up.
     pub fn of(scan: &Scan, options: &PatternOptions) -> Result<Self> {
-        let Some(patterns) = scan.diffraction() else { return Ok(Self::default()) };
+        let Some(patterns) = scan.diffraction() else {
+            return Ok(Self::default());
+        };
         let shape = patterns.row_shape().to_vec();
         if options.crop.is_none() && options.bin.is_none() && !options.mask {
-            return Ok(Self { shape, ..Self::default() });
+            return Ok(Self {
+                shape,
+                ..Self::default()
+            });
         }
         let [height, width] = shape[..] else {
-            return Err(bad("crop", format!("patterns of shape {shape:?}"), "patterns with two axes", "leave it out"));
+            return Err(bad(
+                "crop",
+                format!("patterns of shape {shape:?}"),
+                "patterns with two axes",
+                "leave it out",
+            ));
         };
         let size = crop(options.crop, [height, width])?;
         let bin = options.bin.unwrap_or(1);
@@ -62,7 +72,11 @@ impl Transform {
             width,
             bin,
             adds_squares: scan.measurement() == Measurement::Amplitude,
-            bad: if options.mask { Some(mask(scan, [height, width])?) } else { None },
+            bad: if options.mask {
+                Some(mask(scan, [height, width])?)
+            } else {
+                None
+            },
             shape: size.map(|len| len / bin).to_vec(),
             changes: true,
         })
@@ -91,7 +105,11 @@ impl Transform {
     /// A stored pattern, changed; `out` has room for the pattern as it is handed out.
     pub fn apply<T: Number>(&self, stored: &mut [T], out: &mut [T]) {
         if let Some(bad) = &self.bad {
-            stored.iter_mut().zip(bad.iter()).filter(|(_, bad)| **bad).for_each(|(value, _)| *value = T::default());
+            stored
+                .iter_mut()
+                .zip(bad.iter())
+                .filter(|(_, bad)| **bad)
+                .for_each(|(value, _)| *value = T::default());
         }
         let width = self.shape[1];
         for (row, out) in out.chunks_exact_mut(width.max(1)).enumerate() {
@@ -107,7 +125,12 @@ impl Transform {
             for block_line in 0..self.bin {
                 for (out, block) in out.iter_mut().zip(line(block_line).chunks_exact(self.bin)) {
                     for value in block {
-                        *out = *out + if self.adds_squares { *value * *value } else { *value };
+                        *out = *out
+                            + if self.adds_squares {
+                                *value * *value
+                            } else {
+                                *value
+                            };
                     }
                 }
             }
@@ -125,32 +148,51 @@ fn crop(crop: Option<usize>, [height, width]: [usize; 2]) -> Result<[usize; 2]> 
         Some(side) if side > 0 && side <= height && side <= width => Ok([side, side]),
         Some(side) => {
             let expected = format!("1 to {}, the pixels of a pattern", height.min(width));
-            Err(bad("crop", side, &expected, "choose a smaller part, or leave it out"))
+            Err(bad(
+                "crop",
+                side,
+                &expected,
+                "choose a smaller part, or leave it out",
+            ))
         }
     }
 }
 
 /// The file's mask: true where a pixel is not to be used.
 fn mask(scan: &Scan, shape: [usize; 2]) -> Result<Arc<[bool]>> {
-    let (column, bad_is) = match (scan.member_column(Role::BadPixels)?, scan.member_column(Role::ValidPixels)?) {
+    let (column, bad_is) = match (
+        scan.member_column(Role::BadPixels)?,
+        scan.member_column(Role::ValidPixels)?,
+    ) {
         (Some(column), _) => (column, true),
         (None, Some(column)) => (column, false),
         (None, None) => {
             let hint = "name one: --role bad_pixels=NAME or --role valid_pixels=NAME";
-            return Err(bad("mask", "a file without a mask", "a member that tells which pixels are bad", hint));
+            return Err(bad(
+                "mask",
+                "a file without a mask",
+                "a member that tells which pixels are bad",
+                hint,
+            ));
         }
     };
     if column.row_len() != shape[0] * shape[1] {
         return Err(misfit(scan, &column, shape));
     }
     let values = column.rows(&RowSet::Range(0..column.num_rows()))?.to_f64();
-    Ok(values.into_iter().take(column.row_len()).map(|value| (value != 0.0) == bad_is).collect())
+    Ok(values
+        .into_iter()
+        .take(column.row_len())
+        .map(|value| (value != 0.0) == bad_is)
+        .collect())
 }
 
 fn misfit(scan: &Scan, column: &Column, [height, width]: [usize; 2]) -> Error {
     Error::BadMember {
         path: scan.npz().path().to_path_buf(),
-        member: column.info().map_or_else(String::new, |info| info.name.clone()),
+        member: column
+            .info()
+            .map_or_else(String::new, |info| info.name.clone()),
         found: format!("a mask of {:?}", column.row_shape()),
         expected: format!("one of [{height}, {width}], as the patterns are"),
         hint: "name another with --role bad_pixels=NAME, or leave the mask out".to_string(),
@@ -158,7 +200,9 @@ fn misfit(scan: &Scan, column: &Column, [height, width]: [usize; 2]) -> Error {
 }
 
 /// f4 or f8.
-pub trait Number: Copy + Default + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self> {
+pub trait Number:
+    Copy + Default + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
+{
     /// The square root.
     fn root(self) -> Self;
 }

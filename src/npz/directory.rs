@@ -75,17 +75,27 @@ impl Directory {
     pub fn read(source: &Source) -> Result<Self> {
         let start = source.read(0..source.size().min(32))?;
         if start.starts_with(header::MAGIC) {
-            return Ok(Self { entries: vec![bare(source)], notes: Vec::new() });
+            return Ok(Self {
+                entries: vec![bare(source)],
+                notes: Vec::new(),
+            });
         }
         refuse_other_formats(source, &start)?;
         let damaged = |problem: String| {
-            let hint = "it may be cut short: copy or save it again (an archive must begin at byte 0)";
-            Error::DamagedArchive { path: source.path().to_path_buf(), problem, hint }
+            let hint =
+                "it may be cut short: copy or save it again (an archive must begin at byte 0)";
+            Error::DamagedArchive {
+                path: source.path().to_path_buf(),
+                problem,
+                hint,
+            }
         };
         let end = find_end(source)?.map_err(damaged)?;
         let size = end.directory.end - end.directory.start;
         if size > MAX_DIRECTORY {
-            return Err(damaged(format!("a directory of {size} bytes, expected at most {MAX_DIRECTORY}")));
+            return Err(damaged(format!(
+                "a directory of {size} bytes, expected at most {MAX_DIRECTORY}"
+            )));
         }
         let bytes = source.read(end.directory.clone())?;
         let records = records::parse_directory(&bytes, &end).map_err(damaged)?;
@@ -104,9 +114,22 @@ impl Directory {
 
 /// The one member of a `.npy` file.
 fn bare(source: &Source) -> Entry {
-    let name = source.path().file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = source
+        .path()
+        .file_stem()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let (data, size) = (0..source.size(), source.size());
-    Entry { file_name: format!("{name}.npy"), name, method: Method::Stored, data, size, crc32: None, problem: None }
+    Entry {
+        file_name: format!("{name}.npy"),
+        name,
+        method: Method::Stored,
+        data,
+        size,
+        crc32: None,
+        problem: None,
+    }
 }
 
 fn find_end(source: &Source) -> Result<std::result::Result<End, String>> {
@@ -114,7 +137,9 @@ fn find_end(source: &Source) -> Result<std::result::Result<End, String>> {
     let tail = source.read(tail_start..source.size())?;
     Ok(match records::find_end(&tail, tail_start) {
         Ok(Found::End(end)) => Ok(end),
-        Ok(Found::End64At(at)) => records::parse_end64(&source.read(at..at + records::END64_LEN as u64)?, at),
+        Ok(Found::End64At(at)) => {
+            records::parse_end64(&source.read(at..at + records::END64_LEN as u64)?, at)
+        }
         Err(problem) => Err(problem),
     })
 }
@@ -125,17 +150,27 @@ fn last_of_each_name(records: Vec<Central>) -> (Vec<Central>, Vec<String>) {
     for record in &records {
         *times.entry(&record.name).or_default() += 1;
     }
-    let mut several: Vec<(String, usize)> =
-        times.iter().filter(|(_, times)| **times > 1).map(|(name, times)| (name.to_string(), *times)).collect();
+    let mut several: Vec<(String, usize)> = times
+        .iter()
+        .filter(|(_, times)| **times > 1)
+        .map(|(name, times)| (name.to_string(), *times))
+        .collect();
     several.sort();
     if several.is_empty() {
         return (records, Vec::new());
     }
     let mut seen = std::collections::HashSet::new();
-    let mut last: Vec<Central> = records.into_iter().rev().filter(|record| seen.insert(record.name.clone())).collect();
+    let mut last: Vec<Central> = records
+        .into_iter()
+        .rev()
+        .filter(|record| seen.insert(record.name.clone()))
+        .collect();
     last.reverse();
     let note = |(name, times): &(String, usize)| {
-        format!("{times} members are called `{}`: the last one counts, as in NumPy", numpy_key(name))
+        format!(
+            "{times} members are called `{}`: the last one counts, as in NumPy",
+            numpy_key(name)
+        )
     };
     (last, several.iter().map(note).collect())
 }
@@ -154,24 +189,49 @@ fn entry(source: &Source, record: &Central, directory: u64) -> Result<Entry> {
         Err(problem) => (0..0, Some(problem)),
     };
     let (name, file_name) = (record.name.clone(), record.name.clone());
-    Ok(Entry { name, file_name, method, data, size: record.size, crc32: Some(record.crc32), problem })
+    Ok(Entry {
+        name,
+        file_name,
+        method,
+        data,
+        size: record.size,
+        crc32: Some(record.crc32),
+        problem,
+    })
 }
 
 /// Where a member's packed bytes are, by its local header.
-fn locate(source: &Source, record: &Central, directory: u64) -> Result<std::result::Result<Range<u64>, String>> {
+fn locate(
+    source: &Source,
+    record: &Central,
+    directory: u64,
+) -> Result<std::result::Result<Range<u64>, String>> {
     let header_len = (records::LOCAL_LEN + record.raw_name.len()) as u64;
-    let header_end = record.offset.checked_add(header_len).filter(|end| *end <= directory);
+    let header_end = record
+        .offset
+        .checked_add(header_len)
+        .filter(|end| *end <= directory);
     let Some(header_end) = header_end else {
-        return Ok(Err(format!("a directory that points to byte {}, where no member can be", record.offset)));
+        return Ok(Err(format!(
+            "a directory that points to byte {}, where no member can be",
+            record.offset
+        )));
     };
     let header = source.read(record.offset..header_end)?;
-    Ok(records::local_len(&header, &record.raw_name).and_then(|len| {
-        let start = record.offset + len;
-        let end = start.checked_add(record.packed).filter(|end| *end <= directory);
-        end.map(|end| start..end).ok_or_else(|| {
-            format!("a directory that claims {} bytes, more than the file has from there on", record.packed)
-        })
-    }))
+    Ok(
+        records::local_len(&header, &record.raw_name).and_then(|len| {
+            let start = record.offset + len;
+            let end = start
+                .checked_add(record.packed)
+                .filter(|end| *end <= directory);
+            end.map(|end| start..end).ok_or_else(|| {
+                format!(
+                    "a directory that claims {} bytes, more than the file has from there on",
+                    record.packed
+                )
+            })
+        }),
+    )
 }
 
 fn problem(record: &Central, method: Method) -> Option<String> {
@@ -180,9 +240,10 @@ fn problem(record: &Central, method: Method) -> Option<String> {
     match method {
         _ if record.flags & ENCRYPTED != 0 => Some("an encrypted member".to_string()),
         _ if record.flags & PATCH != 0 => Some("compressed patch data".to_string()),
-        Method::Stored if record.packed != record.size => {
-            Some(format!("a stored member of {} bytes that claims {} when unpacked", record.packed, record.size))
-        }
+        Method::Stored if record.packed != record.size => Some(format!(
+            "a stored member of {} bytes that claims {} when unpacked",
+            record.packed, record.size
+        )),
         Method::Other(number) => Some(format!("zip compression method {number}")),
         _ => None,
     }
@@ -190,7 +251,9 @@ fn problem(record: &Central, method: Method) -> Option<String> {
 
 /// No byte belongs to two members: where it does, the archive unpacks to far more than it holds, or is damaged.
 fn refuse_overlaps(entries: &mut [Entry], starts: &[u64]) {
-    let mut order: Vec<usize> = (0..entries.len()).filter(|index| entries[*index].problem.is_none()).collect();
+    let mut order: Vec<usize> = (0..entries.len())
+        .filter(|index| entries[*index].problem.is_none())
+        .collect();
     order.sort_by_key(|index| starts[*index]);
     let mut last: Option<(u64, usize)> = None;
     for index in order {
@@ -198,8 +261,9 @@ fn refuse_overlaps(entries: &mut [Entry], starts: &[u64]) {
             Some((end, other)) if starts[index] < end => {
                 let other = numpy_key(&entries[other].file_name).to_string();
                 let entry = &mut entries[index];
-                entry.problem =
-                    Some(format!("bytes that member `{other}` claims too: a damaged directory, or a zip bomb"));
+                entry.problem = Some(format!(
+                    "bytes that member `{other}` claims too: a damaged directory, or a zip bomb"
+                ));
                 entry.data = 0..0;
             }
             _ => last = Some((entries[index].data.end, index)),
@@ -215,7 +279,10 @@ fn numpy_key(file_name: &str) -> &str {
 /// Names members by NumPy's keys. Beside a member `a`, the member `a.npy` keeps its whole name: NumPy's key `a` means
 /// the first then.
 fn name_as_numpy(entries: &mut [Entry]) {
-    let whole: std::collections::HashSet<String> = entries.iter().map(|entry| entry.file_name.clone()).collect();
+    let whole: std::collections::HashSet<String> = entries
+        .iter()
+        .map(|entry| entry.file_name.clone())
+        .collect();
     for entry in entries {
         let key = numpy_key(&entry.file_name);
         if !whole.contains(key) {
@@ -231,22 +298,54 @@ const FORMATS: &[(&[u8], &str, &str)] = &[
         "an HDF5 file",
         "open it with h5py and write its arrays with np.savez(path, xcoords=..., diff3d=...)",
     ),
-    (b"MATLAB 5.0 MAT-file", "a MAT file", "load it with scipy.io.loadmat and write its arrays with np.savez"),
-    (b"ARROW1", "an Arrow IPC file", "give it to pyarrow.ipc.open_file or polars.read_ipc"),
-    (b"PAR1", "a Parquet file", "give it to polars.read_parquet or pyarrow.parquet"),
+    (
+        b"MATLAB 5.0 MAT-file",
+        "a MAT file",
+        "load it with scipy.io.loadmat and write its arrays with np.savez",
+    ),
+    (
+        b"ARROW1",
+        "an Arrow IPC file",
+        "give it to pyarrow.ipc.open_file or polars.read_ipc",
+    ),
+    (
+        b"PAR1",
+        "a Parquet file",
+        "give it to polars.read_parquet or pyarrow.parquet",
+    ),
     (b"\x1f\x8b", "a gzip file", "unpack it with gunzip first"),
     (b"BZh", "a bzip2 file", "unpack it with bunzip2 first"),
     (b"7z\xbc\xaf", "a 7-Zip archive", "unpack it first"),
-    (b"II*\0", "a TIFF image", "stack the images and write them with np.savez"),
-    (b"MM\0*", "a TIFF image", "stack the images and write them with np.savez"),
-    (b"\x80\x04", "a Python pickle", "load it where you trust it and write its arrays with np.savez"),
+    (
+        b"II*\0",
+        "a TIFF image",
+        "stack the images and write them with np.savez",
+    ),
+    (
+        b"MM\0*",
+        "a TIFF image",
+        "stack the images and write them with np.savez",
+    ),
+    (
+        b"\x80\x04",
+        "a Python pickle",
+        "load it where you trust it and write its arrays with np.savez",
+    ),
 ];
 
 fn refuse_other_formats(source: &Source, start: &[u8]) -> Result<()> {
-    let not_an_archive = |found, hint| Err(Error::NotAnArchive { path: source.path().to_path_buf(), found, hint });
+    let not_an_archive = |found, hint| {
+        Err(Error::NotAnArchive {
+            path: source.path().to_path_buf(),
+            found,
+            hint,
+        })
+    };
     let known = FORMATS.iter().find(|(magic, ..)| start.starts_with(magic));
     match known {
-        _ if start.is_empty() => not_an_archive("an empty file", "it may not have been written yet"),
+        _ if start.is_empty() => {
+            not_an_archive("an empty file", "it may not have been written yet")
+        }
         Some((_, found, hint)) => not_an_archive(found, hint),
         // An archive begins with a member, or, if it has none, with its end record.
         None if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") => Ok(()),

@@ -127,7 +127,10 @@ impl Scalar {
 
     /// Whether a value is a number, a truth value included: no text, no time.
     pub fn is_number(self) -> bool {
-        !matches!(self, Self::Bytes(_) | Self::Text(_) | Self::DateTime(_) | Self::TimeDelta(_))
+        !matches!(
+            self,
+            Self::Bytes(_) | Self::Text(_) | Self::DateTime(_) | Self::TimeDelta(_)
+        )
     }
 
     /// Whether a value is one real number, a truth value not included.
@@ -138,7 +141,10 @@ impl Scalar {
     /// Whether a value is a whole number.
     pub fn is_integer(self) -> bool {
         use Scalar::*;
-        matches!(self, Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64)
+        matches!(
+            self,
+            Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32 | UInt64
+        )
     }
 
     fn parse(kind: u8, size: usize) -> Option<Self> {
@@ -158,7 +164,11 @@ impl Scalar {
             (b'c', 8) => Self::Complex64,
             (b'c', 16) => Self::Complex128,
             (b'S' | b'a', size) => Self::Bytes(u32::try_from(size).ok()?),
-            (b'U', size) => Self::Text(u32::try_from(size).ok().filter(|len| len.checked_mul(4).is_some())?),
+            (b'U', size) => Self::Text(
+                u32::try_from(size)
+                    .ok()
+                    .filter(|len| len.checked_mul(4).is_some())?,
+            ),
             _ => return None,
         })
     }
@@ -168,7 +178,11 @@ impl TimeStep {
     /// What stands in the brackets of a dtype such as `<M8[25s]`.
     fn parse(text: &str) -> Option<Self> {
         let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-        let count = if digits == 0 { 1 } else { text[..digits].parse().ok().filter(|count| *count > 0)? };
+        let count = if digits == 0 {
+            1
+        } else {
+            text[..digits].parse().ok().filter(|count| *count > 0)?
+        };
         let unit = match &text[digits..] {
             "Y" => TimeUnit::Year,
             "M" => TimeUnit::Month,
@@ -223,16 +237,23 @@ impl Header {
     /// If that number is beyond what a machine can address.
     pub fn num_bytes(&self) -> Result<u64, String> {
         // Of a zero-length array too, as NumPy has it: its other axes must be those of an array that could be.
-        let values =
-            self.shape.iter().filter(|len| **len != 0).try_fold(1, |product: usize, len| product.checked_mul(*len));
+        let values = self
+            .shape
+            .iter()
+            .filter(|len| **len != 0)
+            .try_fold(1, |product: usize, len| product.checked_mul(*len));
         // Empty texts take no bytes: nothing but this limit stands behind the number that a header claims.
-        if self.dtype.scalar.num_bytes() == 0 && values.is_none_or(|values| values > MAX_EMPTY_TEXTS) {
+        if self.dtype.scalar.num_bytes() == 0
+            && values.is_none_or(|values| values > MAX_EMPTY_TEXTS)
+        {
             return Err(format!("a shape {:?} of texts without a byte", self.shape));
         }
         let bytes = values.and_then(|values| values.checked_mul(self.dtype.scalar.num_bytes()));
         let bytes = bytes.filter(|bytes| isize::try_from(*bytes).is_ok());
         let bytes = bytes.map(|bytes| if self.shape.contains(&0) { 0 } else { bytes });
-        bytes.map(|bytes| bytes as u64).ok_or_else(|| format!("a shape {:?} of more bytes than exist", self.shape))
+        bytes
+            .map(|bytes| bytes as u64)
+            .ok_or_else(|| format!("a shape {:?} of more bytes than exist", self.shape))
     }
 }
 
@@ -255,7 +276,11 @@ pub fn parse(bytes: &[u8]) -> Result<Header, String> {
     let text = text.ok_or_else(|| format!("an NPY header of {} bytes, cut short", range.len()))?;
     let fields = Literal::parse(text)?.into_dict()?;
     let field = |name: &str| {
-        let found = fields.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value);
+        let found = fields
+            .iter()
+            .rev()
+            .find(|(key, _)| key == name)
+            .map(|(_, value)| value);
         found.ok_or_else(|| format!("an NPY header without `{name}`"))
     };
     Ok(Header {
@@ -281,7 +306,10 @@ fn text_range(bytes: &[u8]) -> Result<Range<usize>, String> {
         2 | 3 => (12, bytes.get(8..12).ok_or_else(cut)?),
         other => return Err(format!("NPY format version {other}, known are 1, 2 and 3")),
     };
-    let len = len.iter().rev().fold(0, |len, byte| (len << 8) | usize::from(*byte));
+    let len = len
+        .iter()
+        .rev()
+        .fold(0, |len, byte| (len << 8) | usize::from(*byte));
     if len > MAX_TEXT {
         return Err(format!("an NPY header that claims {len} bytes"));
     }
@@ -297,17 +325,27 @@ fn dtype(descr: &Literal) -> Result<Dtype, String> {
         rest => (b'=', rest),
     };
     let kind = *rest.first().ok_or("an empty dtype")?;
-    let scalar = if matches!(kind, b'M' | b'm') { time(rest) } else { plain(kind, &rest[1..]) };
+    let scalar = if matches!(kind, b'M' | b'm') {
+        time(rest)
+    } else {
+        plain(kind, &rest[1..])
+    };
     let scalar = scalar.ok_or_else(|| unsupported(kind, descr))?;
     let big_endian = order == b'>' || (order == b'=' && cfg!(target_endian = "big"));
-    Ok(Dtype { descr: descr.clone(), scalar, big_endian: big_endian && scalar.num_bytes() > 1 })
+    Ok(Dtype {
+        descr: descr.clone(),
+        scalar,
+        big_endian: big_endian && scalar.num_bytes() > 1,
+    })
 }
 
 /// A type by its letter and the digits behind it; `?` alone is a truth value.
 fn plain(kind: u8, digits: &[u8]) -> Option<Scalar> {
     let size = match digits {
         [] if kind == b'?' => 1,
-        digits if digits.iter().all(u8::is_ascii_digit) => std::str::from_utf8(digits).ok()?.parse().ok()?,
+        digits if digits.iter().all(u8::is_ascii_digit) => {
+            std::str::from_utf8(digits).ok()?.parse().ok()?
+        }
         _ => return None,
     };
     Scalar::parse(kind, size)
@@ -331,7 +369,9 @@ fn unsupported(kind: u8, descr: &str) -> String {
         b'V' => format!("raw bytes (dtype {descr})"),
         b'M' => format!("dates (dtype {descr}), whose unit Arrow does not have"),
         b'm' => format!("time differences (dtype {descr}), whose unit Arrow does not have"),
-        b'f' | b'c' => format!("extended-precision floats (dtype {descr}), which Arrow has no type for"),
+        b'f' | b'c' => {
+            format!("extended-precision floats (dtype {descr}), which Arrow has no type for")
+        }
         _ => format!("an unknown dtype {descr:?}"),
     }
 }
@@ -348,7 +388,11 @@ enum Literal {
 
 impl Literal {
     fn parse(text: &[u8]) -> Result<Self, String> {
-        let mut parser = Parser { text, at: 0, depth: 0 };
+        let mut parser = Parser {
+            text,
+            at: 0,
+            depth: 0,
+        };
         let value = parser.value()?;
         parser.skip_space();
         if parser.at < text.len() {
@@ -373,9 +417,14 @@ impl Literal {
 
     fn as_shape(&self) -> Result<Vec<usize>, String> {
         let bad = || "an NPY header whose `shape` is no tuple of lengths".to_string();
-        let Self::Sequence(items) = self else { return Err(bad()) };
+        let Self::Sequence(items) = self else {
+            return Err(bad());
+        };
         if items.len() > MAX_AXES {
-            return Err(format!("an array of {} axes, NumPy allows {MAX_AXES}", items.len()));
+            return Err(format!(
+                "an array of {} axes, NumPy allows {MAX_AXES}",
+                items.len()
+            ));
         }
         let length = |item: &Self| match item {
             Self::Int(value) => usize::try_from(*value).map_err(|_| bad()),
@@ -441,7 +490,10 @@ impl Parser<'_> {
     fn string(&mut self, quote: u8) -> Result<String, String> {
         self.at += 1;
         let rest = &self.text[self.at..];
-        let len = rest.iter().position(|byte| *byte == quote).ok_or_else(|| self.unexpected())?;
+        let len = rest
+            .iter()
+            .position(|byte| *byte == quote)
+            .ok_or_else(|| self.unexpected())?;
         self.at += len + 1;
         Ok(String::from_utf8_lossy(&rest[..len]).into_owned())
     }
@@ -450,7 +502,9 @@ impl Parser<'_> {
     fn int(&mut self) -> Result<Literal, String> {
         let mut value = 0u64;
         while let Some(digit @ b'0'..=b'9') = self.peek() {
-            let next = value.checked_mul(10).and_then(|v| v.checked_add(u64::from(digit - b'0')));
+            let next = value
+                .checked_mul(10)
+                .and_then(|v| v.checked_add(u64::from(digit - b'0')));
             value = next.ok_or("an NPY header with a length beyond 64 bits")?;
             self.at += 1;
         }
@@ -466,12 +520,20 @@ impl Parser<'_> {
     /// A comma, unless the bracket closes.
     fn separator(&mut self, close: u8) -> Result<(), String> {
         self.skip_space();
-        if self.peek() == Some(close) { Ok(()) } else { self.expect(b',') }
+        if self.peek() == Some(close) {
+            Ok(())
+        } else {
+            self.expect(b',')
+        }
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), String> {
         self.skip_space();
-        if self.take(&[byte]) { Ok(()) } else { Err(self.unexpected()) }
+        if self.take(&[byte]) {
+            Ok(())
+        } else {
+            Err(self.unexpected())
+        }
     }
 
     fn take(&mut self, text: &[u8]) -> bool {
@@ -492,7 +554,11 @@ impl Parser<'_> {
 
     fn unexpected(&self) -> String {
         match self.peek() {
-            Some(byte) => format!("an NPY header with an unexpected {:?} at byte {}", char::from(byte), self.at),
+            Some(byte) => format!(
+                "an NPY header with an unexpected {:?} at byte {}",
+                char::from(byte),
+                self.at
+            ),
             None => "an NPY header that ends too early".to_string(),
         }
     }
@@ -533,25 +599,68 @@ mod tests {
 
     #[test]
     fn reads_shapes_of_python_2_and_of_no_axis() {
-        assert_eq!(parse(&npy(1, &dict("'<i8'", "False", "(2L,)"))).unwrap().shape, [2]);
+        assert_eq!(
+            parse(&npy(1, &dict("'<i8'", "False", "(2L,)")))
+                .unwrap()
+                .shape,
+            [2]
+        );
         let scalar = parse(&npy(1, &dict("'|b1'", "True", "()"))).unwrap();
-        assert_eq!((scalar.shape.len(), scalar.num_bytes(), scalar.fortran_order), (0, Ok(1), true));
+        assert_eq!(
+            (scalar.shape.len(), scalar.num_bytes(), scalar.fortran_order),
+            (0, Ok(1), true)
+        );
     }
 
     #[test]
     fn reads_byte_order() {
-        assert!(parse(&npy(1, &dict("'>u2'", "False", "(3,)"))).unwrap().dtype.big_endian);
-        assert!(!parse(&npy(1, &dict("'>u1'", "False", "(3,)"))).unwrap().dtype.big_endian);
-        assert!(!parse(&npy(1, &dict("'<c16'", "False", "(3,)"))).unwrap().dtype.big_endian);
+        assert!(
+            parse(&npy(1, &dict("'>u2'", "False", "(3,)")))
+                .unwrap()
+                .dtype
+                .big_endian
+        );
+        assert!(
+            !parse(&npy(1, &dict("'>u1'", "False", "(3,)")))
+                .unwrap()
+                .dtype
+                .big_endian
+        );
+        assert!(
+            !parse(&npy(1, &dict("'<c16'", "False", "(3,)")))
+                .unwrap()
+                .dtype
+                .big_endian
+        );
     }
 
     #[test]
     fn reads_text_and_times() {
-        let scalar = |descr: &str| parse(&npy(1, &dict(descr, "False", "(3,)"))).unwrap().dtype.scalar;
+        let scalar = |descr: &str| {
+            parse(&npy(1, &dict(descr, "False", "(3,)")))
+                .unwrap()
+                .dtype
+                .scalar
+        };
         assert_eq!(scalar("'|S75'"), Scalar::Bytes(75));
-        assert_eq!((scalar("'>U5'"), scalar("'>U5'").num_bytes()), (Scalar::Text(5), 20));
-        assert_eq!(scalar("'<M8[25us]'"), Scalar::DateTime(TimeStep { count: 25, unit: TimeUnit::Microsecond }));
-        assert_eq!(scalar("'<m8[D]'"), Scalar::TimeDelta(TimeStep { count: 1, unit: TimeUnit::Day }));
+        assert_eq!(
+            (scalar("'>U5'"), scalar("'>U5'").num_bytes()),
+            (Scalar::Text(5), 20)
+        );
+        assert_eq!(
+            scalar("'<M8[25us]'"),
+            Scalar::DateTime(TimeStep {
+                count: 25,
+                unit: TimeUnit::Microsecond
+            })
+        );
+        assert_eq!(
+            scalar("'<m8[D]'"),
+            Scalar::TimeDelta(TimeStep {
+                count: 1,
+                unit: TimeUnit::Day
+            })
+        );
         let none = parse(&npy(1, &dict("'<U0'", "False", "(4611686018427387904,)"))).unwrap();
         assert!(none.num_bytes().is_err());
     }
@@ -575,10 +684,22 @@ mod tests {
         let huge = dict("'<f8'", "False", "(4294967296, 4294967296, 8)");
         let header = parse(&npy(1, &huge)).unwrap();
         assert!(header.num_bytes().is_err());
-        for bytes in [&b""[..], b"\x93NUMPY", b"\x93NUMPY\x01\x00\xff", b"\x93NUMPY\x09\x00\x10\x00"] {
+        for bytes in [
+            &b""[..],
+            b"\x93NUMPY",
+            b"\x93NUMPY\x01\x00\xff",
+            b"\x93NUMPY\x09\x00\x10\x00",
+        ] {
             assert!(parse(bytes).is_err(), "{bytes:?}");
         }
-        for text in ["", "{", "[[[[[[[[[[[[[[[[[[[[", "{'descr'", "(18446744073709551616,)", "{'a': -1}"] {
+        for text in [
+            "",
+            "{",
+            "[[[[[[[[[[[[[[[[[[[[",
+            "{'descr'",
+            "(18446744073709551616,)",
+            "{'a': -1}",
+        ] {
             assert!(Literal::parse(text.as_bytes()).is_err(), "{text}");
         }
     }

@@ -34,7 +34,12 @@ pub struct Inflated {
 impl Inflated {
     /// Nothing inflated yet; `budget` in bytes for all members in memory together.
     pub fn new(budget: u64, progress: Progress) -> Self {
-        Self { budget, used: 0, progress, members: HashMap::new() }
+        Self {
+            budget,
+            used: 0,
+            progress,
+            members: HashMap::new(),
+        }
     }
 
     /// Where a member is, or would be if it were inflated next.
@@ -70,14 +75,27 @@ impl Inflated {
     fn to_memory(&self, source: &Source, entry: &Entry) -> Result<Bytes> {
         let mut unpacked = Vec::new();
         let room = unpacked.try_reserve_exact(entry.size as usize);
-        room.map_err(|e| Error::io(source.path(), "hold a deflated member in memory", io::Error::other(e)))?;
-        self.copy(source, entry, &mut unpacked).map_err(|e| unpacking(source, entry, e))?;
+        room.map_err(|e| {
+            Error::io(
+                source.path(),
+                "hold a deflated member in memory",
+                io::Error::other(e),
+            )
+        })?;
+        self.copy(source, entry, &mut unpacked)
+            .map_err(|e| unpacking(source, entry, e))?;
         Ok(Bytes::from(unpacked))
     }
 
     fn to_scratch(&self, source: &Source, entry: &Entry) -> Result<Bytes> {
         let folder = std::env::temp_dir();
-        let failed = |e| Error::io(&folder, "write a scratch file for a deflated member into", e);
+        let failed = |e| {
+            Error::io(
+                &folder,
+                "write a scratch file for a deflated member into",
+                e,
+            )
+        };
         if let Some(available) = free_bytes(&folder).filter(|available| *available < entry.size) {
             return Err(Error::ScratchFull {
                 path: source.path().to_path_buf(),
@@ -88,7 +106,10 @@ impl Inflated {
             });
         }
         let mut file = tempfile::tempfile_in(&folder).map_err(failed)?;
-        let mut out = Scratch { file: &mut file, error: None };
+        let mut out = Scratch {
+            file: &mut file,
+            error: None,
+        };
         let copied = self.copy(source, entry, &mut out);
         match (out.error.take(), copied) {
             (Some(error), _) => return Err(failed(error)),
@@ -156,7 +177,10 @@ const MAX_RATIO: u64 = 1032;
 fn check_ratio(entry: &Entry) -> std::result::Result<(), String> {
     let packed = entry.data.end - entry.data.start;
     match entry.size > packed.saturating_mul(MAX_RATIO) {
-        true => Err(format!("{packed} packed bytes that claim {} when inflated", entry.size)),
+        true => Err(format!(
+            "{packed} packed bytes that claim {} when inflated",
+            entry.size
+        )),
         false => Ok(()),
     }
 }
@@ -174,7 +198,12 @@ fn damaged(source: &Source, entry: &Entry, found: String) -> Error {
         path: source.path().to_path_buf(),
         member: entry.name.clone(),
         found,
-        expected: format!("a {} member of {} bytes, CRC-32 {:08x}", entry.method, entry.size, entry.crc32.unwrap_or(0)),
+        expected: format!(
+            "a {} member of {} bytes, CRC-32 {:08x}",
+            entry.method,
+            entry.size,
+            entry.crc32.unwrap_or(0)
+        ),
         hint: "the file is damaged: copy or save it again".to_string(),
     }
 }
@@ -204,7 +233,13 @@ impl Unpacked {
             }
         };
         let crc = crc32fast::Hasher::new();
-        Self { inner, left: entry.size, size: entry.size, crc, expected: entry.crc32 }
+        Self {
+            inner,
+            left: entry.size,
+            size: entry.size,
+            crc,
+            expected: entry.crc32,
+        }
     }
 
     fn verify(&mut self) -> io::Result<()> {
@@ -233,7 +268,10 @@ impl Read for Packed {
             Self::Stored(reader) => reader.read(into),
             Self::Deflated(reader) => reader.read(into).map_err(|error| match error.kind() {
                 io::ErrorKind::Other => error,
-                _ => io::Error::new(io::ErrorKind::InvalidData, format!("bytes that do not inflate ({error})")),
+                _ => io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    format!("bytes that do not inflate ({error})"),
+                ),
             }),
         }
     }
@@ -247,11 +285,16 @@ impl Read for Unpacked {
             }
             return Ok(0);
         }
-        let len = usize::try_from(self.left).unwrap_or(usize::MAX).min(into.len());
+        let len = usize::try_from(self.left)
+            .unwrap_or(usize::MAX)
+            .min(into.len());
         let read = self.inner.read(&mut into[..len])?;
         if read == 0 && len > 0 {
             let found = self.size - self.left;
-            return Err(io::Error::new(io::ErrorKind::InvalidData, format!("{found} bytes only")));
+            return Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                format!("{found} bytes only"),
+            ));
         }
         self.crc.update(&into[..read]);
         self.left -= read as u64;
@@ -272,6 +315,14 @@ pub fn head(source: &Source, entry: &Entry) -> std::result::Result<Vec<u8>, Stri
     Ok(head)
 }
 
-fn read_up_to(reader: &mut impl Read, len: usize, into: &mut Vec<u8>) -> std::result::Result<(), String> {
-    reader.take(len as u64).read_to_end(into).map(drop).map_err(|e| e.to_string())
+fn read_up_to(
+    reader: &mut impl Read,
+    len: usize,
+    into: &mut Vec<u8>,
+) -> std::result::Result<(), String> {
+    reader
+        .take(len as u64)
+        .read_to_end(into)
+        .map(drop)
+        .map_err(|e| e.to_string())
 }

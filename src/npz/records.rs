@@ -39,15 +39,21 @@ pub enum Found {
 }
 
 fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
+    Some(u16::from_le_bytes(
+        bytes.get(at..at.checked_add(2)?)?.try_into().ok()?,
+    ))
 }
 
 fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+    Some(u32::from_le_bytes(
+        bytes.get(at..at.checked_add(4)?)?.try_into().ok()?,
+    ))
 }
 
 fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
+    Some(u64::from_le_bytes(
+        bytes.get(at..at.checked_add(8)?)?.try_into().ok()?,
+    ))
 }
 
 /// Finds the end record in `tail`, the last [`TAIL_LEN`] bytes of the file, which begin at `tail_start`.
@@ -57,24 +63,42 @@ fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 pub fn find_end(tail: &[u8], tail_start: u64) -> Result<Found, String> {
     let last = tail.len().checked_sub(END_LEN);
     let candidates = last.into_iter().flat_map(|last| (0..=last).rev());
-    let at = candidates.into_iter().find(|at| tail[*at..].starts_with(b"PK\x05\x06"));
-    let no_end = || format!("no zip directory at the end of its {} bytes", tail_start + tail.len() as u64);
+    let at = candidates
+        .into_iter()
+        .find(|at| tail[*at..].starts_with(b"PK\x05\x06"));
+    let no_end = || {
+        format!(
+            "no zip directory at the end of its {} bytes",
+            tail_start + tail.len() as u64
+        )
+    };
     let at = at.ok_or_else(no_end)?;
     let end = tail_start + at as u64;
     // Readers of ZIP64 look for the locator first, whatever the 16- and 32-bit fields say.
-    let locator = at.checked_sub(LOCATOR_LEN).map(|at| &tail[at..]).filter(|bytes| bytes.starts_with(b"PK\x06\x07"));
+    let locator = at
+        .checked_sub(LOCATOR_LEN)
+        .map(|at| &tail[at..])
+        .filter(|bytes| bytes.starts_with(b"PK\x06\x07"));
     if let Some(offset) = locator.and_then(|locator| u64_at(locator, 8)) {
         let room = (end - LOCATOR_LEN as u64).checked_sub(END64_LEN as u64);
         return match room {
             Some(last) if offset <= last => Ok(Found::End64At(offset)),
-            _ => Err(format!("its ZIP64 end record is said to be at byte {offset}, behind the end")),
+            _ => Err(format!(
+                "its ZIP64 end record is said to be at byte {offset}, behind the end"
+            )),
         };
     }
     let record = &tail[at..];
     let fields = (u16_at(record, 10), u32_at(record, 12), u32_at(record, 16));
-    let (Some(count), Some(size), Some(offset)) = fields else { return Err(no_end()) };
+    let (Some(count), Some(size), Some(offset)) = fields else {
+        return Err(no_end());
+    };
     let directory = directory(u64::from(offset), u64::from(size), end)?;
-    Ok(Found::End(End { directory, count: u64::from(count), count_is_exact: false }))
+    Ok(Found::End(End {
+        directory,
+        count: u64::from(count),
+        count_is_exact: false,
+    }))
 }
 
 /// The ZIP64 end record that `bytes` are, found at `at` in the file.
@@ -83,10 +107,18 @@ pub fn find_end(tail: &[u8], tail_start: u64) -> Result<Found, String> {
 /// In words, if it is none, or if it points beyond itself.
 pub fn parse_end64(bytes: &[u8], at: u64) -> Result<End, String> {
     let fields = (u64_at(bytes, 32), u64_at(bytes, 40), u64_at(bytes, 48));
-    let (true, (Some(count), Some(size), Some(offset))) = (bytes.starts_with(b"PK\x06\x06"), fields) else {
-        return Err(format!("no ZIP64 end record at byte {at}, where one is said to be"));
+    let (true, (Some(count), Some(size), Some(offset))) =
+        (bytes.starts_with(b"PK\x06\x06"), fields)
+    else {
+        return Err(format!(
+            "no ZIP64 end record at byte {at}, where one is said to be"
+        ));
     };
-    Ok(End { directory: directory(offset, size, at)?, count, count_is_exact: true })
+    Ok(End {
+        directory: directory(offset, size, at)?,
+        count,
+        count_is_exact: true,
+    })
 }
 
 fn directory(offset: u64, size: u64, before: u64) -> Result<Range<u64>, String> {
@@ -127,15 +159,22 @@ pub fn parse_directory(bytes: &[u8], end: &End) -> Result<Vec<Central>, String> 
     let mut records = Vec::new();
     let mut rest = bytes;
     while !rest.is_empty() {
-        let (record, len) =
-            parse_central(rest).map_err(|problem| format!("member {} of its directory: {problem}", records.len()))?;
+        let (record, len) = parse_central(rest)
+            .map_err(|problem| format!("member {} of its directory: {problem}", records.len()))?;
         records.push(record);
         rest = rest.get(len..).unwrap_or_default();
     }
     let found = records.len() as u64;
-    let fits = if end.count_is_exact { found == end.count } else { found % (1 << 16) == end.count };
+    let fits = if end.count_is_exact {
+        found == end.count
+    } else {
+        found % (1 << 16) == end.count
+    };
     if !fits {
-        return Err(format!("its directory has {found} members, its end record says {}", end.count));
+        return Err(format!(
+            "its directory has {found} members, its end record says {}",
+            end.count
+        ));
     }
     Ok(records)
 }
@@ -196,7 +235,8 @@ fn extra_field(mut extra: &[u8], wanted: u16) -> Option<&[u8]> {
 /// A name ends at its first NUL.
 fn text(raw: &[u8], flags: u16, extra: &[u8]) -> String {
     const UTF8: u16 = 1 << 11;
-    let unicode = extra_field(extra, 0x7075).filter(|field| u32_at(field, 1) == Some(crc32fast::hash(raw)));
+    let unicode =
+        extra_field(extra, 0x7075).filter(|field| u32_at(field, 1) == Some(crc32fast::hash(raw)));
     let name = match unicode.and_then(|field| std::str::from_utf8(field.get(5..)?).ok()) {
         Some(name) if !name.is_empty() => name.to_string(),
         _ if flags & UTF8 != 0 => String::from_utf8_lossy(raw).into_owned(),
@@ -238,7 +278,9 @@ mod tests {
         let mut field = Vec::new();
         if zip64 {
             field.extend([1, 0, 24, 0]);
-            numbers.iter().for_each(|number| field.extend(number.to_le_bytes()));
+            numbers
+                .iter()
+                .for_each(|number| field.extend(number.to_le_bytes()));
         }
         field.extend(extra);
         let narrow = |number: u64| if zip64 { u32::MAX } else { number as u32 };
@@ -259,17 +301,35 @@ mod tests {
     }
 
     fn exact(count: u64) -> End {
-        End { directory: 0..0, count, count_is_exact: true }
+        End {
+            directory: 0..0,
+            count,
+            count_is_exact: true,
+        }
     }
 
     #[test]
     fn reads_records_with_and_without_zip64() {
         let numbers = [5_000_000_000, 4_999_999_999, 1 << 40];
-        let bytes = [central(b"a.npy", 0, [10, 9, 8], false, &[]), central(b"b.npy", 0, numbers, true, &[])].concat();
+        let bytes = [
+            central(b"a.npy", 0, [10, 9, 8], false, &[]),
+            central(b"b.npy", 0, numbers, true, &[]),
+        ]
+        .concat();
         let records = parse_directory(&bytes, &exact(2)).unwrap();
-        assert_eq!((records[0].size, records[0].packed, records[0].offset), (10, 9, 8));
-        assert_eq!([records[1].size, records[1].packed, records[1].offset], numbers);
-        assert!(parse_directory(&bytes, &exact(3)).unwrap_err().contains("has 2 members"));
+        assert_eq!(
+            (records[0].size, records[0].packed, records[0].offset),
+            (10, 9, 8)
+        );
+        assert_eq!(
+            [records[1].size, records[1].packed, records[1].offset],
+            numbers
+        );
+        assert!(
+            parse_directory(&bytes, &exact(3))
+                .unwrap_err()
+                .contains("has 2 members")
+        );
         for cut in 1..bytes.len() {
             assert!(parse_directory(&bytes[..cut], &exact(2)).is_err(), "{cut}");
         }
@@ -277,8 +337,12 @@ mod tests {
 
     #[test]
     fn names_are_utf8_or_code_page_437() {
-        let name =
-            |raw: &[u8], flags, extra: &[u8]| parse_central(&central(raw, flags, [0; 3], false, extra)).unwrap().0.name;
+        let name = |raw: &[u8], flags, extra: &[u8]| {
+            parse_central(&central(raw, flags, [0; 3], false, extra))
+                .unwrap()
+                .0
+                .name
+        };
         assert_eq!(name("größe".as_bytes(), 1 << 11, &[]), "größe");
         assert_eq!(name(b"gr\x94\xe1e", 0, &[]), "größe");
         assert_eq!(name(b"a\0b", 0, &[]), "a");
@@ -303,9 +367,14 @@ mod tests {
             bytes.extend([0, 0]);
             bytes
         };
-        assert!(matches!(find_end(&end(50, 50), 100), Ok(Found::End(End { directory, .. })) if directory == (50..100)));
+        assert!(
+            matches!(find_end(&end(50, 50), 100), Ok(Found::End(End { directory, .. })) if directory == (50..100))
+        );
         for (size, offset) in [(51, 50), (u32::MAX, 1), (1, u32::MAX)] {
-            assert!(find_end(&end(size, offset), 100).is_err(), "{size} {offset}");
+            assert!(
+                find_end(&end(size, offset), 100).is_err(),
+                "{size} {offset}"
+            );
         }
         assert!(find_end(b"PK\x05\x06", 0).is_err());
         assert!(parse_end64(&[0; 56], 0).is_err());

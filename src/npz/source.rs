@@ -74,13 +74,29 @@ impl Source {
             }
             _ => Place::File(file),
         };
-        Ok(Self { inner: Arc::new(Inner { path: path.to_path_buf(), identity, place }) })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                path: path.to_path_buf(),
+                identity,
+                place,
+            }),
+        })
     }
 
     /// Bytes in memory in place of a file; `path` is their name in messages.
     pub fn from_bytes(path: &Path, bytes: Bytes) -> Self {
-        let identity = Identity { size: bytes.len() as u64, modified: 0, inode: 0 };
-        Self { inner: Arc::new(Inner { path: path.to_path_buf(), identity, place: Place::Memory(bytes) }) }
+        let identity = Identity {
+            size: bytes.len() as u64,
+            modified: 0,
+            inode: 0,
+        };
+        Self {
+            inner: Arc::new(Inner {
+                path: path.to_path_buf(),
+                identity,
+                place: Place::Memory(bytes),
+            }),
+        }
     }
 
     /// The path as given.
@@ -117,17 +133,24 @@ impl Source {
     /// [`Error::FileChanged`] if the file ends before, [`Error::Io`] if the system cannot read it.
     pub fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<()> {
         let path = self.path();
-        let ends = |what: String| Error::FileChanged { path: path.to_path_buf(), what };
+        let ends = |what: String| Error::FileChanged {
+            path: path.to_path_buf(),
+            what,
+        };
         match &self.inner.place {
             Place::Memory(bytes) | Place::Mapped(_, bytes) => {
-                let from =
-                    usize::try_from(offset).ok().and_then(|start| bytes.get(start..start.checked_add(into.len())?));
+                let from = usize::try_from(offset)
+                    .ok()
+                    .and_then(|start| bytes.get(start..start.checked_add(into.len())?));
                 let from = from.ok_or_else(|| ends(format!("it ends at byte {}", self.size())))?;
                 into.copy_from_slice(from);
                 Ok(())
             }
             Place::File(file) => read_exact_at(file, into, offset).map_err(|e| match e.kind() {
-                io::ErrorKind::UnexpectedEof => ends(format!("it ends before byte {}", offset + into.len() as u64)),
+                io::ErrorKind::UnexpectedEof => ends(format!(
+                    "it ends before byte {}",
+                    offset + into.len() as u64
+                )),
                 _ => Error::io(path, "read", e),
             }),
         }
@@ -146,7 +169,8 @@ impl Source {
         }
         let mut into = Vec::new();
         let len = (range.end - range.start) as usize;
-        into.try_reserve_exact(len).map_err(|e| Error::io(self.path(), "hold in memory", io::Error::other(e)))?;
+        into.try_reserve_exact(len)
+            .map_err(|e| Error::io(self.path(), "hold in memory", io::Error::other(e)))?;
         into.resize(len, 0);
         self.read_into(range.start, &mut into)?;
         Ok(Bytes::from(into))
@@ -167,7 +191,10 @@ impl Source {
 
     /// Reads a range of the file from its begin to its end.
     pub fn stream(&self, range: Range<u64>) -> Stream {
-        Stream { source: self.clone(), range }
+        Stream {
+            source: self.clone(),
+            range,
+        }
     }
 
     /// Whether it is still what was opened.
@@ -175,8 +202,12 @@ impl Source {
     /// # Errors
     /// [`Error::FileChanged`] if not.
     pub fn check_unchanged(&self) -> Result<()> {
-        let (Place::Mapped(file, _) | Place::File(file)) = &self.inner.place else { return Ok(()) };
-        let metadata = file.metadata().map_err(|e| Error::io(self.path(), "inspect", e))?;
+        let (Place::Mapped(file, _) | Place::File(file)) = &self.inner.place else {
+            return Ok(());
+        };
+        let metadata = file
+            .metadata()
+            .map_err(|e| Error::io(self.path(), "inspect", e))?;
         let (was, now) = (self.identity(), Identity::of(&metadata));
         if now == *was {
             return Ok(());
@@ -186,7 +217,10 @@ impl Source {
         } else {
             format!("its size was {} bytes, is {}", was.size, now.size)
         };
-        Err(Error::FileChanged { path: self.path().to_path_buf(), what })
+        Err(Error::FileChanged {
+            path: self.path().to_path_buf(),
+            what,
+        })
     }
 }
 
@@ -201,7 +235,9 @@ impl io::Read for Stream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let left = self.range.end - self.range.start;
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
-        self.source.read_into(self.range.start, &mut into[..len]).map_err(io::Error::other)?;
+        self.source
+            .read_into(self.range.start, &mut into[..len])
+            .map_err(io::Error::other)?;
         self.range.start += len as u64;
         Ok(len)
     }
@@ -210,8 +246,16 @@ impl io::Read for Stream {
 impl Identity {
     fn of(metadata: &Metadata) -> Self {
         let since = |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).ok();
-        let modified = metadata.modified().ok().and_then(since).map_or(0, |age| age.as_nanos() as i128);
-        Self { size: metadata.len(), modified, inode: inode(metadata) }
+        let modified = metadata
+            .modified()
+            .ok()
+            .and_then(since)
+            .map_or(0, |age| age.as_nanos() as i128);
+        Self {
+            size: metadata.len(),
+            modified,
+            inode: inode(metadata),
+        }
     }
 }
 

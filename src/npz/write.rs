@@ -23,7 +23,10 @@ pub struct NpzWriter<W: Write + Seek> {
 impl<W: Write + Seek> NpzWriter<W> {
     /// An empty archive.
     pub fn new(out: W) -> Self {
-        Self { zip: ZipWriter::new(out), missing: 0 }
+        Self {
+            zip: ZipWriter::new(out),
+            missing: 0,
+        }
     }
 
     /// Begins the member `name.npy` in C order; its data, `num_bytes` of it, is then written to this writer. `descr` is
@@ -31,8 +34,18 @@ impl<W: Write + Seek> NpzWriter<W> {
     ///
     /// # Errors
     /// If the member before is not complete, or if writing fails.
-    pub fn begin(&mut self, name: &str, descr: &str, shape: &[usize], num_bytes: u64) -> io::Result<()> {
-        self.begin_file(&format!("{name}.npy"), &header(descr, shape, false), num_bytes)
+    pub fn begin(
+        &mut self,
+        name: &str,
+        descr: &str,
+        shape: &[usize],
+        num_bytes: u64,
+    ) -> io::Result<()> {
+        self.begin_file(
+            &format!("{name}.npy"),
+            &header(descr, shape, false),
+            num_bytes,
+        )
     }
 
     /// Begins a member of any kind: its whole name, the bytes it begins with, and the number of those to come.
@@ -65,7 +78,9 @@ impl<W: Write + Seek> NpzWriter<W> {
     fn check_complete(&self) -> io::Result<()> {
         match self.missing {
             0 => Ok(()),
-            missing => Err(io::Error::other(format!("a member lacks {missing} bytes of the data its shape asks for"))),
+            missing => Err(io::Error::other(format!(
+                "a member lacks {missing} bytes of the data its shape asks for"
+            ))),
         }
     }
 }
@@ -73,7 +88,9 @@ impl<W: Write + Seek> NpzWriter<W> {
 impl<W: Write + Seek> Write for NpzWriter<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         if bytes.len() as u64 > self.missing {
-            return Err(io::Error::other("more data than the member's shape asks for"));
+            return Err(io::Error::other(
+                "more data than the member's shape asks for",
+            ));
         }
         let written = self.zip.write(bytes)?;
         self.missing -= written as u64;
@@ -89,7 +106,14 @@ impl<W: Write + Seek> Write for NpzWriter<W> {
 pub fn header(descr: &str, shape: &[usize], fortran_order: bool) -> Vec<u8> {
     let shape = match shape {
         [len] => format!("({len},)"),
-        shape => format!("({})", shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        shape => format!(
+            "({})",
+            shape
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     };
     let order = if fortran_order { "True" } else { "False" };
     let dict = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
@@ -121,8 +145,18 @@ mod tests {
     #[test]
     fn headers_are_numpys_own() {
         let parsed = parse(&header("<f4", &[3, 2], false)).unwrap();
-        assert_eq!((parsed.shape, parsed.data_offset, parsed.dtype.descr.as_str()), (vec![3, 2], 128, "<f4"));
-        assert_eq!(parse(&header("<i8", &[], false)).unwrap().shape, [0usize; 0]);
+        assert_eq!(
+            (
+                parsed.shape,
+                parsed.data_offset,
+                parsed.dtype.descr.as_str()
+            ),
+            (vec![3, 2], 128, "<f4")
+        );
+        assert_eq!(
+            parse(&header("<i8", &[], false)).unwrap().shape,
+            [0usize; 0]
+        );
         assert_eq!(parse(&header("<i8", &[7], false)).unwrap().shape, [7]);
         assert!(parse(&header("<i8", &[2, 7], true)).unwrap().fortran_order);
     }

@@ -34,38 +34,72 @@ pub fn patterns(
         return Err(Error::BadParameter {
             parameter: "patterns",
             found: path.display().to_string(),
-            expected: format!("a file without patterns beside it, {} has some in `{member}`", npz.path().display()),
+            expected: format!(
+                "a file without patterns beside it, {} has some in `{member}`",
+                npz.path().display()
+            ),
             hint: "leave --patterns out".to_string(),
         });
     }
     let frame_index = frame_index.ok_or_else(|| layout.missing(npz, Role::FrameIndex))?;
     let other = Arc::new(NpzFile::open_with(path, &options.open)?);
-    let settled = LayoutOptions { pattern_axis: options.layout.pattern_axis, ..Default::default() };
+    let settled = LayoutOptions {
+        pattern_axis: options.layout.pattern_axis,
+        ..Default::default()
+    };
     let theirs = Layout::detect(&other, &settled)?;
     let open = |role, name| {
         let placed = theirs.require(&other, role)?;
         Column::open(&other, &placed.member, name, &placed.view())
     };
-    let (frames, column) = (open(Role::FrameIndex, "frame_index")?, open(Role::Diffraction, "diffraction")?);
-    let bad = |npz: &NpzFile, role: &Layout, found: String, expected: String, hint: &str| Error::BadMember {
-        path: npz.path().to_path_buf(),
-        member: role.member(Role::FrameIndex).unwrap_or_default().to_string(),
-        found,
-        expected,
-        hint: hint.to_string(),
+    let (frames, column) = (
+        open(Role::FrameIndex, "frame_index")?,
+        open(Role::Diffraction, "diffraction")?,
+    );
+    let bad = |npz: &NpzFile, role: &Layout, found: String, expected: String, hint: &str| {
+        Error::BadMember {
+            path: npz.path().to_path_buf(),
+            member: role
+                .member(Role::FrameIndex)
+                .unwrap_or_default()
+                .to_string(),
+            found,
+            expected,
+            hint: hint.to_string(),
+        }
     };
 
     let mut row_of = HashMap::with_capacity(frames.num_rows());
-    for (row, frame) in frames.rows(&RowSet::Range(0..frames.num_rows()))?.to_i64().into_iter().enumerate() {
+    for (row, frame) in frames
+        .rows(&RowSet::Range(0..frames.num_rows()))?
+        .to_i64()
+        .into_iter()
+        .enumerate()
+    {
         if row_of.insert(frame, row).is_some() {
             let hint = "each pattern needs a number of its own to be found by";
-            return Err(bad(&other, &theirs, format!("frame {frame} twice"), "every frame once".to_string(), hint));
+            return Err(bad(
+                &other,
+                &theirs,
+                format!("frame {frame} twice"),
+                "every frame once".to_string(),
+                hint,
+            ));
         }
     }
-    let mine = frame_index.rows(&RowSet::Range(0..frame_index.num_rows()))?.to_i64();
-    let rows: Vec<Option<usize>> = mine.iter().map(|frame| row_of.get(frame).copied()).collect();
-    let lost: Vec<String> =
-        mine.iter().zip(&rows).filter(|(_, row)| row.is_none()).map(|(frame, _)| frame.to_string()).collect();
+    let mine = frame_index
+        .rows(&RowSet::Range(0..frame_index.num_rows()))?
+        .to_i64();
+    let rows: Vec<Option<usize>> = mine
+        .iter()
+        .map(|frame| row_of.get(frame).copied())
+        .collect();
+    let lost: Vec<String> = mine
+        .iter()
+        .zip(&rows)
+        .filter(|(_, row)| row.is_none())
+        .map(|(frame, _)| frame.to_string())
+        .collect();
     if let Some(first) = lost.first() {
         let found = match lost.len() {
             1 => format!("frame {first}, which is not there"),

@@ -158,19 +158,40 @@ impl Layout {
             return Err(known::is_grouped(&archive));
         }
         let mut roster = Roster::of(&archive, &named, layout);
-        let order = options.position_order.or_else(|| known_order(&roster, layout));
+        let order = options
+            .position_order
+            .or_else(|| known_order(&roster, layout));
         let scene = place::place(&archive, &mut roster, order, options.pattern_axis)?;
-        let unit = options.unit.unwrap_or_else(|| unit_of(&roster, layout, scene.raster));
+        let unit = options
+            .unit
+            .unwrap_or_else(|| unit_of(&roster, layout, scene.raster));
         let runner_up = report::runner_up(&archive, &ranking, layout);
         let (points, raster, roles) = (scene.points, scene.raster, scene.roles.clone());
-        let findings = Findings { archive, layout, roster, scene };
+        let findings = Findings {
+            archive,
+            layout,
+            roster,
+            scene,
+        };
         let (name, reason) = (findings.name(), findings.reason());
-        Ok(Self { name, reason, runner_up, notes: findings.notes(), positions: points, raster, unit, roles })
+        Ok(Self {
+            name,
+            reason,
+            runner_up,
+            notes: findings.notes(),
+            positions: points,
+            raster,
+            unit,
+            roles,
+        })
     }
 
     /// Where the data of a role lies.
     pub fn get(&self, role: Role) -> Option<&Placed> {
-        self.roles.iter().find(|(filled, _)| *filled == role).map(|(_, placed)| placed)
+        self.roles
+            .iter()
+            .find(|(filled, _)| *filled == role)
+            .map(|(_, placed)| placed)
     }
 
     /// The member that fills a role.
@@ -197,12 +218,18 @@ impl Layout {
 /// that many columns.
 fn known_order(roster: &Roster, layout: Option<&Match>) -> Option<PositionOrder> {
     let x = roster.get(Role::X).filter(|x| x.by == By::Layout)?;
-    layout?.known.order.filter(|order| x.info.shape.contains(&order.len()))
+    layout?
+        .known
+        .order
+        .filter(|order| x.info.shape.contains(&order.len()))
 }
 
 fn unit_of(roster: &Roster, layout: Option<&Match>, raster: Option<[usize; 2]>) -> Unit {
     let (x, y) = (roster.get(Role::X), roster.get(Role::Y));
-    let by_layout = [x, y].into_iter().flatten().all(|filled| filled.by == By::Layout);
+    let by_layout = [x, y]
+        .into_iter()
+        .flatten()
+        .all(|filled| filled.by == By::Layout);
     match (x, layout.map(|layout| layout.known)) {
         (None, _) if raster.is_some() => Unit::Steps,
         (None, _) => Unit::Unknown,
@@ -214,7 +241,11 @@ fn unit_of(roster: &Roster, layout: Option<&Match>, raster: Option<[usize; 2]>) 
 fn unit_of_names(names: [&str; 2]) -> Unit {
     match () {
         () if names.iter().all(|name| name.ends_with("_m")) => Unit::Metres,
-        () if names[0].eq_ignore_ascii_case("xcoords") && names[1].eq_ignore_ascii_case("ycoords") => Unit::Pixels,
+        () if names[0].eq_ignore_ascii_case("xcoords")
+            && names[1].eq_ignore_ascii_case("ycoords") =>
+        {
+            Unit::Pixels
+        }
         () => Unit::Unknown,
     }
 }
@@ -234,6 +265,13 @@ pub fn suspicious_unit(unit: Unit, x: (f64, f64), y: (f64, f64)) -> Option<Strin
         Unit::Pixels if span > 0.0 && span < 0.01 => "metres",
         _ => return None,
     };
-    let span = if span < 1e-3 { format!("{span:.2e}") } else { format!("{}", (span * 1e3).round() / 1e3) };
-    Some(format!("positions in {} that span {span}: are they {doubt}? say so with --unit", unit.word()))
+    let span = if span < 1e-3 {
+        format!("{span:.2e}")
+    } else {
+        format!("{}", (span * 1e3).round() / 1e3)
+    };
+    Some(format!(
+        "positions in {} that span {span}: are they {doubt}? say so with --unit",
+        unit.word()
+    ))
 }

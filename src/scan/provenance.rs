@@ -15,10 +15,16 @@ pub const TABLE_KEY: &str = "ptychoarrow.table";
 pub const SOURCES_KEY: &str = "ptychoarrow.sources";
 
 /// Version, table and sources. The CRCs are the directory's own; nothing is read for them.
-pub fn of<'a>(sources: impl IntoIterator<Item = &'a Arc<NpzFile>>, table: &str) -> BTreeMap<String, String> {
+pub fn of<'a>(
+    sources: impl IntoIterator<Item = &'a Arc<NpzFile>>,
+    table: &str,
+) -> BTreeMap<String, String> {
     let sources: Vec<Value> = sources.into_iter().map(|npz| source(npz)).collect();
     BTreeMap::from([
-        (VERSION_KEY.to_string(), env!("CARGO_PKG_VERSION").to_string()),
+        (
+            VERSION_KEY.to_string(),
+            env!("CARGO_PKG_VERSION").to_string(),
+        ),
         (TABLE_KEY.to_string(), table.to_string()),
         (SOURCES_KEY.to_string(), json!(sources).to_string()),
     ])
@@ -26,7 +32,13 @@ pub fn of<'a>(sources: impl IntoIterator<Item = &'a Arc<NpzFile>>, table: &str) 
 
 /// As JSON in few words, for a member of an archive: version, source, and what was kept of it. The CRC-32s of the source's
 /// members are left out where they would make it a long text.
-pub fn of_subset(npz: &NpzFile, among: Option<&str>, kept: usize, of: usize, before: Option<&str>) -> String {
+pub fn of_subset(
+    npz: &NpzFile,
+    among: Option<&str>,
+    kept: usize,
+    of: usize,
+    before: Option<&str>,
+) -> String {
     const LONG: usize = 8192;
     let mut source = source(npz);
     if source.to_string().len() > LONG
@@ -46,7 +58,12 @@ pub fn of_subset(npz: &NpzFile, among: Option<&str>, kept: usize, of: usize, bef
 fn source(npz: &NpzFile) -> Value {
     let name = npz.path().file_name().unwrap_or_default().to_string_lossy();
     // A BTreeMap, so that the keys are sorted whatever the order in the file.
-    let crc = |member: &crate::npz::Member| (member.name.clone(), member.crc32.map(|crc| format!("{crc:08x}")));
+    let crc = |member: &crate::npz::Member| {
+        (
+            member.name.clone(),
+            member.crc32.map(|crc| format!("{crc:08x}")),
+        )
+    };
     let members: BTreeMap<String, Option<String>> = npz.members().iter().map(crc).collect();
     json!({"name": name, "size": npz.identity().size, "crc32": members})
 }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt64Array};
+use arrow::array::{
+    ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray, UInt64Array,
+};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::Scan;
@@ -21,23 +23,64 @@ use crate::table::{MemoryTable, Table};
 pub fn arrays(npz: &Arc<NpzFile>) -> Result<MemoryTable> {
     let members = npz.members();
     let infos = || members.iter().map(|member| member.array.as_ref().ok());
-    let access: Vec<Option<Access>> = infos().map(|info| info.map(|info| Access::of(npz, info))).collect();
-    let words = access.iter().map(|access| access.as_ref().map_or("refused", Access::word));
-    let reasons = access.iter().zip(members).map(|(access, member)| match access {
-        Some(access) => access.reason(),
-        None => member.array.as_ref().err().map(String::as_str),
-    });
+    let access: Vec<Option<Access>> = infos()
+        .map(|info| info.map(|info| Access::of(npz, info)))
+        .collect();
+    let words = access
+        .iter()
+        .map(|access| access.as_ref().map_or("refused", Access::word));
+    let reasons = access
+        .iter()
+        .zip(members)
+        .map(|(access, member)| match access {
+            Some(access) => access.reason(),
+            None => member.array.as_ref().err().map(String::as_str),
+        });
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("name", Arc::new(StringArray::from_iter_values(members.iter().map(|member| &member.name)))),
-        ("dtype", Arc::new(StringArray::from_iter(infos().map(|info| info.map(|info| &info.dtype.descr))))),
-        ("shape", Arc::new(StringArray::from_iter(infos().map(|info| info.map(|info| shape_text(&info.shape)))))),
-        ("method", Arc::new(StringArray::from_iter(infos().map(|info| info.map(|info| info.method.to_string()))))),
-        ("byte_offset", Arc::new(UInt64Array::from_iter(infos().map(|info| info.and_then(|info| info.byte_offset))))),
-        ("num_bytes", Arc::new(UInt64Array::from_iter(infos().map(|info| info.map(|info| info.num_bytes))))),
+        (
+            "name",
+            Arc::new(StringArray::from_iter_values(
+                members.iter().map(|member| &member.name),
+            )),
+        ),
+        (
+            "dtype",
+            Arc::new(StringArray::from_iter(
+                infos().map(|info| info.map(|info| &info.dtype.descr)),
+            )),
+        ),
+        (
+            "shape",
+            Arc::new(StringArray::from_iter(
+                infos().map(|info| info.map(|info| shape_text(&info.shape))),
+            )),
+        ),
+        (
+            "method",
+            Arc::new(StringArray::from_iter(
+                infos().map(|info| info.map(|info| info.method.to_string())),
+            )),
+        ),
+        (
+            "byte_offset",
+            Arc::new(UInt64Array::from_iter(
+                infos().map(|info| info.and_then(|info| info.byte_offset)),
+            )),
+        ),
+        (
+            "num_bytes",
+            Arc::new(UInt64Array::from_iter(
+                infos().map(|info| info.map(|info| info.num_bytes)),
+            )),
+        ),
         ("access", Arc::new(StringArray::from_iter_values(words))),
         ("reason", Arc::new(StringArray::from_iter(reasons))),
     ];
-    Ok(MemoryTable::new("arrays", RecordBatch::try_from_iter(columns)?, provenance::of([npz], "arrays")))
+    Ok(MemoryTable::new(
+        "arrays",
+        RecordBatch::try_from_iter(columns)?,
+        provenance::of([npz], "arrays"),
+    ))
 }
 
 /// The table `array`: a member, a row along its first axis; an array without axes is one row.
@@ -47,10 +90,19 @@ pub fn arrays(npz: &Arc<NpzFile>) -> Result<MemoryTable> {
 /// # Errors
 /// If there is no such member, or if it is no plain array.
 pub fn array(npz: &Arc<NpzFile>, member: &str) -> Result<ArrayTable> {
-    let value = Column::open(npz, member, "value", &View::first_axis(npz.array_info(member)?))?;
+    let value = Column::open(
+        npz,
+        member,
+        "value",
+        &View::first_axis(npz.array_info(member)?),
+    )?;
     let row = Arc::new(Field::new("row", DataType::Int64, false));
     let schema = Arc::new(Schema::new(vec![row, Arc::clone(value.field())]));
-    Ok(ArrayTable { npz: Arc::clone(npz), value, schema })
+    Ok(ArrayTable {
+        npz: Arc::clone(npz),
+        value,
+        schema,
+    })
 }
 
 /// A member as rows; see [`array`].
@@ -92,7 +144,9 @@ impl Table for ArrayTable {
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
         match index {
-            0 => Ok(Arc::new(Int64Array::from_iter_values(rows.iter().map(|row| row as i64)))),
+            0 => Ok(Arc::new(Int64Array::from_iter_values(
+                rows.iter().map(|row| row as i64),
+            ))),
             _ => self.value.array(rows),
         }
     }
@@ -102,7 +156,14 @@ impl Table for ArrayTable {
 pub fn shape_text(shape: &[usize]) -> String {
     match shape {
         [len] => format!("({len},)"),
-        shape => format!("({})", shape.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")),
+        shape => format!(
+            "({})",
+            shape
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
     }
 }
 
@@ -113,31 +174,78 @@ impl Scan {
     /// [`Error::BadMember`](crate::Error::BadMember) if the probe is none by its shape.
     pub fn scans(&self) -> Result<ScansTable> {
         let patterns = self.diffraction();
-        let axis = |index: usize| patterns.and_then(|column| column.row_shape().get(index)).map(|len| *len as i64);
+        let axis = |index: usize| {
+            patterns
+                .and_then(|column| column.row_shape().get(index))
+                .map(|len| *len as i64)
+        };
         let dtype = patterns.and_then(Column::info);
         let file = self.npz().path().display().to_string();
         let columns: Vec<(&str, ArrayRef, bool)> = vec![
             ("scan_id", Arc::new(Int32Array::from(vec![0])), false),
             ("file", Arc::new(StringArray::from(vec![file])), false),
-            ("layout", Arc::new(StringArray::from(vec![self.layout().name])), false),
-            ("measurement", Arc::new(StringArray::from(vec![self.measurement().word()])), false),
-            ("unit", Arc::new(StringArray::from(vec![self.unit().word()])), false),
-            ("pixel_size_m", Arc::new(Float64Array::from(vec![self.pixel_size_m()?])), true),
-            ("positions", Arc::new(Int64Array::from(vec![self.num_positions() as i64])), false),
+            (
+                "layout",
+                Arc::new(StringArray::from(vec![self.layout().name])),
+                false,
+            ),
+            (
+                "measurement",
+                Arc::new(StringArray::from(vec![self.measurement().word()])),
+                false,
+            ),
+            (
+                "unit",
+                Arc::new(StringArray::from(vec![self.unit().word()])),
+                false,
+            ),
+            (
+                "pixel_size_m",
+                Arc::new(Float64Array::from(vec![self.pixel_size_m()?])),
+                true,
+            ),
+            (
+                "positions",
+                Arc::new(Int64Array::from(vec![self.num_positions() as i64])),
+                false,
+            ),
             ("height", Arc::new(Int64Array::from(vec![axis(0)])), true),
             ("width", Arc::new(Int64Array::from(vec![axis(1)])), true),
-            ("dtype", Arc::new(StringArray::from(vec![dtype.map(|info| info.dtype.descr.as_str())])), true),
-            ("probe_modes", Arc::new(Int64Array::from(vec![self.probe_modes()?])), true),
+            (
+                "dtype",
+                Arc::new(StringArray::from(vec![
+                    dtype.map(|info| info.dtype.descr.as_str()),
+                ])),
+                true,
+            ),
+            (
+                "probe_modes",
+                Arc::new(Int64Array::from(vec![self.probe_modes()?])),
+                true,
+            ),
         ];
         let provenance = provenance::of(self.sources(), "scans");
-        let headers = MemoryTable::new("scans", RecordBatch::try_from_iter_with_nullable(columns)?, provenance);
+        let headers = MemoryTable::new(
+            "scans",
+            RecordBatch::try_from_iter_with_nullable(columns)?,
+            provenance,
+        );
         let mut fields = headers.schema().fields().to_vec();
-        fields.insert(fields.len() - 1, Arc::new(Field::new("zero_frequency", DataType::Utf8, true)));
-        Ok(ScansTable { scan: self.clone(), headers, schema: Arc::new(Schema::new(fields)) })
+        fields.insert(
+            fields.len() - 1,
+            Arc::new(Field::new("zero_frequency", DataType::Utf8, true)),
+        );
+        Ok(ScansTable {
+            scan: self.clone(),
+            headers,
+            schema: Arc::new(Schema::new(fields)),
+        })
     }
 
     fn probe_modes(&self) -> Result<Option<i64>> {
-        Ok(self.member_column(Role::Probe)?.map(|modes| modes.num_rows() as i64))
+        Ok(self
+            .member_column(Role::Probe)?
+            .map(|modes| modes.num_rows() as i64))
     }
 
     /// The table `probe`: `mode`, `power` (sum of |P|^2), `probe` [N, N, 2] (real, imaginary); one row a mode.
@@ -161,11 +269,21 @@ impl Scan {
 /// twice what the other does. The regions compared are the central quarter and, of the same area, the four corners.
 fn zero_frequency(patterns: &Column) -> Result<&'static str> {
     const PATTERNS: usize = 8;
-    let [height, width] = patterns.row_shape() else { return Ok("unclear") };
+    let [height, width] = patterns.row_shape() else {
+        return Ok("unclear");
+    };
     let step = (patterns.num_rows() / PATTERNS).max(1);
-    let rows: Vec<usize> = (0..patterns.num_rows()).step_by(step).take(PATTERNS).collect();
+    let rows: Vec<usize> = (0..patterns.num_rows())
+        .step_by(step)
+        .take(PATTERNS)
+        .collect();
     let (mut centre, mut corner) = (0.0, 0.0);
-    for (at, value) in patterns.rows(&RowSet::List(&rows))?.to_f64().into_iter().enumerate() {
+    for (at, value) in patterns
+        .rows(&RowSet::List(&rows))?
+        .to_f64()
+        .into_iter()
+        .enumerate()
+    {
         let (row, col) = (at / width % height, at % width);
         let inner = |at: usize, len: usize| at >= len / 4 && at < len - len / 4;
         match (inner(row, *height), inner(col, *width)) {
@@ -215,7 +333,11 @@ impl Table for ScansTable {
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
-        if let Ok(index) = self.headers.schema().index_of(self.schema.field(index).name()) {
+        if let Ok(index) = self
+            .headers
+            .schema()
+            .index_of(self.schema.field(index).name())
+        {
             return self.headers.column(index, rows);
         }
         let found = self.scan.diffraction().map(zero_frequency).transpose()?;
@@ -234,13 +356,21 @@ pub struct LayerTable {
 
 impl LayerTable {
     fn try_new(scan: &Scan, role: Role, name: &'static str, number: &str) -> Result<Self> {
-        let layers = scan.member_column(role)?.ok_or_else(|| scan.layout().missing(scan.npz(), role))?.renamed(name);
+        let layers = scan
+            .member_column(role)?
+            .ok_or_else(|| scan.layout().missing(scan.npz(), role))?
+            .renamed(name);
         let mut fields = vec![Arc::new(Field::new(number, DataType::Int32, false))];
         if role == Role::Probe {
             fields.push(Arc::new(Field::new("power", DataType::Float64, false)));
         }
         fields.push(Arc::clone(layers.field()));
-        Ok(Self { scan: scan.clone(), name, layers, schema: Arc::new(Schema::new(fields)) })
+        Ok(Self {
+            scan: scan.clone(),
+            name,
+            layers,
+            schema: Arc::new(Schema::new(fields)),
+        })
     }
 
     /// Sum of the squares of real and imaginary parts, in f8.
@@ -277,9 +407,14 @@ impl Table for LayerTable {
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
         Ok(match self.schema.field(index).name().as_str() {
-            "mode" | "layer" => Arc::new(Int32Array::from_iter_values(rows.iter().map(|row| row as i32))),
+            "mode" | "layer" => Arc::new(Int32Array::from_iter_values(
+                rows.iter().map(|row| row as i32),
+            )),
             "power" => {
-                let powers: Vec<f64> = rows.iter().map(|row| self.power(row)).collect::<Result<_>>()?;
+                let powers: Vec<f64> = rows
+                    .iter()
+                    .map(|row| self.power(row))
+                    .collect::<Result<_>>()?;
                 Arc::new(Float64Array::from(powers))
             }
             _ => self.layers.array(rows)?,

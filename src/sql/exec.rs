@@ -21,7 +21,9 @@ use datafusion::physical_expr::{
 };
 use datafusion::physical_expr_common::physical_expr::is_volatile;
 use datafusion::physical_plan::coop::cooperative;
-use datafusion::physical_plan::execution_plan::{Boundedness, EmissionType, ReplaceChildrenOptions};
+use datafusion::physical_plan::execution_plan::{
+    Boundedness, EmissionType, ReplaceChildrenOptions,
+};
 use datafusion::physical_plan::filter_pushdown::{
     ChildPushdownResult, FilterPushdownPhase, FilterPushdownPropagation, PushedDown,
 };
@@ -31,13 +33,15 @@ use datafusion::physical_plan::metrics::{
 use datafusion::physical_plan::statistics::StatisticsArgs;
 use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
 use datafusion::physical_plan::{
-    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties, SendableRecordBatchStream,
-    apply_expression_roots,
+    DisplayAs, DisplayFormatType, ExecutionPlan, Partitioning, PlanProperties,
+    SendableRecordBatchStream, apply_expression_roots,
 };
 
 use super::Source;
 use crate::array::RowSet;
-use crate::table::{DEFAULT_BATCH_BYTES, Pace, Table, batch_rows, is_wide, read_batch, row_bytes, value_bytes};
+use crate::table::{
+    DEFAULT_BATCH_BYTES, Pace, Table, batch_rows, is_wide, read_batch, row_bytes, value_bytes,
+};
 
 /// Rows whose narrow columns are looked at in one go.
 const CANDIDATES: usize = 8192;
@@ -79,9 +83,14 @@ impl NpzScanExec {
         let table_schema = table.schema();
         let schema = Arc::new(table_schema.project(&projection)?);
         let known_rows = table.known_rows();
-        let bytes = known_rows.unwrap_or(0).saturating_mul(row_bytes(&schema).max(1));
-        let partitions =
-            if fetch.is_some() { 1 } else { (bytes / BYTES_PER_PARTITION).clamp(1, max_partitions.max(1)) };
+        let bytes = known_rows
+            .unwrap_or(0)
+            .saturating_mul(row_bytes(&schema).max(1));
+        let partitions = if fetch.is_some() {
+            1
+        } else {
+            (bytes / BYTES_PER_PARTITION).clamp(1, max_partitions.max(1))
+        };
         let properties = PlanProperties::new(
             ordered(&schema, table.ordering())?,
             Partitioning::UnknownPartitioning(partitions),
@@ -112,11 +121,19 @@ impl NpzScanExec {
 
     /// How the file's data reaches each projected column that is made of it.
     fn access(&self) -> Vec<String> {
-        let Some(table) = self.table.get() else { return Vec::new() };
-        let of_column = |(index, field): (&usize, &FieldRef)| {
-            table.access(*index).map(|access| format!("{}: {}", field.name(), access.word()))
+        let Some(table) = self.table.get() else {
+            return Vec::new();
         };
-        self.projection.iter().zip(self.schema.fields()).filter_map(of_column).collect()
+        let of_column = |(index, field): (&usize, &FieldRef)| {
+            table
+                .access(*index)
+                .map(|access| format!("{}: {}", field.name(), access.word()))
+        };
+        self.projection
+            .iter()
+            .zip(self.schema.fields())
+            .filter_map(of_column)
+            .collect()
     }
 
     fn num_partitions(&self) -> usize {
@@ -125,22 +142,29 @@ impl NpzScanExec {
 
     /// Whether a filter that stands above this node may be evaluated in it.
     fn accepts(&self, filter: &Arc<dyn PhysicalExpr>) -> bool {
-        let Some(table) = self.table.get() else { return false };
-        let narrow = |column: &Column| is_filterable(table.as_ref(), &self.table_schema, column.name());
+        let Some(table) = self.table.get() else {
+            return false;
+        };
+        let narrow =
+            |column: &Column| is_filterable(table.as_ref(), &self.table_schema, column.name());
         !is_volatile(filter) && collect_columns(filter).iter().all(narrow)
     }
 }
 
 /// Whether a column may be read for rows that a filter then drops: not if it is wide, or costs a pass over all patterns.
 pub fn is_filterable(table: &dyn Table, schema: &Schema, name: &str) -> bool {
-    schema.index_of(name).is_ok_and(|index| !is_wide(schema.field(index)) && !table.is_on_request(index))
+    schema
+        .index_of(name)
+        .is_ok_and(|index| !is_wide(schema.field(index)) && !table.is_on_request(index))
 }
 
 /// A schema whose rows come in ascending order of some columns, as far as they are projected.
 fn ordered(schema: &SchemaRef, ordering: &[&str]) -> Result<EquivalenceProperties> {
     let column = |name: &&str| {
         let index = schema.index_of(name).ok()?;
-        Some(PhysicalSortExpr::new_default(Arc::new(Column::new(name, index))))
+        Some(PhysicalSortExpr::new_default(Arc::new(Column::new(
+            name, index,
+        ))))
     };
     let mut properties = EquivalenceProperties::new(Arc::clone(schema));
     if let Some(ordering) = LexOrdering::new(ordering.iter().map_while(column)) {
@@ -151,30 +175,53 @@ fn ordered(schema: &SchemaRef, ordering: &[&str]) -> Result<EquivalencePropertie
 
 impl DisplayAs for NpzScanExec {
     fn fmt_as(&self, format: DisplayFormatType, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let file = self.source.path.file_name().unwrap_or(self.source.path.as_os_str()).to_string_lossy();
-        let columns: Vec<&str> = self.schema.fields().iter().map(|field| field.name().as_str()).collect();
+        let file = self
+            .source
+            .path
+            .file_name()
+            .unwrap_or(self.source.path.as_os_str())
+            .to_string_lossy();
+        let columns: Vec<&str> = self
+            .schema
+            .fields()
+            .iter()
+            .map(|field| field.name().as_str())
+            .collect();
         let (table, columns) = (self.source.relation.name(), columns.join(", "));
-        let (spec, access) = (self.table.get().and_then(|table| table.spec_text()), self.access());
+        let (spec, access) = (
+            self.table.get().and_then(|table| table.spec_text()),
+            self.access(),
+        );
         let filters: Vec<String> = self.filters.iter().map(ToString::to_string).collect();
         match format {
             DisplayFormatType::TreeRender => {
                 writeln!(f, "table={table}")?;
                 writeln!(f, "file={file}")?;
                 writeln!(f, "columns={columns}")?;
-                spec.iter().try_for_each(|spec| writeln!(f, "spec={spec}"))?;
-                access.iter().try_for_each(|access| writeln!(f, "access={access}"))?;
-                filters.iter().try_for_each(|filter| writeln!(f, "filter={filter}"))
+                spec.iter()
+                    .try_for_each(|spec| writeln!(f, "spec={spec}"))?;
+                access
+                    .iter()
+                    .try_for_each(|access| writeln!(f, "access={access}"))?;
+                filters
+                    .iter()
+                    .try_for_each(|filter| writeln!(f, "filter={filter}"))
             }
             DisplayFormatType::Default | DisplayFormatType::Verbose => {
-                write!(f, "NpzScanExec: table={table}, file={file}, columns=[{columns}]")?;
-                spec.iter().try_for_each(|spec| write!(f, ", spec=({spec})"))?;
+                write!(
+                    f,
+                    "NpzScanExec: table={table}, file={file}, columns=[{columns}]"
+                )?;
+                spec.iter()
+                    .try_for_each(|spec| write!(f, ", spec=({spec})"))?;
                 if !access.is_empty() {
                     write!(f, ", access=[{}]", access.join(", "))?;
                 }
                 if !filters.is_empty() {
                     write!(f, ", filters=[{}]", filters.join(" AND "))?;
                 }
-                self.fetch.map_or(Ok(()), |fetch| write!(f, ", fetch={fetch}"))
+                self.fetch
+                    .map_or(Ok(()), |fetch| write!(f, ", fetch={fetch}"))
             }
         }
     }
@@ -198,11 +245,22 @@ impl ExecutionPlan for NpzScanExec {
         children: Vec<Arc<dyn ExecutionPlan>>,
         _options: ReplaceChildrenOptions,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() { Ok(self) } else { internal_err!("NpzScanExec has no children") }
+        if children.is_empty() {
+            Ok(self)
+        } else {
+            internal_err!("NpzScanExec has no children")
+        }
     }
 
-    fn with_new_children(self: Arc<Self>, children: Vec<Arc<dyn ExecutionPlan>>) -> Result<Arc<dyn ExecutionPlan>> {
-        if children.is_empty() { Ok(self) } else { internal_err!("NpzScanExec has no children") }
+    fn with_new_children(
+        self: Arc<Self>,
+        children: Vec<Arc<dyn ExecutionPlan>>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        if children.is_empty() {
+            Ok(self)
+        } else {
+            internal_err!("NpzScanExec has no children")
+        }
     }
 
     fn apply_expressions(
@@ -212,34 +270,60 @@ impl ExecutionPlan for NpzScanExec {
         apply_expression_roots(&self.filters, f)
     }
 
-    fn execute(&self, partition: usize, context: Arc<TaskContext>) -> Result<SendableRecordBatchStream> {
+    fn execute(
+        &self,
+        partition: usize,
+        context: Arc<TaskContext>,
+    ) -> Result<SendableRecordBatchStream> {
         let table = self.open()?;
         table.check_unchanged()?;
-        let reader = FilteredReader::try_new(self, table, partition, context.session_config().batch_size())?;
+        let reader = FilteredReader::try_new(
+            self,
+            table,
+            partition,
+            context.session_config().batch_size(),
+        )?;
         let stream = futures::stream::iter(reader);
         let schema = Arc::clone(&self.schema);
-        Ok(Box::pin(cooperative(RecordBatchStreamAdapter::new(schema, stream))))
+        Ok(Box::pin(cooperative(RecordBatchStreamAdapter::new(
+            schema, stream,
+        ))))
     }
 
     fn metrics(&self) -> Option<MetricsSet> {
         Some(self.metrics.clone_inner())
     }
 
-    fn statistics_from_inputs(&self, _inputs: &[Arc<Statistics>], args: &StatisticsArgs) -> Result<Arc<Statistics>> {
+    fn statistics_from_inputs(
+        &self,
+        _inputs: &[Arc<Statistics>],
+        args: &StatisticsArgs,
+    ) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema);
         if let Some(rows) = self.known_rows {
-            let partitions = args.partition().map(|at| share(rows, at, self.num_partitions()).len());
-            let rows = partitions.unwrap_or(rows).min(self.fetch.unwrap_or(usize::MAX));
+            let partitions = args
+                .partition()
+                .map(|at| share(rows, at, self.num_partitions()).len());
+            let rows = partitions
+                .unwrap_or(rows)
+                .min(self.fetch.unwrap_or(usize::MAX));
             let bytes = rows.saturating_mul(row_bytes(&self.schema));
             let unfiltered = self.filters.is_empty();
-            statistics.num_rows = if unfiltered { Precision::Exact(rows) } else { Precision::Inexact(rows) };
+            statistics.num_rows = if unfiltered {
+                Precision::Exact(rows)
+            } else {
+                Precision::Inexact(rows)
+            };
             statistics.total_byte_size = Precision::Inexact(bytes);
         }
         Ok(Arc::new(statistics))
     }
 
     fn with_fetch(&self, fetch: Option<usize>) -> Option<Arc<dyn ExecutionPlan>> {
-        Some(Arc::new(Self { fetch, ..self.clone() }))
+        Some(Arc::new(Self {
+            fetch,
+            ..self.clone()
+        }))
     }
 
     fn fetch(&self) -> Option<usize> {
@@ -254,13 +338,30 @@ impl ExecutionPlan for NpzScanExec {
     ) -> Result<FilterPushdownPropagation<Arc<dyn ExecutionPlan>>> {
         // A filter above a limit must not slip below it.
         let accepted = |filter| self.fetch.is_none() && self.accepts(filter);
-        let parents: Vec<_> = result.parent_filters.into_iter().map(|parent| parent.filter).collect();
+        let parents: Vec<_> = result
+            .parent_filters
+            .into_iter()
+            .map(|parent| parent.filter)
+            .collect();
         let answers: Vec<bool> = parents.iter().map(accepted).collect();
-        let taken = parents.into_iter().zip(&answers).filter(|(_, taken)| **taken).map(|(filter, _)| filter);
-        let taken: Vec<_> =
-            taken.map(|filter| reassign_expr_columns(filter, &self.table_schema)).collect::<Result<_>>()?;
-        let answer = |taken: &bool| if *taken { PushedDown::Yes } else { PushedDown::No };
-        let propagation = FilterPushdownPropagation::with_parent_pushdown_result(answers.iter().map(answer).collect());
+        let taken = parents
+            .into_iter()
+            .zip(&answers)
+            .filter(|(_, taken)| **taken)
+            .map(|(filter, _)| filter);
+        let taken: Vec<_> = taken
+            .map(|filter| reassign_expr_columns(filter, &self.table_schema))
+            .collect::<Result<_>>()?;
+        let answer = |taken: &bool| {
+            if *taken {
+                PushedDown::Yes
+            } else {
+                PushedDown::No
+            }
+        };
+        let propagation = FilterPushdownPropagation::with_parent_pushdown_result(
+            answers.iter().map(answer).collect(),
+        );
         if taken.is_empty() {
             return Ok(propagation);
         }
@@ -291,7 +392,12 @@ impl Filter {
         columns.dedup();
         let schema = Arc::new(table_schema.project(&columns)?);
         let is_dynamic = DynamicFilterTracking::classify(expr).contains_dynamic_filter();
-        Ok(Self { expr: reassign_expr_columns(Arc::clone(expr), &schema)?, columns, schema, is_dynamic })
+        Ok(Self {
+            expr: reassign_expr_columns(Arc::clone(expr), &schema)?,
+            columns,
+            schema,
+            is_dynamic,
+        })
     }
 
     /// Keeps the rows that pass.
@@ -303,7 +409,11 @@ impl Filter {
             return internal_err!("the filter {} is no boolean", self.expr);
         };
         // A null is no pass.
-        let mask = if arrow::array::Array::null_count(mask) > 0 { prep_null_mask_filter(mask) } else { mask.clone() };
+        let mask = if arrow::array::Array::null_count(mask) > 0 {
+            prep_null_mask_filter(mask)
+        } else {
+            mask.clone()
+        };
         let mut passes = mask.values().iter();
         rows.retain(|_| passes.next().unwrap_or(false));
         Ok(())
@@ -313,7 +423,9 @@ impl Filter {
 /// Neighbouring rows as a range, which can be sliced out of a map.
 fn as_row_set(rows: &[usize]) -> RowSet<'_> {
     match rows {
-        [first, .., last] if last - first + 1 == rows.len() && rows.is_sorted() => RowSet::Range(*first..last + 1),
+        [first, .., last] if last - first + 1 == rows.len() && rows.is_sorted() => {
+            RowSet::Range(*first..last + 1)
+        }
         rows => RowSet::List(rows),
     }
 }
@@ -348,13 +460,25 @@ struct FilteredReader {
 }
 
 impl FilteredReader {
-    fn try_new(exec: &NpzScanExec, table: Arc<dyn Table>, partition: usize, batch_size: usize) -> Result<Self> {
+    fn try_new(
+        exec: &NpzScanExec,
+        table: Arc<dyn Table>,
+        partition: usize,
+        batch_size: usize,
+    ) -> Result<Self> {
         let filter = |expr| Filter::try_new(expr, &exec.table_schema);
         let counter = |name| MetricBuilder::new(&exec.metrics).counter(name, partition);
         let time = |name: String| MetricBuilder::new(&exec.metrics).subset_time(name, partition);
         // Partitions wait for each other's phases: one of them tells how long they took.
-        let phases = if partition == 0 { table.phases() } else { Vec::new() };
-        let phases = phases.into_iter().map(|(name, before)| (before, time(format!("time_{name}")))).collect();
+        let phases = if partition == 0 {
+            table.phases()
+        } else {
+            Vec::new()
+        };
+        let phases = phases
+            .into_iter()
+            .map(|(name, before)| (before, time(format!("time_{name}"))))
+            .collect();
         Ok(Self {
             share: Some((partition, exec.num_partitions())),
             candidates: 0..0,
@@ -380,10 +504,15 @@ impl FilteredReader {
     /// groups) come first, and no row that they drop is worked out.
     fn begin(&mut self, (partition, partitions): (usize, usize)) -> Result<()> {
         let is_early = |filter: &Filter| {
-            !filter.columns.is_empty() && filter.columns.iter().all(|column| self.table.is_early(*column))
+            !filter.columns.is_empty()
+                && filter
+                    .columns
+                    .iter()
+                    .all(|column| self.table.is_early(*column))
         };
-        let (early, late): (Vec<Filter>, Vec<Filter>) =
-            std::mem::take(&mut self.filters).into_iter().partition(is_early);
+        let (early, late): (Vec<Filter>, Vec<Filter>) = std::mem::take(&mut self.filters)
+            .into_iter()
+            .partition(is_early);
         self.filters = late;
         self.candidates = share(self.table.num_rows()?, partition, partitions);
         if early.is_empty() {
@@ -391,7 +520,9 @@ impl FilteredReader {
             return Ok(());
         }
         let mut rows: Vec<usize> = self.candidates.clone().collect();
-        early.iter().try_for_each(|filter| filter.retain(self.table.as_ref(), &mut rows))?;
+        early
+            .iter()
+            .try_for_each(|filter| filter.retain(self.table.as_ref(), &mut rows))?;
         match self.table.restricted(&rows)? {
             Some(table) => {
                 self.rows_formed.add(rows.len());
@@ -412,11 +543,14 @@ impl FilteredReader {
             self.begin(share)?;
         }
         loop {
-            while self.passed.len() < self.batch_rows.min(self.left) && !self.candidates.is_empty() {
+            while self.passed.len() < self.batch_rows.min(self.left) && !self.candidates.is_empty()
+            {
                 let end = (self.candidates.start + CANDIDATES).min(self.candidates.end);
                 let mut rows: Vec<usize> = (self.candidates.start..end).collect();
                 self.candidates.start = end;
-                self.filters.iter().try_for_each(|filter| filter.retain(self.table.as_ref(), &mut rows))?;
+                self.filters
+                    .iter()
+                    .try_for_each(|filter| filter.retain(self.table.as_ref(), &mut rows))?;
                 self.passed.append(&mut rows);
             }
             let count = self.passed.len().min(self.batch_rows).min(self.left);
@@ -446,7 +580,11 @@ impl FilteredReader {
         let (start, before) = (Instant::now(), self.total_of_phases());
         let set = as_row_set(&rows);
         let batch = read_batch(self.table.as_ref(), &self.schema, &self.projection, &set)?;
-        self.time_gather.add_duration(start.elapsed().saturating_sub(self.total_of_phases().saturating_sub(before)));
+        self.time_gather.add_duration(
+            start
+                .elapsed()
+                .saturating_sub(self.total_of_phases().saturating_sub(before)),
+        );
         self.count_bytes(&set);
         Ok(Some(batch.record_output(&self.baseline)))
     }
@@ -454,21 +592,36 @@ impl FilteredReader {
     /// Asks for the rows of the next batch ahead, as far as they are known.
     fn announce(&self) {
         let known = self.passed.len().min(self.batch_rows);
-        let wide = self.projection.iter().zip(self.schema.fields()).filter(|(_, field)| is_wide(field));
-        wide.for_each(|(column, _)| self.table.will_need(*column, &as_row_set(&self.passed[..known])));
+        let wide = self
+            .projection
+            .iter()
+            .zip(self.schema.fields())
+            .filter(|(_, field)| is_wide(field));
+        wide.for_each(|(column, _)| {
+            self.table
+                .will_need(*column, &as_row_set(&self.passed[..known]))
+        });
     }
 
     fn count_bytes(&self, rows: &RowSet<'_>) {
         for (index, field) in self.projection.iter().zip(self.schema.fields()) {
             let bytes = rows.len() * value_bytes(field);
             self.bytes_gathered.add(bytes);
-            let counter = if self.table.is_slice(*index, rows) { &self.bytes_mapped } else { &self.bytes_copied };
+            let counter = if self.table.is_slice(*index, rows) {
+                &self.bytes_mapped
+            } else {
+                &self.bytes_copied
+            };
             counter.add(bytes);
         }
     }
 
     fn total_of_phases(&self) -> Duration {
-        self.table.phases().into_iter().map(|(_, spent)| spent).sum()
+        self.table
+            .phases()
+            .into_iter()
+            .map(|(_, spent)| spent)
+            .sum()
     }
 
     /// Tells how long the phases took since this began.

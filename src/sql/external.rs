@@ -26,18 +26,31 @@ pub struct NpzFactory {
 
 #[async_trait]
 impl TableProviderFactory for NpzFactory {
-    async fn create(&self, _state: &dyn Session, command: &CreateExternalTable) -> Result<Arc<dyn TableProvider>> {
+    async fn create(
+        &self,
+        _state: &dyn Session,
+        command: &CreateExternalTable,
+    ) -> Result<Arc<dyn TableProvider>> {
         let [location] = &command.locations[..] else {
-            return plan_err!("{}: expected one LOCATION, found {}", command.name, command.locations.len());
+            return plan_err!(
+                "{}: expected one LOCATION, found {}",
+                command.name,
+                command.locations.len()
+            );
         };
         if !command.schema.fields().is_empty() {
-            return plan_err!("{}: an NPZ file brings its own columns; leave them out", command.name);
+            return plan_err!(
+                "{}: an NPZ file brings its own columns; leave them out",
+                command.name
+            );
         }
         let mut relation = Relation::Scan;
         for (key, value) in &command.options {
             match key.strip_prefix("format.").unwrap_or(key) {
                 "table" => relation = relation_of(value)?,
-                other => return plan_err!("{}: no option `{other}`; there is `table`", command.name),
+                other => {
+                    return plan_err!("{}: no option `{other}`; there is `table`", command.name);
+                }
             }
         }
         let path = PathBuf::from(location.strip_prefix("file://").unwrap_or(location));
@@ -52,8 +65,13 @@ fn relation_of(name: &str) -> Result<Relation> {
         Some(relation) => Ok(relation.clone()),
         None => {
             let near = nearest_name(name, names.iter().copied());
-            let near = near.map(|near| format!("; did you mean '{near}'?")).unwrap_or_default();
-            plan_err!("no table '{name}' of an NPZ file; there are {}{near}", names.join(", "))
+            let near = near
+                .map(|near| format!("; did you mean '{near}'?"))
+                .unwrap_or_default();
+            plan_err!(
+                "no table '{name}' of an NPZ file; there are {}{near}",
+                names.join(", ")
+            )
         }
     }
 }

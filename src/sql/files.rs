@@ -37,28 +37,69 @@ impl FileFormat {
 ///
 /// # Errors
 /// [`Error::NoSuchFile`]; [`Error::BadTable`] if it is not of that format.
-pub async fn register_file(context: &SessionContext, name: &str, path: &Path, format: FileFormat) -> Result<()> {
-    let full = path.canonicalize().map_err(|_| Error::NoSuchFile { path: path.to_path_buf() })?;
-    let bad = |problem: String| Error::BadTable { path: path.to_path_buf(), problem };
-    let Some(url) = full.to_str() else { return Err(bad("its path is no UTF-8".to_string())) };
+pub async fn register_file(
+    context: &SessionContext,
+    name: &str,
+    path: &Path,
+    format: FileFormat,
+) -> Result<()> {
+    let full = path.canonicalize().map_err(|_| Error::NoSuchFile {
+        path: path.to_path_buf(),
+    })?;
+    let bad = |problem: String| Error::BadTable {
+        path: path.to_path_buf(),
+        problem,
+    };
+    let Some(url) = full.to_str() else {
+        return Err(bad("its path is no UTF-8".to_string()));
+    };
     let table = TableReference::bare(name);
-    let ending = full.extension().and_then(|ending| ending.to_str()).map(|ending| format!(".{ending}"));
+    let ending = full
+        .extension()
+        .and_then(|ending| ending.to_str())
+        .map(|ending| format!(".{ending}"));
     let ending = ending.unwrap_or_default();
     let registered: DfResult<()> = match format {
         FileFormat::Arrow => {
-            let options = ArrowReadOptions { file_extension: &ending, ..Default::default() };
+            let options = ArrowReadOptions {
+                file_extension: &ending,
+                ..Default::default()
+            };
             context.register_arrow(table, url, options).await
         }
         FileFormat::Parquet => {
             // The metadata holds the shapes of tensors.
             let options = ParquetReadOptions::new().skip_metadata(false);
-            context.register_parquet(table, url, ParquetReadOptions { file_extension: &ending, ..options }).await
+            context
+                .register_parquet(
+                    table,
+                    url,
+                    ParquetReadOptions {
+                        file_extension: &ending,
+                        ..options
+                    },
+                )
+                .await
         }
         FileFormat::Csv => {
-            context.register_csv(table, url, CsvReadOptions::new().has_header(true).file_extension(&ending)).await
+            context
+                .register_csv(
+                    table,
+                    url,
+                    CsvReadOptions::new()
+                        .has_header(true)
+                        .file_extension(&ending),
+                )
+                .await
         }
     };
     // What DataFusion adds to its internal errors is meant for its own developers.
-    let said = |e: DataFusionError| e.strip_backtrace().lines().next().unwrap_or_default().to_string();
+    let said = |e: DataFusionError| {
+        e.strip_backtrace()
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_string()
+    };
     registered.map_err(|e| bad(said(e).trim_end_matches('.').to_string()))
 }

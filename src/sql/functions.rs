@@ -19,8 +19,8 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature,
-    Volatility,
+    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
+    ScalarUDFImpl, Signature, Volatility,
 };
 
 /// What a function is: one constant a function.
@@ -57,8 +57,12 @@ static DEFINITIONS: &[&Definition] = &[
 
 /// Every function, to be registered in a session.
 pub fn all() -> Vec<ScalarUDF> {
-    static DOCUMENTED: LazyLock<Vec<Documentation>> =
-        LazyLock::new(|| DEFINITIONS.iter().map(|definition| definition.documentation()).collect());
+    static DOCUMENTED: LazyLock<Vec<Documentation>> = LazyLock::new(|| {
+        DEFINITIONS
+            .iter()
+            .map(|definition| definition.documentation())
+            .collect()
+    });
     let function = |(definition, documentation): (&&'static Definition, &'static Documentation)| {
         let signature = Signature::variadic_any(Volatility::Immutable);
         ScalarUDF::new_from_impl(Function {
@@ -68,12 +72,18 @@ pub fn all() -> Vec<ScalarUDF> {
             documentation,
         })
     };
-    DEFINITIONS.iter().zip(DOCUMENTED.iter()).map(function).collect()
+    DEFINITIONS
+        .iter()
+        .zip(DOCUMENTED.iter())
+        .map(function)
+        .collect()
 }
 
 /// The names of all functions and an example of each.
 pub fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
-    DEFINITIONS.iter().map(|definition| (definition.name, definition.example))
+    DEFINITIONS
+        .iter()
+        .map(|definition| (definition.name, definition.example))
 }
 
 impl Definition {
@@ -88,10 +98,19 @@ impl Definition {
     }
 
     fn documentation(&self) -> Documentation {
-        let section = DocSection { include: true, label: "Ptychography", description: None };
-        let builder = Documentation::builder(section, self.description, self.syntax()).with_sql_example(self.example);
+        let section = DocSection {
+            include: true,
+            label: "Ptychography",
+            description: None,
+        };
+        let builder = Documentation::builder(section, self.description, self.syntax())
+            .with_sql_example(self.example);
         let arguments = self.arguments.iter();
-        arguments.fold(builder, |builder, (name, what)| builder.with_argument(*name, *what)).build()
+        arguments
+            .fold(builder, |builder, (name, what)| {
+                builder.with_argument(*name, *what)
+            })
+            .build()
     }
 }
 
@@ -137,21 +156,41 @@ impl ScalarUDFImpl for Function {
     }
 
     fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        datafusion::common::internal_err!("the type of {} depends on its arguments' fields", self.name)
+        datafusion::common::internal_err!(
+            "the type of {} depends on its arguments' fields",
+            self.name
+        )
     }
 
     fn return_field_from_args(&self, args: ReturnFieldArgs<'_>) -> Result<FieldRef> {
         let Of(definition) = self.definition;
         let (found, all) = (args.arg_fields.len(), definition.arguments.len());
         if found > all || found < all - definition.optional {
-            return plan_err!("{}: {found} arguments; it is called as {}", self.name, definition.syntax());
+            return plan_err!(
+                "{}: {found} arguments; it is called as {}",
+                self.name,
+                definition.syntax()
+            );
         }
-        Ok(Arc::new(Field::new(self.name, (definition.returns)(self.name, args.arg_fields)?, true)))
+        Ok(Arc::new(Field::new(
+            self.name,
+            (definition.returns)(self.name, args.arg_fields)?,
+            true,
+        )))
     }
 
     fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        let arrays = args.args.iter().map(|value| value.to_array(args.number_rows)).collect::<Result<_>>()?;
-        let arguments = Arguments { name: self.name, arrays, fields: args.arg_fields, rows: args.number_rows };
+        let arrays = args
+            .args
+            .iter()
+            .map(|value| value.to_array(args.number_rows))
+            .collect::<Result<_>>()?;
+        let arguments = Arguments {
+            name: self.name,
+            arrays,
+            fields: args.arg_fields,
+            rows: args.number_rows,
+        };
         (self.definition.0.call)(&arguments).map(ColumnarValue::Array)
     }
 

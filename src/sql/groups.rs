@@ -30,7 +30,10 @@ pub struct GroupQuery {
 
 impl From<GroupSpec> for GroupQuery {
     fn from(spec: GroupSpec) -> Self {
-        Self { spec, ..Self::default() }
+        Self {
+            spec,
+            ..Self::default()
+        }
     }
 }
 
@@ -41,17 +44,41 @@ impl GroupQuery {
     /// # Errors
     /// If a predicate or the spec cannot be met; what depends on the points that a predicate leaves shows later.
     pub fn open(&self, scan: &Scan, members: bool) -> Result<Arc<dyn Table>> {
-        let as_table =
-            |groups: Groups| -> Arc<dyn Table> { if members { Arc::new(groups.members()) } else { Arc::new(groups) } };
-        let template = as_table(Groups::try_new_with(scan, self.spec.clone(), self.patterns)?);
+        let as_table = |groups: Groups| -> Arc<dyn Table> {
+            if members {
+                Arc::new(groups.members())
+            } else {
+                Arc::new(groups)
+            }
+        };
+        let template = as_table(Groups::try_new_with(
+            scan,
+            self.spec.clone(),
+            self.patterns,
+        )?);
         if self.among.is_none() && self.seeds_from.is_none() {
             return Ok(template);
         }
-        let parse = |sql: &Option<String>| sql.as_deref().map(|sql| Predicate::parse(scan, sql)).transpose();
+        let parse = |sql: &Option<String>| {
+            sql.as_deref()
+                .map(|sql| Predicate::parse(scan, sql))
+                .transpose()
+        };
         let failed = |e| super::session::of_planning(e);
-        let (among, seeds_from) = (parse(&self.among).map_err(failed)?, parse(&self.seeds_from).map_err(failed)?);
+        let (among, seeds_from) = (
+            parse(&self.among).map_err(failed)?,
+            parse(&self.seeds_from).map_err(failed)?,
+        );
         let (scan, query) = (scan.clone(), self.clone());
-        Ok(Arc::new(PredicateTable { scan, query, members, template, among, seeds_from, resolved: Mutex::default() }))
+        Ok(Arc::new(PredicateTable {
+            scan,
+            query,
+            members,
+            template,
+            among,
+            seeds_from,
+            resolved: Mutex::default(),
+        }))
     }
 }
 
@@ -76,7 +103,9 @@ impl PredicateTable {
             return Ok(Arc::clone(table));
         }
         let points = |predicate: &Option<Predicate>| -> Result<Option<Vec<u32>>> {
-            let points = predicate.as_ref().map(|predicate| predicate.points(&self.scan));
+            let points = predicate
+                .as_ref()
+                .map(|predicate| predicate.points(&self.scan));
             points.transpose().map_err(super::session::of_execution)
         };
         let mut spec = self.query.spec.clone();
@@ -94,10 +123,16 @@ impl PredicateTable {
                 parameter: "seeds_from",
                 found: "a predicate that holds for no scan point of `among`".to_string(),
                 expected: "at least one seed point".to_string(),
-                hint: "widen it; SELECT count(*) FROM scan WHERE ... tells how many there are".to_string(),
+                hint: "widen it; SELECT count(*) FROM scan WHERE ... tells how many there are"
+                    .to_string(),
             });
         }
-        let query = GroupQuery { spec, among: None, seeds_from: None, patterns: self.query.patterns };
+        let query = GroupQuery {
+            spec,
+            among: None,
+            seeds_from: None,
+            patterns: self.query.patterns,
+        };
         let table = query.open(&self.scan, self.members)?;
         *resolved = Some(Arc::clone(&table));
         Ok(table)
@@ -139,8 +174,15 @@ impl Table for PredicateTable {
 
     fn spec_text(&self) -> Option<String> {
         let mut spec = self.query.spec.to_string();
-        for (name, predicate) in [("among", &self.query.among), ("seeds_from", &self.query.seeds_from)] {
-            spec.extend(predicate.iter().map(|predicate| format!(", {name}='{predicate}'")));
+        for (name, predicate) in [
+            ("among", &self.query.among),
+            ("seeds_from", &self.query.seeds_from),
+        ] {
+            spec.extend(
+                predicate
+                    .iter()
+                    .map(|predicate| format!(", {name}='{predicate}'")),
+            );
         }
         Some(spec)
     }
@@ -157,7 +199,9 @@ impl Table for PredicateTable {
 
     fn phases(&self) -> Vec<(&'static str, Duration)> {
         let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-        resolved.as_ref().map_or_else(|| self.template.phases(), |table| table.phases())
+        resolved
+            .as_ref()
+            .map_or_else(|| self.template.phases(), |table| table.phases())
     }
 
     fn check_unchanged(&self) -> Result<()> {
@@ -165,7 +209,8 @@ impl Table for PredicateTable {
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        self.resolved().map_or_else(|_| self.template.provenance(), |table| table.provenance())
+        self.resolved()
+            .map_or_else(|_| self.template.provenance(), |table| table.provenance())
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {

@@ -31,12 +31,25 @@ impl Predicate {
     /// # Errors
     /// If it cannot be parsed, names no column of `scan`, or is no truth value.
     pub fn parse(scan: &Scan, sql: &str) -> Result<Self> {
-        let context = super::context(&SessionOptions { threads: Some(1), ..Default::default() })?;
+        let context = super::context(&SessionOptions {
+            threads: Some(1),
+            ..Default::default()
+        })?;
         let schema = DFSchema::try_from_qualified_schema("scan", &scan.schema())?;
-        let expr = context.parse_sql_expr(sql, &schema).map_err(|e| bad(sql, &e))?;
-        let is_query = |expr: &Expr| matches!(expr, Expr::InSubquery(_) | Expr::Exists(_) | Expr::ScalarSubquery(_));
+        let expr = context
+            .parse_sql_expr(sql, &schema)
+            .map_err(|e| bad(sql, &e))?;
+        let is_query = |expr: &Expr| {
+            matches!(
+                expr,
+                Expr::InSubquery(_) | Expr::Exists(_) | Expr::ScalarSubquery(_)
+            )
+        };
         if expr.exists(|expr| Ok(is_query(expr)))? {
-            return Err(bad(sql, &plan_datafusion_err!("expected columns of `scan` alone, found a subquery")));
+            return Err(bad(
+                sql,
+                &plan_datafusion_err!("expected columns of `scan` alone, found a subquery"),
+            ));
         }
         Self::physical(&context, expr, &schema).map_err(|e| bad(sql, &e))
     }
@@ -46,7 +59,9 @@ impl Predicate {
         let found = expr.data_type(schema.as_arrow())?;
         match found {
             arrow::datatypes::DataType::Boolean => Ok(Self { expr }),
-            other => Err(plan_datafusion_err!("expected a truth value, found {other}")),
+            other => Err(plan_datafusion_err!(
+                "expected a truth value, found {other}"
+            )),
         }
     }
 
@@ -55,7 +70,10 @@ impl Predicate {
     /// # Errors
     /// If a column cannot be read, or if it cannot be evaluated.
     pub fn points(&self, scan: &Scan) -> Result<Vec<u32>> {
-        let mut columns: Vec<usize> = collect_columns(&self.expr).iter().map(|column| column.index()).collect();
+        let mut columns: Vec<usize> = collect_columns(&self.expr)
+            .iter()
+            .map(|column| column.index())
+            .collect();
         columns.sort_unstable();
         columns.dedup();
         let schema = Arc::new(scan.schema().project(&columns)?);
@@ -70,14 +88,28 @@ impl Predicate {
                 return internal_err!("the predicate is no truth value");
             };
             // A null is no pass.
-            let mask = if mask.null_count() > 0 { prep_null_mask_filter(mask) } else { mask.clone() };
-            Ok(rows.zip(mask.values().iter()).filter(|(_, holds)| *holds).map(|(row, _)| row as u32).collect())
+            let mask = if mask.null_count() > 0 {
+                prep_null_mask_filter(mask)
+            } else {
+                mask.clone()
+            };
+            Ok(rows
+                .zip(mask.values().iter())
+                .filter(|(_, holds)| *holds)
+                .map(|(row, _)| row as u32)
+                .collect())
         };
-        let points: Vec<Vec<u32>> = starts.into_par_iter().map(of_batch).collect::<Result<_>>()?;
+        let points: Vec<Vec<u32>> = starts
+            .into_par_iter()
+            .map(of_batch)
+            .collect::<Result<_>>()?;
         Ok(points.concat())
     }
 }
 
 fn bad(sql: &str, error: &DataFusionError) -> DataFusionError {
-    plan_datafusion_err!("the predicate \"{sql}\" over `scan`: {}", error.strip_backtrace())
+    plan_datafusion_err!(
+        "the predicate \"{sql}\" over `scan`: {}",
+        error.strip_backtrace()
+    )
 }

@@ -11,12 +11,15 @@ use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue, TableReference, plan_err};
 use datafusion::datasource::provider_as_source;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::planner::{PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning};
+use datafusion::logical_expr::planner::{
+    PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
+};
 use datafusion::logical_expr::simplify::SimplifyContext;
 use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
 use datafusion::optimizer::simplify_expressions::ExprSimplifier;
 use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr as SqlExpr, FunctionArg, FunctionArgExpr, ObjectName, TableAlias, TableFactor,
+    BinaryOperator, Expr as SqlExpr, FunctionArg, FunctionArgExpr, ObjectName, TableAlias,
+    TableFactor,
 };
 
 use serde::de::DeserializeOwned;
@@ -61,12 +64,22 @@ const SPEC: &[&str] = &[
 ];
 
 const fn of_file(name: &'static str, relation: fn(&Call) -> Result<Relation>) -> Function {
-    Function { name, parameters: &["file"], required: 1, relation }
+    Function {
+        name,
+        parameters: &["file"],
+        required: 1,
+        relation,
+    }
 }
 
 const FUNCTIONS: &[Function] = &[
     of_file("scan", |_| Ok(Relation::Scan)),
-    Function { name: "groups", parameters: SPEC, required: 1, relation: |call| Ok(Relation::Groups(call.groups()?)) },
+    Function {
+        name: "groups",
+        parameters: SPEC,
+        required: 1,
+        relation: |call| Ok(Relation::Groups(call.groups()?)),
+    },
     Function {
         name: "group_members",
         parameters: SPEC,
@@ -77,7 +90,11 @@ const FUNCTIONS: &[Function] = &[
         name: "neighbors",
         parameters: &["file", "k"],
         required: 1,
-        relation: |call| Ok(Relation::Neighbors(call.whole("k")?.unwrap_or(super::NEIGHBORS))),
+        relation: |call| {
+            Ok(Relation::Neighbors(
+                call.whole("k")?.unwrap_or(super::NEIGHBORS),
+            ))
+        },
     },
     of_file("scans", |_| Ok(Relation::Scans)),
     of_file("probe", |_| Ok(Relation::Probe)),
@@ -111,8 +128,11 @@ impl RelationPlanner for TableFunctions {
         let path = PathBuf::from(call.text("file")?.unwrap_or_default());
         let table = open_table(&path, (function.relation)(&call)?, &self.options)?;
         let name = TableReference::bare(function.name);
-        let plan = LogicalPlanBuilder::scan(name, provider_as_source(Arc::new(table)), None)?.build()?;
-        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(plan, alias))))
+        let plan =
+            LogicalPlanBuilder::scan(name, provider_as_source(Arc::new(table)), None)?.build()?;
+        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
+            plan, alias,
+        ))))
     }
 }
 
@@ -120,11 +140,23 @@ impl RelationPlanner for TableFunctions {
 ///
 /// # Errors
 /// If the file cannot be opened, or has no such table.
-pub fn open_table(path: &Path, relation: Relation, options: &ScanOptions) -> Result<NpzTable, Error> {
+pub fn open_table(
+    path: &Path,
+    relation: Relation,
+    options: &ScanOptions,
+) -> Result<NpzTable, Error> {
     let npz = Arc::new(NpzFile::open_with(path, &options.open)?);
     let table = open_relation(&npz, options, &relation)?;
     let identity = npz.identity().clone();
-    Ok(NpzTable::new(Source { path: path.to_path_buf(), identity, scan: options.clone(), relation }, table))
+    Ok(NpzTable::new(
+        Source {
+            path: path.to_path_buf(),
+            identity,
+            scan: options.clone(),
+            relation,
+        },
+        table,
+    ))
 }
 
 type Args = Vec<FunctionArg>;
@@ -135,8 +167,15 @@ fn call_of(
     context: &dyn RelationPlannerContext,
 ) -> Option<(&'static Function, Args, Option<TableAlias>)> {
     let (name, args, alias) = match relation {
-        TableFactor::Table { name, args: Some(args), alias, .. } => (name, args.args.clone(), alias.clone()),
-        TableFactor::Function { name, args, alias, .. } => (name, args.clone(), alias.clone()),
+        TableFactor::Table {
+            name,
+            args: Some(args),
+            alias,
+            ..
+        } => (name, args.args.clone(), alias.clone()),
+        TableFactor::Function {
+            name, args, alias, ..
+        } => (name, args.clone(), alias.clone()),
         _ => return None,
     };
     let name = single_ident(name, context)?;
@@ -146,7 +185,9 @@ fn call_of(
 
 fn single_ident(name: &ObjectName, context: &dyn RelationPlannerContext) -> Option<String> {
     match &name.0[..] {
-        [part] => part.as_ident().map(|ident| context.normalize_ident(ident.clone())),
+        [part] => part
+            .as_ident()
+            .map(|ident| context.normalize_ident(ident.clone())),
         _ => None,
     }
 }
@@ -158,16 +199,28 @@ struct Call {
 }
 
 impl Call {
-    fn bind(function: &'static Function, args: Args, context: &mut dyn RelationPlannerContext) -> Result<Self> {
-        let mut call = Self { function, values: Vec::new() };
+    fn bind(
+        function: &'static Function,
+        args: Args,
+        context: &mut dyn RelationPlannerContext,
+    ) -> Result<Self> {
+        let mut call = Self {
+            function,
+            values: Vec::new(),
+        };
         let mut named = false;
         for (place, arg) in args.into_iter().enumerate() {
             let (parameter, value) = match arg {
                 FunctionArg::Named { name, arg, .. } => {
                     named = true;
-                    (call.parameter(&context.normalize_ident(name))?, expression(arg, function)?)
+                    (
+                        call.parameter(&context.normalize_ident(name))?,
+                        expression(arg, function)?,
+                    )
                 }
-                FunctionArg::ExprNamed { name, .. } => return plan_err!("{}: `{name}` is no parameter", function.name),
+                FunctionArg::ExprNamed { name, .. } => {
+                    return plan_err!("{}: `{name}` is no parameter", function.name);
+                }
                 FunctionArg::Unnamed(arg) => {
                     let value = expression(arg, function)?;
                     call.refuse_equals(&value, context)?;
@@ -177,10 +230,18 @@ impl Call {
             if call.values.iter().any(|(name, _)| *name == parameter) {
                 return plan_err!("{}: parameter `{parameter}` is given twice", function.name);
             }
-            call.values.push((parameter, constant(value, parameter, function, context)?));
+            call.values
+                .push((parameter, constant(value, parameter, function, context)?));
         }
-        match function.parameters[..function.required].iter().find(|name| call.get(name).is_none()) {
-            Some(missing) => plan_err!("{}: parameter `{missing}` is missing; {}", function.name, function.usage()),
+        match function.parameters[..function.required]
+            .iter()
+            .find(|name| call.get(name).is_none())
+        {
+            Some(missing) => plan_err!(
+                "{}: parameter `{missing}` is missing; {}",
+                function.name,
+                function.usage()
+            ),
             None => Ok(call),
         }
     }
@@ -188,7 +249,9 @@ impl Call {
     fn positional(&self, place: usize, named: bool) -> Result<&'static str> {
         let (function, usage) = (self.function.name, self.function.usage());
         if named {
-            return plan_err!("{function}: values without a name come before those with one; {usage}");
+            return plan_err!(
+                "{function}: values without a name come before those with one; {usage}"
+            );
         }
         match self.function.parameters.get(place) {
             Some(parameter) => Ok(parameter),
@@ -197,10 +260,16 @@ impl Call {
     }
 
     fn parameter(&self, name: &str) -> Result<&'static str> {
-        let known = self.function.parameters.iter().find(|known| **known == name);
+        let known = self
+            .function
+            .parameters
+            .iter()
+            .find(|known| **known == name);
         known.copied().ok_or_else(|| {
             let near = nearest_name(name, self.function.parameters.iter().copied());
-            let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+            let near = near
+                .map(|near| format!("did you mean `{near}`? "))
+                .unwrap_or_default();
             let (function, usage) = (self.function.name, self.function.usage());
             DataFusionError::Plan(format!("{function}: no parameter `{name}`; {near}{usage}"))
         })
@@ -208,31 +277,55 @@ impl Call {
 
     /// `k = 6` is a comparison; people mean `k => 6`.
     fn refuse_equals(&self, value: &SqlExpr, context: &dyn RelationPlannerContext) -> Result<()> {
-        let SqlExpr::BinaryOp { left, op: BinaryOperator::Eq, right } = value else { return Ok(()) };
-        let SqlExpr::Identifier(name) = left.as_ref() else { return Ok(()) };
+        let SqlExpr::BinaryOp {
+            left,
+            op: BinaryOperator::Eq,
+            right,
+        } = value
+        else {
+            return Ok(());
+        };
+        let SqlExpr::Identifier(name) = left.as_ref() else {
+            return Ok(());
+        };
         let name = context.normalize_ident(name.clone());
-        plan_err!("{}: write {name} => {right}, not {name} = {right}", self.function.name)
+        plan_err!(
+            "{}: write {name} => {right}, not {name} = {right}",
+            self.function.name
+        )
     }
 
     /// The value of a parameter; none if it is not given, or null.
     fn get(&self, parameter: &str) -> Option<&ScalarValue> {
-        let value = self.values.iter().find(|(name, _)| *name == parameter).map(|(_, value)| value);
+        let value = self
+            .values
+            .iter()
+            .find(|(name, _)| *name == parameter)
+            .map(|(_, value)| value);
         value.filter(|value| !value.is_null())
     }
 
     /// A value as another type, if it is that without loss.
     fn cast(&self, parameter: &str, to: &DataType, expected: &str) -> Result<Option<ScalarValue>> {
-        let Some(value) = self.get(parameter) else { return Ok(None) };
+        let Some(value) = self.get(parameter) else {
+            return Ok(None);
+        };
         let same_kind = match to {
             DataType::Utf8 => value.data_type().is_string(),
             DataType::Boolean => value.data_type() == DataType::Boolean,
             DataType::Float64 => value.data_type().is_numeric(),
             _ => value.data_type().is_integer(),
         };
-        let cast = value.cast_to(to).ok().filter(|cast| same_kind && !cast.is_null());
+        let cast = value
+            .cast_to(to)
+            .ok()
+            .filter(|cast| same_kind && !cast.is_null());
         cast.map(Some).ok_or_else(|| {
             let found = format!("{parameter} => {value} ({})", value.data_type());
-            DataFusionError::Plan(format!("{}: {found}: expected {expected}", self.function.name))
+            DataFusionError::Plan(format!(
+                "{}: {found}: expected {expected}",
+                self.function.name
+            ))
         })
     }
 
@@ -270,9 +363,14 @@ impl Call {
 
     /// One of the words that a type goes by in JSON.
     fn word<T: Default + DeserializeOwned>(&self, parameter: &str, words: &str) -> Result<T> {
-        let Some(word) = self.text(parameter)? else { return Ok(T::default()) };
+        let Some(word) = self.text(parameter)? else {
+            return Ok(T::default());
+        };
         serde_json::from_value(serde_json::Value::String(word.clone())).map_err(|_| {
-            DataFusionError::Plan(format!("{}: {parameter} => '{word}': expected {words}", self.function.name))
+            DataFusionError::Plan(format!(
+                "{}: {parameter} => '{word}': expected {words}",
+                self.function.name
+            ))
         })
     }
 
@@ -300,11 +398,19 @@ impl Call {
             mask: self.truth("mask")?.unwrap_or_default(),
         };
         let (among, seeds_from) = (self.text("among")?, self.text("seeds_from")?);
-        Ok(Arc::new(GroupQuery { spec, among, seeds_from, patterns }))
+        Ok(Arc::new(GroupQuery {
+            spec,
+            among,
+            seeds_from,
+            patterns,
+        }))
     }
 
     fn norm(&self) -> Result<Option<Norm>> {
-        if self.get("norm").is_some_and(|value| value.data_type().is_numeric()) {
+        if self
+            .get("norm")
+            .is_some_and(|value| value.data_type().is_numeric())
+        {
             return Ok(self.real("norm")?.map(Norm::Value));
         }
         match self.text("norm")?.as_deref() {
@@ -312,7 +418,10 @@ impl Call {
             Some("scan") => Ok(Some(Norm::Scan)),
             Some("groups") => Ok(Some(Norm::Groups)),
             Some(other) => {
-                plan_err!("{}: norm => '{other}': expected 'scan', 'groups' or a number", self.function.name)
+                plan_err!(
+                    "{}: norm => '{other}': expected 'scan', 'groups' or a number",
+                    self.function.name
+                )
             }
         }
     }
@@ -344,12 +453,21 @@ fn constant(
     context: &mut dyn RelationPlannerContext,
 ) -> Result<ScalarValue> {
     let text = expr.to_string();
-    let bad = |problem: String| DataFusionError::Plan(format!("{}: {parameter} => {text}: {problem}", function.name));
+    let bad = |problem: String| {
+        DataFusionError::Plan(format!(
+            "{}: {parameter} => {text}: {problem}",
+            function.name
+        ))
+    };
     // "column" in double quotes is what people write who mean 'text'.
     let expr = context.sql_to_expr(expr, &DFSchema::empty());
-    let expr = expr.map_err(|_| bad("expected a constant; texts stand in single quotes".to_string()))?;
+    let expr =
+        expr.map_err(|_| bad("expected a constant; texts stand in single quotes".to_string()))?;
     let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_current_time().build());
-    match simplifier.simplify(expr).map_err(|e| bad(e.strip_backtrace()))? {
+    match simplifier
+        .simplify(expr)
+        .map_err(|e| bad(e.strip_backtrace()))?
+    {
         Expr::Literal(value, _) => Ok(value),
         _ => Err(bad("expected a constant".to_string())),
     }

@@ -12,7 +12,8 @@ use futures::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    FileFormat, RegisterOptions, SessionOptions, Statement, context, query, register, register_file, run, statements,
+    FileFormat, RegisterOptions, SessionOptions, Statement, context, query, register,
+    register_file, run, statements,
 };
 use crate::error::{Error, Result};
 use crate::scan::ScanOptions;
@@ -29,7 +30,11 @@ impl Session {
     /// # Errors
     /// If the system gives no threads.
     pub fn try_new(threads: Option<usize>, options: &ScanOptions) -> Result<Self> {
-        Self::try_new_with(&SessionOptions { threads, scan: options.clone(), ..SessionOptions::default() })
+        Self::try_new_with(&SessionOptions {
+            threads,
+            scan: options.clone(),
+            ..SessionOptions::default()
+        })
     }
 
     /// As [`Session::try_new`], with all options.
@@ -41,8 +46,13 @@ impl Session {
         if let Some(threads) = options.threads {
             builder.worker_threads(threads);
         }
-        let runtime = builder.build().map_err(|e| Error::external("cannot start threads for SQL", e))?;
-        Ok(Self { context: context(options)?, runtime })
+        let runtime = builder
+            .build()
+            .map_err(|e| Error::external("cannot start threads for SQL", e))?;
+        Ok(Self {
+            context: context(options)?,
+            runtime,
+        })
     }
 
     /// The context, to register more in.
@@ -63,7 +73,8 @@ impl Session {
     /// # Errors
     /// As [`register_file`].
     pub fn register_file(&self, name: &str, path: &Path, format: FileFormat) -> Result<()> {
-        self.runtime.block_on(register_file(&self.context, name, path, format))
+        self.runtime
+            .block_on(register_file(&self.context, name, path, format))
     }
 
     /// The statements of a text, which semicolons part.
@@ -79,8 +90,15 @@ impl Session {
     /// # Errors
     /// As [`Session::query`].
     pub fn run(&self, statement: Statement) -> Result<QueryReader<'_>> {
-        let stream = self.runtime.block_on(run(&self.context, statement)).map_err(of_planning)?;
-        Ok(QueryReader { runtime: &self.runtime, schema: stream.schema(), stream })
+        let stream = self
+            .runtime
+            .block_on(run(&self.context, statement))
+            .map_err(of_planning)?;
+        Ok(QueryReader {
+            runtime: &self.runtime,
+            schema: stream.schema(),
+            stream,
+        })
     }
 
     /// Runs a query; its rows come as they are computed.
@@ -88,8 +106,15 @@ impl Session {
     /// # Errors
     /// [`Error::BadQuery`] if it cannot be planned; the table's own error if that is at fault.
     pub fn query(&self, sql: &str) -> Result<QueryReader<'_>> {
-        let stream = self.runtime.block_on(query(&self.context, sql)).map_err(of_planning)?;
-        Ok(QueryReader { runtime: &self.runtime, schema: stream.schema(), stream })
+        let stream = self
+            .runtime
+            .block_on(query(&self.context, sql))
+            .map_err(of_planning)?;
+        Ok(QueryReader {
+            runtime: &self.runtime,
+            schema: stream.schema(),
+            stream,
+        })
     }
 
     /// The scan points of table `scan` for which a predicate over its columns holds, ascending.
@@ -102,7 +127,11 @@ impl Session {
         for batch in self.query(&sql)? {
             let batch = batch?;
             let column = batch.column(0).as_any().downcast_ref::<Int64Array>();
-            points.extend(column.into_iter().flat_map(|column| column.values().iter().map(|point| *point as u32)));
+            points.extend(
+                column
+                    .into_iter()
+                    .flat_map(|column| column.values().iter().map(|point| *point as u32)),
+            );
         }
         Ok(points)
     }
@@ -140,7 +169,10 @@ fn ours(error: DataFusionError) -> std::result::Result<Error, DataFusionError> {
         DataFusionError::ArrowError(inner, backtrace) => match *inner {
             ArrowError::ExternalError(external) => match external.downcast::<Error>() {
                 Ok(ours) => Ok(*ours),
-                Err(other) => Err(DataFusionError::ArrowError(Box::new(ArrowError::ExternalError(other)), backtrace)),
+                Err(other) => Err(DataFusionError::ArrowError(
+                    Box::new(ArrowError::ExternalError(other)),
+                    backtrace,
+                )),
             },
             other => Err(DataFusionError::ArrowError(Box::new(other), backtrace)),
         },
@@ -155,7 +187,9 @@ fn ours(error: DataFusionError) -> std::result::Result<Error, DataFusionError> {
 }
 
 pub(super) fn of_planning(error: DataFusionError) -> Error {
-    ours(error).unwrap_or_else(|error| Error::BadQuery { problem: error.strip_backtrace() })
+    ours(error).unwrap_or_else(|error| Error::BadQuery {
+        problem: error.strip_backtrace(),
+    })
 }
 
 pub(super) fn of_execution(error: DataFusionError) -> Error {

@@ -56,10 +56,15 @@ impl TableProvider for NpzTable {
         let projection = projection.cloned().unwrap_or_else(all);
         let partitions = state.config().target_partitions();
         let (source, table) = (self.source.clone(), Arc::clone(&self.table));
-        Ok(Arc::new(NpzScanExec::try_new(source, table, projection, filters, limit, partitions)?))
+        Ok(Arc::new(NpzScanExec::try_new(
+            source, table, projection, filters, limit, partitions,
+        )?))
     }
 
-    fn supports_filters_pushdown(&self, filters: &[&Expr]) -> Result<Vec<TableProviderFilterPushDown>> {
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
         let schema = self.table.schema();
         let narrow = |filter: &Expr| {
             let mut columns = filter.column_refs().into_iter();
@@ -88,7 +93,12 @@ impl LazySchema {
     /// A schema in front of another.
     pub fn new(others: Option<Arc<dyn SchemaProvider>>) -> Self {
         let (sources, opened, registered) = Default::default();
-        Self { others, sources, opened, registered }
+        Self {
+            others,
+            sources,
+            opened,
+            registered,
+        }
     }
 
     /// Adds a table under its own name.
@@ -100,7 +110,9 @@ impl LazySchema {
         if let Some(table) = lock(&self.opened).get(name) {
             return Ok(Some(Arc::clone(table)));
         }
-        let Some((source, npz)) = lock(&self.sources).get(name).cloned() else { return Ok(None) };
+        let Some((source, npz)) = lock(&self.sources).get(name).cloned() else {
+            return Ok(None);
+        };
         let table = open_relation(&npz, &source.scan, &source.relation)?;
         let table = Arc::new(NpzTable::new(source, table));
         lock(&self.opened).insert(name.to_string(), Arc::clone(&table));
@@ -112,12 +124,19 @@ impl LazySchema {
 /// the refusal to drop it for its absence.
 pub fn is_of_a_file(context: &SessionContext, name: &TableReference) -> bool {
     let (state, name) = (context.state(), name.clone());
-    let name =
-        name.resolve(&state.config_options().catalog.default_catalog, &state.config_options().catalog.default_schema);
-    let schema = context.catalog(&name.catalog).and_then(|catalog| catalog.schema(&name.schema));
+    let name = name.resolve(
+        &state.config_options().catalog.default_catalog,
+        &state.config_options().catalog.default_schema,
+    );
+    let schema = context
+        .catalog(&name.catalog)
+        .and_then(|catalog| catalog.schema(&name.schema));
     let Some(schema) = schema else { return false };
-    let Some(lazy) = (schema.as_ref() as &dyn Any).downcast_ref::<LazySchema>() else { return false };
-    lock(&lazy.sources).contains_key(name.table.as_ref()) && !lock(&lazy.registered).contains_key(name.table.as_ref())
+    let Some(lazy) = (schema.as_ref() as &dyn Any).downcast_ref::<LazySchema>() else {
+        return false;
+    };
+    lock(&lazy.sources).contains_key(name.table.as_ref())
+        && !lock(&lazy.registered).contains_key(name.table.as_ref())
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
@@ -150,13 +169,19 @@ impl SchemaProvider for LazySchema {
         }
     }
 
-    fn register_table(&self, name: String, table: Arc<dyn TableProvider>) -> Result<Option<Arc<dyn TableProvider>>> {
+    fn register_table(
+        &self,
+        name: String,
+        table: Arc<dyn TableProvider>,
+    ) -> Result<Option<Arc<dyn TableProvider>>> {
         Ok(lock(&self.registered).insert(name, table))
     }
 
     fn deregister_table(&self, name: &str) -> Result<Option<Arc<dyn TableProvider>>> {
         match lock(&self.registered).remove(name) {
-            None if lock(&self.sources).contains_key(name) => plan_err!("`{name}` is a table of the file, and stays"),
+            None if lock(&self.sources).contains_key(name) => {
+                plan_err!("`{name}` is a table of the file, and stays")
+            }
             removed => Ok(removed),
         }
     }

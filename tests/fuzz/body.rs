@@ -93,13 +93,19 @@ pub fn parse_header(bytes: &[u8]) {
 
 /// Opens an archive and describes its members. Returns the most bytes held at once, too.
 pub fn open_directory(bytes: &[u8], way: Way<'_>) -> (Seen, usize) {
-    alone(|| open(bytes, way).map(|(_, seen, peak)| (seen, peak)).unwrap_or_default())
+    alone(|| {
+        open(bytes, way)
+            .map(|(_, seen, peak)| (seen, peak))
+            .unwrap_or_default()
+    })
 }
 
 /// Opens an archive and reads all that it holds, in every way there is. Returns the most bytes held at once, too.
 pub fn read_file(bytes: &[u8], way: Way<'_>) -> (Seen, usize) {
     alone(|| {
-        let Some((npz, seen, opening)) = open(bytes, way) else { return Default::default() };
+        let Some((npz, seen, opening)) = open(bytes, way) else {
+            return Default::default();
+        };
         let limit = BASE + INFLATE_MEMORY + DIRECTORY * bytes.len() + UNPACKED * unpacked(&npz);
         let (seen, reading) = measure(limit, || read(&npz, seen));
         (seen, opening.max(reading))
@@ -109,18 +115,28 @@ pub fn read_file(bytes: &[u8], way: Way<'_>) -> (Seen, usize) {
 /// Runs on the one thread of a pool, together with all that would be shared out among threads.
 fn alone<T: Send>(work: impl FnOnce() -> T + Send) -> T {
     static POOL: OnceLock<rayon::ThreadPool> = OnceLock::new();
-    let pool = || rayon::ThreadPoolBuilder::new().num_threads(1).build().expect("one thread can be had");
+    let pool = || {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build()
+            .expect("one thread can be had")
+    };
     POOL.get_or_init(pool).install(work)
 }
 
 /// The value, or nothing for an error, which says something.
 fn ok<T>(result: Result<T, Error>) -> Option<T> {
-    result.map_err(|error| assert!(!error.report().is_empty())).ok()
+    result
+        .map_err(|error| assert!(!error.report().is_empty()))
+        .ok()
 }
 
 fn open(bytes: &[u8], way: Way<'_>) -> Option<(Arc<NpzFile>, Seen, usize)> {
     let owned = Bytes::copy_from_slice(bytes);
-    let mut options = OpenOptions { inflate_memory: INFLATE_MEMORY as u64, ..OpenOptions::default() };
+    let mut options = OpenOptions {
+        inflate_memory: INFLATE_MEMORY as u64,
+        ..OpenOptions::default()
+    };
     if let Way::File(path) = way {
         std::fs::write(path, bytes).expect("the temporary folder can be written to");
         options.access = AccessMode::Read;
@@ -132,13 +148,20 @@ fn open(bytes: &[u8], way: Way<'_>) -> Option<(Arc<NpzFile>, Seen, usize)> {
             Way::Memory => (NpzFile::from_bytes(NAME, owned, &options), NAME.into()),
             Way::File(path) => (NpzFile::open_with(path, &options), path.to_string_lossy()),
         };
-        let npz = npz.map_err(|error| assert!(error.report().contains(&*name), "{}", error.report())).ok()?;
+        let npz = npz
+            .map_err(|error| assert!(error.report().contains(&*name), "{}", error.report()))
+            .ok()?;
         npz.members();
         Some(Arc::new(npz))
     });
     let npz = npz?;
-    npz.arrays().for_each(|info| check_info(info, bytes.len() as u64));
-    let seen = Seen { members: npz.members().len(), arrays: npz.arrays().count(), ..Seen::default() };
+    npz.arrays()
+        .for_each(|info| check_info(info, bytes.len() as u64));
+    let seen = Seen {
+        members: npz.members().len(),
+        arrays: npz.arrays().count(),
+        ..Seen::default()
+    };
     Some((npz, seen, peak))
 }
 
@@ -147,30 +170,51 @@ fn check_info(info: &ArrayInfo, file_len: u64) {
     assert!(info.packed_bytes <= file_len, "{info:?}");
     if info.method == Method::Stored {
         let start = info.byte_offset.expect("a stored member has its place");
-        assert!(info.header_bytes + info.num_bytes <= info.packed_bytes, "{info:?}");
+        assert!(
+            info.header_bytes + info.num_bytes <= info.packed_bytes,
+            "{info:?}"
+        );
         assert!(start + info.num_bytes <= file_len, "{info:?}");
     }
 }
 
 /// Bytes of all members once unpacked, as far as there can be so many.
 fn unpacked(npz: &NpzFile) -> usize {
-    let of_member = |info: &ArrayInfo| (info.num_bytes as usize).min(info.packed_bytes as usize * MAX_RATIO);
+    let of_member =
+        |info: &ArrayInfo| (info.num_bytes as usize).min(info.packed_bytes as usize * MAX_RATIO);
     npz.arrays().map(of_member).sum()
 }
 
 fn read(npz: &Arc<NpzFile>, seen: Seen) -> Seen {
     let mut digest = DefaultHasher::new();
     let hash = &mut digest;
-    npz.names().iter().for_each(|name| read_raw(npz, name, hash));
+    npz.names()
+        .iter()
+        .for_each(|name| read_raw(npz, name, hash));
     // Says how each array is reached: that depends on the way.
     read_table(ok(arrays(npz)), &mut DefaultHasher::new());
-    let rows =
-        npz.arrays().map(|info| read_table(ok(array(npz, &info.name)), hash) + read_array(npz, info, hash)).sum();
-    let options = if unpacked(npz) <= MAX_SCAN { options() } else { Vec::new() };
-    let scans: Vec<Scan> = options.iter().filter_map(|said| ok(Scan::try_new(Arc::clone(npz), said))).collect();
+    let rows = npz
+        .arrays()
+        .map(|info| read_table(ok(array(npz, &info.name)), hash) + read_array(npz, info, hash))
+        .sum();
+    let options = if unpacked(npz) <= MAX_SCAN {
+        options()
+    } else {
+        Vec::new()
+    };
+    let scans: Vec<Scan> = options
+        .iter()
+        .filter_map(|said| ok(Scan::try_new(Arc::clone(npz), said)))
+        .collect();
     let scan_rows = scans.iter().map(|scan| read_scan(scan, hash)).sum();
     let group_rows = scans.iter().map(|scan| read_groups(scan, hash)).sum();
-    Seen { rows, scan_rows, group_rows, digest: digest.finish(), ..seen }
+    Seen {
+        rows,
+        scan_rows,
+        group_rows,
+        digest: digest.finish(),
+        ..seen
+    }
 }
 
 /// Reads the first bytes of a member as the archive has it.
@@ -187,29 +231,52 @@ fn read_array(npz: &Arc<NpzFile>, info: &ArrayInfo, hash: &mut DefaultHasher) ->
     let last = info.shape.len().saturating_sub(1);
     let mut views = vec![View::whole(), View::first_axis(info), View::along(last)];
     if last >= 1 {
-        views.push(View { rows: vec![0, 1], fixed: Vec::new() });
+        views.push(View {
+            rows: vec![0, 1],
+            fixed: Vec::new(),
+        });
     }
     if last >= 2 {
-        views.extend([View::along(1), View { rows: vec![last, 0], fixed: vec![(1, 1)] }]);
+        views.extend([
+            View::along(1),
+            View {
+                rows: vec![last, 0],
+                fixed: vec![(1, 1)],
+            },
+        ]);
     }
-    let columns = views.iter().filter_map(|view| ok(Column::open(npz, &info.name, "column", view)));
+    let columns = views
+        .iter()
+        .filter_map(|view| ok(Column::open(npz, &info.name, "column", view)));
     columns.map(|column| read_column(&column, hash)).sum()
 }
 
 fn read_column(column: &Column, hash: &mut DefaultHasher) -> usize {
     let num_rows = column.num_rows();
     let step = (BATCH_BYTES / value_bytes(column.field()).max(1)).max(1);
-    let mut batches: Vec<_> = (0..num_rows).step_by(step).take(BATCHES).map(|at| at..num_rows.min(at + step)).collect();
+    let mut batches: Vec<_> = (0..num_rows)
+        .step_by(step)
+        .take(BATCHES)
+        .map(|at| at..num_rows.min(at + step))
+        .collect();
     batches.push(num_rows.saturating_sub(1)..num_rows);
     let mut seen = 0;
     for range in batches {
         let len = range.len();
-        let Some(array) = ok(column.array(&RowSet::Range(range.clone()))) else { return seen };
+        let Some(array) = ok(column.array(&RowSet::Range(range.clone()))) else {
+            return seen;
+        };
         check_array(&array, len);
         assert_eq!(array.data_type(), column.field().data_type());
         if let Some(last) = range.last() {
-            let alone = column.array(&RowSet::List(&[last])).expect("the range was read");
-            assert_eq!(alone.to_data(), array.slice(len - 1, 1).to_data(), "the same row by range and by number");
+            let alone = column
+                .array(&RowSet::List(&[last]))
+                .expect("the range was read");
+            assert_eq!(
+                alone.to_data(),
+                array.slice(len - 1, 1).to_data(),
+                "the same row by range and by number"
+            );
         }
         hash_data(&array.to_data(), hash);
         seen += len;
@@ -224,8 +291,12 @@ fn check_array(array: &ArrayRef, len: usize) {
 
 fn hash_data(data: &ArrayData, hash: &mut DefaultHasher) {
     (data.len(), data.null_count()).hash(hash);
-    data.buffers().iter().for_each(|buffer| buffer.as_slice().hash(hash));
-    data.child_data().iter().for_each(|child| hash_data(child, hash));
+    data.buffers()
+        .iter()
+        .for_each(|buffer| buffer.as_slice().hash(hash));
+    data.child_data()
+        .iter()
+        .for_each(|child| hash_data(child, hash));
 }
 
 /// What the file does not say, said in different ways.
@@ -237,12 +308,21 @@ fn options() -> Vec<ScanOptions> {
         pixel_size_m: Some(1e-8),
         ..LayoutOptions::default()
     };
-    vec![ScanOptions::default(), ScanOptions { layout, ..ScanOptions::default() }]
+    vec![
+        ScanOptions::default(),
+        ScanOptions {
+            layout,
+            ..ScanOptions::default()
+        },
+    ]
 }
 
 fn read_scan(scan: &Scan, hash: &mut DefaultHasher) -> usize {
     for (member, axis) in ok(scan.scan_point_axes()).into_iter().flatten() {
-        let info = scan.npz().array_info(&member).expect("a member that has scan points");
+        let info = scan
+            .npz()
+            .array_info(&member)
+            .expect("a member that has scan points");
         assert_eq!(info.shape[axis], scan.num_positions(), "{member}");
     }
     // Holds the file's path, which depends on the way.
@@ -255,15 +335,31 @@ fn read_scan(scan: &Scan, hash: &mut DefaultHasher) -> usize {
 fn read_groups(scan: &Scan, hash: &mut DefaultHasher) -> usize {
     let spec = |gridsize, neighbors, semantics| {
         let neighbors = Some(neighbors);
-        GroupSpec { gridsize, neighbors, semantics, ..GroupSpec::default() }
+        GroupSpec {
+            gridsize,
+            neighbors,
+            semantics,
+            ..GroupSpec::default()
+        }
     };
-    let as_stored = |channels| PatternOptions { channels, ..PatternOptions::default() };
-    let changed = |crop, bin, mask| PatternOptions { crop, bin, mask, ..PatternOptions::default() };
+    let as_stored = |channels| PatternOptions {
+        channels,
+        ..PatternOptions::default()
+    };
+    let changed = |crop, bin, mask| PatternOptions {
+        crop,
+        bin,
+        mask,
+        ..PatternOptions::default()
+    };
     let specs = [
         (spec(2, 5, Semantics::Native), as_stored(Channels::First)),
         (spec(2, 4, Semantics::Ptychopinn), as_stored(Channels::Last)),
         (spec(1, 1, Semantics::Native), as_stored(Channels::Last)),
-        (spec(1, 1, Semantics::Native), changed(Some(2), Some(2), false)),
+        (
+            spec(1, 1, Semantics::Native),
+            changed(Some(2), Some(2), false),
+        ),
         (spec(2, 5, Semantics::Native), changed(None, Some(1), true)),
     ];
     let mut seen = 0;
@@ -278,9 +374,20 @@ fn read_groups(scan: &Scan, hash: &mut DefaultHasher) -> usize {
 /// Reads the first batches of a table, with every column. Returns the rows read.
 fn read_table(table: Option<impl Table + 'static>, hash: &mut DefaultHasher) -> usize {
     let Some(table) = table else { return 0 };
-    let columns = table.schema().fields().iter().map(|field| field.name().clone()).collect();
-    let options = ReadOptions { columns: Some(columns), batch_bytes: BATCH_BYTES, ..ReadOptions::default() };
-    let Some(mut reader) = ok(TableReader::try_new(Arc::new(table), &options)) else { return 0 };
+    let columns = table
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
+    let options = ReadOptions {
+        columns: Some(columns),
+        batch_bytes: BATCH_BYTES,
+        ..ReadOptions::default()
+    };
+    let Some(mut reader) = ok(TableReader::try_new(Arc::new(table), &options)) else {
+        return 0;
+    };
     let mut seen = 0;
     for _ in 0..BATCHES {
         match reader.next() {
@@ -301,10 +408,19 @@ fn check_batch(batch: &RecordBatch, hash: &mut DefaultHasher) -> usize {
         check_array(column, batch.num_rows());
         hash_data(&column.to_data(), hash);
     }
-    let size = |column: &ArrayRef| column.to_data().get_slice_memory_size().expect("these types have a size");
+    let size = |column: &ArrayRef| {
+        column
+            .to_data()
+            .get_slice_memory_size()
+            .expect("these types have a size")
+    };
     let bytes: usize = batch.columns().iter().map(size).sum();
     // Offsets of texts, and texts without a width, are not known before they are read.
     let bound = 2 * BATCH_BYTES.max(row_bytes(&batch.schema()));
-    assert!(batch.num_rows() <= 1 || bytes <= bound, "{bytes} bytes in {} rows", batch.num_rows());
+    assert!(
+        batch.num_rows() <= 1 || bytes <= bound,
+        "{bytes} bytes in {} rows",
+        batch.num_rows()
+    );
     batch.num_rows()
 }

@@ -37,11 +37,19 @@ thread_local! {
 /// If that is more than `limit`, at its end, naming the place where the limit was exceeded. A request far beyond the
 /// limit ends the process instead, before any memory is given.
 pub fn measure<T>(limit: usize, work: impl FnOnce() -> T) -> (T, usize) {
-    COUNT.set(Some(Count { held: 0, peak: 0, limit: limit as isize, excess: None }));
+    COUNT.set(Some(Count {
+        held: 0,
+        peak: 0,
+        limit: limit as isize,
+        excess: None,
+    }));
     let result = work();
     let count = COUNT.take().expect("nothing else sets it");
     if let Some(place) = count.excess {
-        panic!("{} bytes held at once, expected at most {limit}; first exceeded here:\n{place}", count.peak);
+        panic!(
+            "{} bytes held at once, expected at most {limit}; first exceeded here:\n{place}",
+            count.peak
+        );
     }
     (result, count.peak as usize)
 }
@@ -54,13 +62,19 @@ fn note(asked: usize, freed: usize) {
         return;
     }
     COUNT.set(None);
-    count.held = count.held.saturating_add_unsigned(asked).saturating_sub_unsigned(freed);
+    count.held = count
+        .held
+        .saturating_add_unsigned(asked)
+        .saturating_sub_unsigned(freed);
     count.peak = count.peak.max(count.held);
     if count.held > count.limit && count.excess.is_none() {
         // Nothing is counted meanwhile.
         let place = Backtrace::force_capture().to_string();
         if count.held > count.limit.saturating_add_unsigned(GRACE) {
-            eprintln!("{asked} bytes asked for, {} held then, expected at most {}:\n{place}", count.held, count.limit);
+            eprintln!(
+                "{asked} bytes asked for, {} held then, expected at most {}:\n{place}",
+                count.held, count.limit
+            );
             std::process::abort();
         }
         count.excess = Some(place.leak());

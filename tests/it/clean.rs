@@ -14,20 +14,36 @@ use crate::support::{SIEMENS, collect, f8, failures, folder, npy, npz, scan_file
 #[test]
 fn members_are_cut_where_they_count_scan_points_and_only_there() {
     let folder = folder();
-    let (path, out) = (text(folder.path().join("scan.npz")), text(folder.path().join("clean.npz")));
+    let (path, out) = (
+        text(folder.path().join("scan.npz")),
+        text(folder.path().join("clean.npz")),
+    );
     let len = 6;
     let numbers: Vec<f64> = (0..len * len * len).map(|i| i as f64).collect();
-    let big_endian: Vec<u8> = (0..len as u16).flat_map(|i| (i * 300).to_be_bytes()).collect();
+    let big_endian: Vec<u8> = (0..len as u16)
+        .flat_map(|i| (i * 300).to_be_bytes())
+        .collect();
     let label = |i: usize| ['é', 'b', char::from(b'0' + i as u8)];
-    let labels: Vec<u8> = (0..len).flat_map(label).flat_map(|c| u32::from(c).to_le_bytes()).collect();
-    let days: Vec<u8> = (0..len as i64).flat_map(|i| (i * 86_400).to_le_bytes()).collect();
+    let labels: Vec<u8> = (0..len)
+        .flat_map(label)
+        .flat_map(|c| u32::from(c).to_le_bytes())
+        .collect();
+    let days: Vec<u8> = (0..len as i64)
+        .flat_map(|i| (i * 86_400).to_le_bytes())
+        .collect();
     let positions: Vec<f64> = (0..len).map(|i| (i * i) as f64).collect();
-    let probe: Vec<u8> =
-        numbers[..len * len].iter().flat_map(|v| [*v as f32, 1.0]).flat_map(f32::to_le_bytes).collect();
+    let probe: Vec<u8> = numbers[..len * len]
+        .iter()
+        .flat_map(|v| [*v as f32, 1.0])
+        .flat_map(f32::to_le_bytes)
+        .collect();
     let members = [
         ("xcoords", npy("'<f8'", false, &[len], &f8(&positions))),
         ("ycoords", npy("'<f8'", false, &[len], &f8(&positions))),
-        ("diff3d", npy("'<f8'", false, &[len, len, len], &f8(&numbers))),
+        (
+            "diff3d",
+            npy("'<f8'", false, &[len, len, len], &f8(&numbers)),
+        ),
         ("probeGuess", npy("'<c8'", false, &[len, len], &probe)),
         ("current", npy("'>u2'", false, &[len], &big_endian)),
         ("label", npy("'<U3'", false, &[len], &labels)),
@@ -53,9 +69,25 @@ fn members_are_cut_where_they_count_scan_points_and_only_there() {
         // The points 2, 3 and 5, read as tables.
         let rows = |path: &str, points: &[usize]| {
             let rows = ptychoarrow::table::Rows::List(Arc::from(points));
-            let layout = LayoutOptions { pattern_axis: Some(PatternAxis::First), ..Default::default() };
-            let scan = Scan::open_with(path, &ScanOptions { layout, ..Default::default() }).unwrap();
-            collect(scan.read(&ReadOptions { rows, ..Default::default() }).unwrap())
+            let layout = LayoutOptions {
+                pattern_axis: Some(PatternAxis::First),
+                ..Default::default()
+            };
+            let scan = Scan::open_with(
+                path,
+                &ScanOptions {
+                    layout,
+                    ..Default::default()
+                },
+            )
+            .unwrap();
+            collect(
+                scan.read(&ReadOptions {
+                    rows,
+                    ..Default::default()
+                })
+                .unwrap(),
+            )
         };
         let (before, after) = (rows(&path, &[2, 3, 5]), rows(&out, &[0, 1, 2]));
         let mut compared = 0;
@@ -66,7 +98,10 @@ fn members_are_cut_where_they_count_scan_points_and_only_there() {
                 "frame_index" => {}
                 name => {
                     assert_eq!(&after[name], column, "{name}");
-                    assert_eq!(after.schema().field_with_name(name).unwrap(), field.as_ref());
+                    assert_eq!(
+                        after.schema().field_with_name(name).unwrap(),
+                        field.as_ref()
+                    );
                 }
             }
             compared += 1;
@@ -75,8 +110,17 @@ fn members_are_cut_where_they_count_scan_points_and_only_there() {
         let (old, new) = (NpzFile::open(&path).unwrap(), NpzFile::open(&out).unwrap());
         for info in old.arrays() {
             let kept = new.array_info(&info.name).unwrap();
-            assert_eq!((&kept.dtype, kept.shape.len()), (&info.dtype, info.shape.len()), "{}", info.name);
-            assert!(kept.byte_offset.unwrap().is_multiple_of(64), "{}", info.name);
+            assert_eq!(
+                (&kept.dtype, kept.shape.len()),
+                (&info.dtype, info.shape.len()),
+                "{}",
+                info.name
+            );
+            assert!(
+                kept.byte_offset.unwrap().is_multiple_of(64),
+                "{}",
+                info.name
+            );
         }
         assert_eq!(new.array_info("probeGuess").unwrap().shape, [6, 6]);
         assert_eq!(new.array_info("wavelength").unwrap().shape, [0; 0]);
@@ -89,7 +133,14 @@ fn all_points_are_kept_where_nothing_is_said() {
     let folder = folder();
     let out = text(folder.path().join("all.npz"));
     success(&["export", SIEMENS, "-o", &out]);
-    let read = |path: &str| collect(Scan::open(path).unwrap().read(&ReadOptions::default()).unwrap());
+    let read = |path: &str| {
+        collect(
+            Scan::open(path)
+                .unwrap()
+                .read(&ReadOptions::default())
+                .unwrap(),
+        )
+    };
     assert_eq!(read(&out), read(SIEMENS));
 }
 
@@ -105,11 +156,26 @@ fn what_cannot_be_cleaned_is_told_and_nothing_is_written() {
         &["export", SIEMENS, "--table", "probe", "-o", &out],
         &["export", SIEMENS, "--columns", "x", "-o", &out],
         &["export", SIEMENS, "--patterns", &at("scan.npz"), "-o", &out],
-        &["export", &at("scan.npz"), "--among", "x < 2", "-o", &at("scan.npz")],
+        &[
+            "export",
+            &at("scan.npz"),
+            "--among",
+            "x < 2",
+            "-o",
+            &at("scan.npz"),
+        ],
     ];
     insta::assert_snapshot!("clean_errors", failures(&calls, folder.path()));
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     // Into its own place, if that is what is asked: what is read was opened before.
-    success(&["export", &at("scan.npz"), "--among", "x < 2", "-o", &at("scan.npz"), "--force"]);
+    success(&[
+        "export",
+        &at("scan.npz"),
+        "--among",
+        "x < 2",
+        "-o",
+        &at("scan.npz"),
+        "--force",
+    ]);
     assert_eq!(Scan::open(at("scan.npz")).unwrap().num_positions(), 2);
 }

@@ -13,7 +13,12 @@ use ptychoarrow::{Error, GroupSpec, Groups, NpzFile, ReadOptions, Scan, Table};
 use crate::support::{SIEMENS, collect, f8, folder, npy};
 
 fn groups(seed: u64) -> Groups {
-    let spec = GroupSpec { n_groups: Some(40), neighbors: Some(6), seed, ..Default::default() };
+    let spec = GroupSpec {
+        n_groups: Some(40),
+        neighbors: Some(6),
+        seed,
+        ..Default::default()
+    };
     Groups::try_new(&Scan::open(SIEMENS).unwrap(), spec).unwrap()
 }
 
@@ -31,7 +36,9 @@ fn write_groups(path: &Path, seed: u64, if_exists: IfExists) -> Result<Option<u6
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<String> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -48,7 +55,8 @@ fn arrow_files_and_streams_hold_the_rows() {
     assert_eq!(batches.columns(), expected.columns());
     let stream = folder.path().join("g.arrows");
     write_groups(&stream, 1, IfExists::Error).unwrap();
-    let batches = collect(StreamReader::try_new(std::fs::File::open(&stream).unwrap(), None).unwrap());
+    let batches =
+        collect(StreamReader::try_new(std::fs::File::open(&stream).unwrap(), None).unwrap());
     assert_eq!(batches.columns(), expected.columns());
     assert_eq!(names(folder.path()), ["g.arrow", "g.arrows"]);
 }
@@ -63,10 +71,14 @@ fn every_buffer_can_be_mapped() {
     let mut aligned = arrow::buffer::MutableBuffer::new(bytes.len());
     aligned.extend_from_slice(&bytes);
     let buffer: arrow::buffer::Buffer = aligned.into();
-    let footer_len = i32::from_le_bytes(bytes[bytes.len() - 10..bytes.len() - 6].try_into().unwrap()) as usize;
-    let footer = arrow::ipc::root_as_footer(&bytes[bytes.len() - 10 - footer_len..bytes.len() - 10]).unwrap();
+    let footer_len =
+        i32::from_le_bytes(bytes[bytes.len() - 10..bytes.len() - 6].try_into().unwrap()) as usize;
+    let footer =
+        arrow::ipc::root_as_footer(&bytes[bytes.len() - 10 - footer_len..bytes.len() - 10])
+            .unwrap();
     let schema = Arc::new(arrow::ipc::convert::fb_to_schema(footer.schema().unwrap()));
-    let decoder = arrow::ipc::reader::FileDecoder::new(schema, footer.version()).with_require_alignment(true);
+    let decoder =
+        arrow::ipc::reader::FileDecoder::new(schema, footer.version()).with_require_alignment(true);
     for block in footer.recordBatches().unwrap() {
         assert_eq!(block.offset() % 64, 0);
         let len = block.bodyLength() as usize + block.metaDataLength() as usize;
@@ -82,9 +94,21 @@ fn the_same_spec_gives_the_same_bytes() {
         let path = |name: &str| folder.path().join(format!("{name}.{ending}"));
         let narrow = |path: &Path, seed: u64| {
             let groups = groups(seed);
-            let columns = Some(["group_id", "nn_indices", "span"].map(str::to_string).to_vec());
-            let reader = groups.read(&ReadOptions { columns, ..Default::default() }).unwrap();
-            let options = ExportOptions { provenance: groups.provenance(), ..Default::default() };
+            let columns = Some(
+                ["group_id", "nn_indices", "span"]
+                    .map(str::to_string)
+                    .to_vec(),
+            );
+            let reader = groups
+                .read(&ReadOptions {
+                    columns,
+                    ..Default::default()
+                })
+                .unwrap();
+            let options = ExportOptions {
+                provenance: groups.provenance(),
+                ..Default::default()
+            };
             write(reader, path, &options, &mut |_| ()).unwrap();
             std::fs::read(path).unwrap()
         };
@@ -99,12 +123,16 @@ fn parquet_holds_narrow_columns_and_patterns() {
     let folder = folder();
     let path = folder.path().join("g.parquet");
     write_groups(&path, 1, IfExists::Error).unwrap();
-    let reader = ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
+    let reader =
+        ParquetRecordBatchReaderBuilder::try_new(std::fs::File::open(&path).unwrap()).unwrap();
     let batch = collect(reader.build().unwrap());
     let expected = collect(groups(1).read(&ReadOptions::default()).unwrap());
     assert_eq!(batch.num_rows(), 40);
     for field in expected.schema().fields() {
-        assert_eq!(batch[field.name().as_str()].to_data(), expected[field.name().as_str()].to_data());
+        assert_eq!(
+            batch[field.name().as_str()].to_data(),
+            expected[field.name().as_str()].to_data()
+        );
     }
 }
 
@@ -112,10 +140,23 @@ fn parquet_holds_narrow_columns_and_patterns() {
 fn csv_holds_lists_as_text_and_refuses_patterns() {
     let folder = folder();
     let path = folder.path().join("g.csv");
-    assert!(write_groups(&path, 1, IfExists::Error).unwrap_err().to_string().contains("diffraction"));
-    assert!(names(folder.path()).is_empty(), "nothing is left of a failed export");
+    assert!(
+        write_groups(&path, 1, IfExists::Error)
+            .unwrap_err()
+            .to_string()
+            .contains("diffraction")
+    );
+    assert!(
+        names(folder.path()).is_empty(),
+        "nothing is left of a failed export"
+    );
     let columns = Some(vec!["group_id".to_string(), "nn_indices".to_string()]);
-    let reader = groups(1).read(&ReadOptions { columns, ..Default::default() }).unwrap();
+    let reader = groups(1)
+        .read(&ReadOptions {
+            columns,
+            ..Default::default()
+        })
+        .unwrap();
     write(reader, &path, &ExportOptions::default(), &mut |_| ()).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
@@ -128,7 +169,10 @@ fn an_output_that_exists_is_kept_skipped_or_replaced() {
     let folder = folder();
     let path = folder.path().join("g.arrow");
     std::fs::write(&path, b"precious").unwrap();
-    assert!(matches!(write_groups(&path, 1, IfExists::Error).unwrap_err(), Error::OutputExists { .. }));
+    assert!(matches!(
+        write_groups(&path, 1, IfExists::Error).unwrap_err(),
+        Error::OutputExists { .. }
+    ));
     assert_eq!(write_groups(&path, 1, IfExists::Skip).unwrap(), None);
     assert_eq!(std::fs::read(&path).unwrap(), b"precious");
     assert_eq!(write_groups(&path, 1, IfExists::Replace).unwrap(), Some(40));
@@ -144,7 +188,8 @@ fn provenance_names_the_source_and_nothing_of_this_machine() {
     let reader = FileReader::try_new(std::fs::File::open(&path).unwrap(), None).unwrap();
     let schema = reader.schema();
     let metadata = schema.metadata();
-    let sources: serde_json::Value = serde_json::from_str(&metadata["ptychoarrow.sources"]).unwrap();
+    let sources: serde_json::Value =
+        serde_json::from_str(&metadata["ptychoarrow.sources"]).unwrap();
     assert_eq!(sources[0]["name"], "siemens_star.npz");
     assert_eq!(sources[0]["size"], 8_509_330);
     assert_eq!(sources[0]["crc32"].as_object().unwrap().len(), 7);
@@ -160,14 +205,20 @@ fn a_reader_that_fails_leaves_nothing() {
     let source = folder.path().join("scan.npz");
     std::fs::copy(SIEMENS, &source).unwrap();
     let scan = Scan::open(&source).unwrap();
-    let options = ReadOptions { batch_bytes: 1 << 20, ..Default::default() };
+    let options = ReadOptions {
+        batch_bytes: 1 << 20,
+        ..Default::default()
+    };
     let reader = TableReader::try_new(Arc::new(scan), &options).unwrap();
     let output = folder.path().join("s.arrow");
     // The file is written to after the first batches.
     let mut touched = false;
     let error = write(reader, &output, &ExportOptions::default(), &mut |_| {
         if !std::mem::replace(&mut touched, true) {
-            let file = std::fs::OpenOptions::new().append(true).open(&source).unwrap();
+            let file = std::fs::OpenOptions::new()
+                .append(true)
+                .open(&source)
+                .unwrap();
             std::io::Write::write_all(&mut &file, b"more").unwrap();
         }
     });
@@ -180,8 +231,17 @@ fn what_the_disk_cannot_hold_is_refused_at_once() {
     let folder = folder();
     let groups = groups(1);
     let reader = groups.read(&ReadOptions::default()).unwrap();
-    let options = ExportOptions { expected_bytes: Some(u64::MAX / 2), ..Default::default() };
-    let error = write(reader, &folder.path().join("g.arrow"), &options, &mut |_| ()).unwrap_err();
+    let options = ExportOptions {
+        expected_bytes: Some(u64::MAX / 2),
+        ..Default::default()
+    };
+    let error = write(
+        reader,
+        &folder.path().join("g.arrow"),
+        &options,
+        &mut |_| (),
+    )
+    .unwrap_err();
     assert!(matches!(error, Error::DiskFull { .. }), "{error}");
     assert!(names(folder.path()).is_empty());
 }
@@ -194,9 +254,15 @@ fn mixed(path: &Path) {
         ("cube", npy("'<f8'", true, &[3, 4, 5], &f8(&cube))),
         ("big", npy("'>u2'", false, &[6], &big)),
         ("flags", npy("'|b1'", false, &[3], &[1, 0, 1])),
-        ("words", npy("'<U1'", false, &[2], &[97, 0, 0, 0, 98, 0, 0, 0])),
+        (
+            "words",
+            npy("'<U1'", false, &[2], &[97, 0, 0, 0, 98, 0, 0, 0]),
+        ),
         ("pickle", npy("'|O'", false, &[], b"\x80\x04N.")),
-        ("record", npy("[('a', '<f4'), ('b', '<i2')]", false, &[2], &[7; 12])),
+        (
+            "record",
+            npy("[('a', '<f4'), ('b', '<i2')]", false, &[2], &[7; 12]),
+        ),
         ("none", npy("'<c8'", true, &[0, 3], &[])),
         ("text", b"no array".to_vec()),
     ];
@@ -206,14 +272,28 @@ fn mixed(path: &Path) {
 #[test]
 fn an_aligned_archive_maps_and_is_reproducible() {
     let folder = folder();
-    let (from, to, again) = (folder.path().join("a.npz"), folder.path().join("b.npz"), folder.path().join("c.npz"));
+    let (from, to, again) = (
+        folder.path().join("a.npz"),
+        folder.path().join("b.npz"),
+        folder.path().join("c.npz"),
+    );
     mixed(&from);
     let npz = Arc::new(NpzFile::open(&from).unwrap());
     let mut reports = Vec::new();
-    let aligned =
-        align(&npz, &to, &AlignOptions::default(), &mut |done, total| reports.push((done, total))).unwrap().unwrap();
-    assert!(reports.windows(2).all(|pair| pair[0].0 <= pair[1].0) && reports.iter().all(|(done, total)| done <= total));
-    let kept: Vec<String> = aligned.not_mapped.iter().map(|(name, reason)| format!("{name}: {reason}")).collect();
+    let aligned = align(&npz, &to, &AlignOptions::default(), &mut |done, total| {
+        reports.push((done, total))
+    })
+    .unwrap()
+    .unwrap();
+    assert!(
+        reports.windows(2).all(|pair| pair[0].0 <= pair[1].0)
+            && reports.iter().all(|(done, total)| done <= total)
+    );
+    let kept: Vec<String> = aligned
+        .not_mapped
+        .iter()
+        .map(|(name, reason)| format!("{name}: {reason}"))
+        .collect();
     insta::assert_snapshot!(kept.join("\n"), @r"
     big: big-endian
     flags: Arrow packs eight booleans into a byte
@@ -225,8 +305,17 @@ fn an_aligned_archive_maps_and_is_reproducible() {
     let out = Arc::new(NpzFile::open(&to).unwrap());
     assert_eq!(out.names(), npz.names());
     for (before, after) in npz.arrays().zip(out.arrays()) {
-        assert_eq!((&before.dtype, &before.shape), (&after.dtype, &after.shape), "{}", before.name);
-        assert!(after.byte_offset.unwrap().is_multiple_of(64), "{}", after.name);
+        assert_eq!(
+            (&before.dtype, &before.shape),
+            (&after.dtype, &after.shape),
+            "{}",
+            before.name
+        );
+        assert!(
+            after.byte_offset.unwrap().is_multiple_of(64),
+            "{}",
+            after.name
+        );
         let rows = |npz: &Arc<NpzFile>| {
             let view = View::first_axis(npz.info(&before.name).unwrap());
             let column = Column::open(npz, &before.name, "value", &view).unwrap();
@@ -243,8 +332,15 @@ fn an_aligned_archive_maps_and_is_reproducible() {
     assert!(bytes(&out, "pickle").ends_with(b"\n\x80\x04N."));
     assert!(bytes(&out, "record").ends_with(&[7; 12]));
     align(&npz, &again, &AlignOptions::default(), &mut |_, _| {}).unwrap();
-    assert_eq!(std::fs::read(&to).unwrap(), std::fs::read(&again).unwrap(), "the same bytes");
-    let little = AlignOptions { to_little_endian: true, if_exists: IfExists::Replace };
+    assert_eq!(
+        std::fs::read(&to).unwrap(),
+        std::fs::read(&again).unwrap(),
+        "the same bytes"
+    );
+    let little = AlignOptions {
+        to_little_endian: true,
+        if_exists: IfExists::Replace,
+    };
     align(&npz, &to, &little, &mut |_, _| {}).unwrap();
     let out = Arc::new(NpzFile::open(&to).unwrap());
     assert_eq!(out.info("big").unwrap().dtype.descr, "<u2");
@@ -259,11 +355,20 @@ fn a_damaged_member_is_not_aligned() {
     let values = npy("'<f8'", false, &[4], &f8(&[1.0, 2.0, 3.0, 4.0]));
     crate::support::npz(&from, &[("a", values)], zip::CompressionMethod::Stored);
     let mut bytes = std::fs::read(&from).unwrap();
-    let at = bytes.windows(8).position(|window| window == 2f64.to_le_bytes()).unwrap();
+    let at = bytes
+        .windows(8)
+        .position(|window| window == 2f64.to_le_bytes())
+        .unwrap();
     bytes[at] ^= 1;
     std::fs::write(&from, bytes).unwrap();
     let npz = Arc::new(NpzFile::open(&from).unwrap());
-    let error = align(&npz, &to, &AlignOptions::default(), &mut |_, _| {}).unwrap_err().report();
-    assert!(error.contains("member `a`: found CRC-32") && error.contains("a stored member of 160 bytes"), "{error}");
+    let error = align(&npz, &to, &AlignOptions::default(), &mut |_, _| {})
+        .unwrap_err()
+        .report();
+    assert!(
+        error.contains("member `a`: found CRC-32")
+            && error.contains("a stored member of 160 bytes"),
+        "{error}"
+    );
     assert!(!to.exists());
 }

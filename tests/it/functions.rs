@@ -10,18 +10,39 @@ use ptychoarrow::scan::layout::{LayoutOptions, Measurement};
 use ptychoarrow::sql::{RegisterOptions, Session, functions};
 use zip::CompressionMethod;
 
-use crate::support::{COUNTS, SIEMENS, collect, f8, float64, folder, groups_of, int64, npy, npz, text};
+use crate::support::{
+    COUNTS, SIEMENS, collect, f8, float64, folder, groups_of, int64, npy, npz, text,
+};
 
 fn session_of(file: &str, measurement: Option<Measurement>) -> Session {
-    let layout = LayoutOptions { measurement, ..Default::default() };
-    let scan = ScanOptions { layout, ..Default::default() };
+    let layout = LayoutOptions {
+        measurement,
+        ..Default::default()
+    };
+    let scan = ScanOptions {
+        layout,
+        ..Default::default()
+    };
     let session = Session::try_new(Some(2), &scan).unwrap();
-    session.register("public", file.as_ref(), &RegisterOptions { scan, ..Default::default() }).unwrap();
+    session
+        .register(
+            "public",
+            file.as_ref(),
+            &RegisterOptions {
+                scan,
+                ..Default::default()
+            },
+        )
+        .unwrap();
     session
 }
 
 fn rows(session: &Session, sql: &str) -> RecordBatch {
-    collect(session.query(sql).unwrap_or_else(|e| panic!("{sql}: {}", e.report())))
+    collect(
+        session
+            .query(sql)
+            .unwrap_or_else(|e| panic!("{sql}: {}", e.report())),
+    )
 }
 
 fn failure(session: &Session, sql: &str) -> String {
@@ -40,13 +61,21 @@ fn patterns(file: &str) -> Vec<Vec<f64>> {
     let list = array.as_fixed_size_list();
     let values = cast(list.values(), &DataType::Float64).unwrap();
     let len = list.value_length() as usize;
-    values.as_primitive::<Float64Type>().values().chunks(len).map(<[f64]>::to_vec).collect()
+    values
+        .as_primitive::<Float64Type>()
+        .values()
+        .chunks(len)
+        .map(<[f64]>::to_vec)
+        .collect()
 }
 
 fn assert_close(found: &[f64], expected: &[f64], what: &str) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (row, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert!((found - expected).abs() <= 1e-11 * expected.abs().max(1e-300), "{what} of {row}: {found}, {expected}");
+        assert!(
+            (found - expected).abs() <= 1e-11 * expected.abs().max(1e-300),
+            "{what} of {row}: {found}, {expected}"
+        );
     }
 }
 
@@ -55,24 +84,42 @@ fn reductions_are_those_of_plain_loops_over_f4_and_u2() {
     for file in [SIEMENS, COUNTS] {
         let session = session_of(file, None);
         let patterns = patterns(file);
-        let of = |f: &dyn Fn(&[f64]) -> f64| patterns.iter().map(|pattern| f(pattern)).collect::<Vec<f64>>();
+        let of = |f: &dyn Fn(&[f64]) -> f64| {
+            patterns
+                .iter()
+                .map(|pattern| f(pattern))
+                .collect::<Vec<f64>>()
+        };
         let mean = |pattern: &[f64]| pattern.iter().sum::<f64>() / pattern.len() as f64;
         let cases: [(&str, Vec<f64>); 6] = [
             ("pattern_sum", of(&|pattern| pattern.iter().sum())),
-            ("pattern_min", of(&|pattern| pattern.iter().copied().fold(f64::INFINITY, f64::min))),
-            ("pattern_max", of(&|pattern| pattern.iter().copied().fold(f64::NEG_INFINITY, f64::max))),
+            (
+                "pattern_min",
+                of(&|pattern| pattern.iter().copied().fold(f64::INFINITY, f64::min)),
+            ),
+            (
+                "pattern_max",
+                of(&|pattern| pattern.iter().copied().fold(f64::NEG_INFINITY, f64::max)),
+            ),
             ("pattern_mean", of(&mean)),
-            ("pattern_energy", of(&|pattern| pattern.iter().map(|value| value * value).sum())),
+            (
+                "pattern_energy",
+                of(&|pattern| pattern.iter().map(|value| value * value).sum()),
+            ),
             (
                 "pattern_std",
                 of(&|pattern| {
                     let mean = mean(pattern);
-                    (pattern.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / pattern.len() as f64).sqrt()
+                    (pattern.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / pattern.len() as f64)
+                        .sqrt()
                 }),
             ),
         ];
         for (name, expected) in cases {
-            let found = rows(&session, &format!("SELECT {name}(diffraction) AS f FROM scan ORDER BY scan_point"));
+            let found = rows(
+                &session,
+                &format!("SELECT {name}(diffraction) AS f FROM scan ORDER BY scan_point"),
+            );
             assert_close(&float64(&found, "f"), &expected, name);
         }
         let level = patterns[7].iter().copied().fold(0.0, f64::max);
@@ -81,8 +128,15 @@ fn reductions_are_those_of_plain_loops_over_f4_and_u2() {
              ORDER BY scan_point"
         );
         let found = rows(&session, &sql);
-        let expected = of(&|pattern| pattern.iter().filter(|value| **value >= level).count() as f64);
-        assert_eq!(int64(&found, "s").iter().map(|n| *n as f64).collect::<Vec<_>>(), expected);
+        let expected =
+            of(&|pattern| pattern.iter().filter(|value| **value >= level).count() as f64);
+        assert_eq!(
+            int64(&found, "s")
+                .iter()
+                .map(|n| *n as f64)
+                .collect::<Vec<_>>(),
+            expected
+        );
         assert_eq!(int64(&found, "n"), vec![0; 516]);
     }
 }
@@ -90,26 +144,53 @@ fn reductions_are_those_of_plain_loops_over_f4_and_u2() {
 #[test]
 fn photons_are_counts_whatever_is_stored() {
     let counts = float64(
-        &rows(&session_of(COUNTS, None), "SELECT photons(diffraction) AS p FROM scan ORDER BY scan_point"),
+        &rows(
+            &session_of(COUNTS, None),
+            "SELECT photons(diffraction) AS p FROM scan ORDER BY scan_point",
+        ),
         "p",
     );
-    assert_close(&counts, &patterns(COUNTS).iter().map(|p| p.iter().sum()).collect::<Vec<_>>(), "counts");
+    assert_close(
+        &counts,
+        &patterns(COUNTS)
+            .iter()
+            .map(|p| p.iter().sum())
+            .collect::<Vec<_>>(),
+        "counts",
+    );
     let amplitudes = session_of(SIEMENS, Some(Measurement::Amplitude));
-    let expected: Vec<f64> = patterns(SIEMENS).iter().map(|p| p.iter().map(|v| v * v).sum()).collect();
-    let found = rows(&amplitudes, "SELECT photons(diffraction) AS p FROM scan ORDER BY scan_point");
+    let expected: Vec<f64> = patterns(SIEMENS)
+        .iter()
+        .map(|p| p.iter().map(|v| v * v).sum())
+        .collect();
+    let found = rows(
+        &amplitudes,
+        "SELECT photons(diffraction) AS p FROM scan ORDER BY scan_point",
+    );
     assert_close(&float64(&found, "p"), &expected, "amplitudes");
     // Said in the call, for a file that does not say.
     let unknown = session_of(SIEMENS, None);
-    let found = rows(&unknown, "SELECT photons(diffraction, 'amplitude') AS p FROM scan ORDER BY scan_point");
+    let found = rows(
+        &unknown,
+        "SELECT photons(diffraction, 'amplitude') AS p FROM scan ORDER BY scan_point",
+    );
     assert_close(&float64(&found, "p"), &expected, "said");
     // Converted patterns say what they became: four of them a group.
-    let sql = format!("SELECT nn_indices, photons(diffraction) AS p FROM groups('{COUNTS}', measure => 'amplitude')");
+    let sql = format!(
+        "SELECT nn_indices, photons(diffraction) AS p FROM groups('{COUNTS}', measure => 'amplitude')"
+    );
     let found = rows(&session_of(COUNTS, None), &sql);
     let members = groups_of(&found);
-    let expected: Vec<f64> = members.iter().map(|group| group.iter().map(|m| counts[*m as usize]).sum()).collect();
+    let expected: Vec<f64> = members
+        .iter()
+        .map(|group| group.iter().map(|m| counts[*m as usize]).sum())
+        .collect();
     // Roots in f4, squared again.
     for (found, expected) in float64(&found, "p").iter().zip(expected) {
-        assert!((found - expected).abs() < 1e-6 * expected, "{found}, {expected}");
+        assert!(
+            (found - expected).abs() < 1e-6 * expected,
+            "{found}, {expected}"
+        );
     }
 }
 
@@ -122,7 +203,11 @@ fn centers_pixels_and_correlations() {
     let found = rows(&session, sql);
     let moment = |axis: fn(usize) -> usize| -> Vec<f64> {
         let of = |pattern: &Vec<f64>| {
-            let moment: f64 = pattern.iter().enumerate().map(|(at, value)| axis(at) as f64 * value).sum();
+            let moment: f64 = pattern
+                .iter()
+                .enumerate()
+                .map(|(at, value)| axis(at) as f64 * value)
+                .sum();
             moment / pattern.iter().sum::<f64>()
         };
         patterns.iter().map(of).collect()
@@ -132,15 +217,24 @@ fn centers_pixels_and_correlations() {
     // A pixel keeps its type.
     assert_eq!(found["p"].data_type(), &DataType::Float32);
     let pixels = cast(&found["p"], &DataType::Float64).unwrap();
-    let expected: Vec<f64> = patterns.iter().enumerate().map(|(i, pattern)| pattern[i % 64 * 64 + 5]).collect();
-    assert_eq!(pixels.as_primitive::<Float64Type>().values().to_vec(), expected);
+    let expected: Vec<f64> = patterns
+        .iter()
+        .enumerate()
+        .map(|(i, pattern)| pattern[i % 64 * 64 + 5])
+        .collect();
+    assert_eq!(
+        pixels.as_primitive::<Float64Type>().values().to_vec(),
+        expected
+    );
 
     let sql = "SELECT correlation(a.diffraction, a.diffraction) AS own, correlation(a.diffraction, b.diffraction) AS r \
                FROM scan AS a JOIN scan AS b ON b.scan_point = a.scan_point + 1 WHERE a.scan_point < 5 \
                ORDER BY a.scan_point";
     let found = rows(&session, sql);
     assert_close(&float64(&found, "own"), &[1.0; 5], "own");
-    let expected: Vec<f64> = (0..5).map(|i| pearson(&patterns[i], &patterns[i + 1])).collect();
+    let expected: Vec<f64> = (0..5)
+        .map(|i| pearson(&patterns[i], &patterns[i + 1]))
+        .collect();
     assert_close(&float64(&found, "r"), &expected, "correlation");
 }
 
@@ -181,7 +275,14 @@ fn nulls_and_what_is_no_number() {
         "SELECT pattern_sum(CASE WHEN scan_point = 1 THEN diffraction END) AS s, linear_overlap(NULL, 2.0) AS o, \
          area_overlap(1.0, 0.0) AS z FROM scan ORDER BY scan_point",
     );
-    assert_eq!((found["s"].is_null(0), found["s"].is_null(1), found["s"].is_null(2)), (true, false, true));
+    assert_eq!(
+        (
+            found["s"].is_null(0),
+            found["s"].is_null(1),
+            found["s"].is_null(2)
+        ),
+        (true, false, true)
+    );
     assert_eq!((found["o"].null_count(), found["z"].null_count()), (3, 3));
 }
 
@@ -193,7 +294,10 @@ fn every_example_of_the_documentation_runs() {
         assert!(example.contains(&format!("{name}(")), "{example}");
         let batch = rows(&session, example);
         assert!(batch.num_rows() > 0, "{example}");
-        shown += &format!("{example}\n{}\n\n", arrow::util::pretty::pretty_format_batches(&[batch]).unwrap());
+        shown += &format!(
+            "{example}\n{}\n\n",
+            arrow::util::pretty::pretty_format_batches(&[batch]).unwrap()
+        );
     }
     insta::assert_snapshot!("function_examples", shown);
 }
@@ -227,6 +331,9 @@ fn wrong_arguments_are_told() {
         "SELECT linear_overlap('far', 1) FROM scan",
         "SELECT correlation(diffraction, probe) FROM scan, probe",
     ];
-    let told: Vec<String> = calls.iter().map(|sql| format!("{sql}\n  {}", failure(&session, sql))).collect();
+    let told: Vec<String> = calls
+        .iter()
+        .map(|sql| format!("{sql}\n  {}", failure(&session, sql)))
+        .collect();
     insta::assert_snapshot!("function_errors", told.join("\n"));
 }

@@ -30,9 +30,19 @@ static HEADERS: LazyLock<Corpus> = LazyLock::new(|| corpus("npy"));
 
 fn corpus(kind: &str) -> Corpus {
     let folder = format!("{}/tests/fuzz/corpus/{kind}", env!("CARGO_MANIFEST_DIR"));
-    let files = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let named = |path: std::path::PathBuf| (path.file_name().unwrap().to_string_lossy().into_owned(), path);
-    files.map(named).map(|(name, path)| (name, std::fs::read(path).unwrap())).collect()
+    let files = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let named = |path: std::path::PathBuf| {
+        (
+            path.file_name().unwrap().to_string_lossy().into_owned(),
+            path,
+        )
+    };
+    files
+        .map(named)
+        .map(|(name, path)| (name, std::fs::read(path).unwrap()))
+        .collect()
 }
 
 fn read(bytes: &[u8]) -> Seen {
@@ -51,18 +61,43 @@ fn the_corpus_is_read_alike_from_memory_and_by_position() {
         seen.insert(name.as_str(), here);
     }
     // What is valid is not refused, or all of this would test little.
-    for name in ["layout_raw", "layout_prepared_deflated", "zip_zip64_all", "zip_zip64_end", "zip_streamed_deflated"] {
-        assert!(seen[name].scan_rows > 0 && seen[name].group_rows > 0, "{name}: {:?}", seen[name]);
+    for name in [
+        "layout_raw",
+        "layout_prepared_deflated",
+        "zip_zip64_all",
+        "zip_zip64_end",
+        "zip_streamed_deflated",
+    ] {
+        assert!(
+            seen[name].scan_rows > 0 && seen[name].group_rows > 0,
+            "{name}: {:?}",
+            seen[name]
+        );
     }
-    for name in ["array_be", "array_le_deflated", "array_shapes", "array_text", "array_times", "bare", "zip_duplicates"]
-    {
-        assert!(seen[name].arrays > 0 && seen[name].rows > 0, "{name}: {:?}", seen[name]);
+    for name in [
+        "array_be",
+        "array_le_deflated",
+        "array_shapes",
+        "array_text",
+        "array_times",
+        "bare",
+        "zip_duplicates",
+    ] {
+        assert!(
+            seen[name].arrays > 0 && seen[name].rows > 0,
+            "{name}: {:?}",
+            seen[name]
+        );
     }
     for name in ["zip_prefix", "zip_count"] {
         assert_eq!(seen[name].members, 0, "{name}");
     }
     for name in ["zip_overlap", "zip_quoted"] {
-        assert!(seen[name].arrays <= 1, "no byte belongs to two members: {name}: {:?}", seen[name]);
+        assert!(
+            seen[name].arrays <= 1,
+            "no byte belongs to two members: {name}: {:?}",
+            seen[name]
+        );
     }
 }
 
@@ -73,7 +108,14 @@ fn headers_of_the_corpus_are_parsed() {
 }
 
 /// An NPY file: its header may claim any length (`claimed`, if not its own) and any shape.
-fn npy(version: u8, descr: &str, fortran: bool, shape: &[u64], claimed: Option<u32>, data: &[u8]) -> Vec<u8> {
+fn npy(
+    version: u8,
+    descr: &str,
+    fortran: bool,
+    shape: &[u64],
+    claimed: Option<u32>,
+    data: &[u8],
+) -> Vec<u8> {
     let shape: String = shape.iter().map(|len| format!("{len}, ")).collect();
     let order = if fortran { "True" } else { "False" };
     let text = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': ({shape}), }}\n");
@@ -90,7 +132,11 @@ fn npy(version: u8, descr: &str, fortran: bool, shape: &[u64], claimed: Option<u
 }
 
 fn archive(members: &[(&str, Vec<u8>)], deflated: bool) -> Vec<u8> {
-    let method = if deflated { CompressionMethod::Deflated } else { CompressionMethod::Stored };
+    let method = if deflated {
+        CompressionMethod::Deflated
+    } else {
+        CompressionMethod::Stored
+    };
     let mut writer = ZipWriter::new(Cursor::new(Vec::new()));
     for (name, bytes) in members {
         let options = SimpleFileOptions::default().compression_method(method);
@@ -102,7 +148,9 @@ fn archive(members: &[(&str, Vec<u8>)], deflated: bool) -> Vec<u8> {
 
 /// Places of a record's signature.
 fn places(bytes: &[u8], signature: &[u8]) -> Vec<usize> {
-    (0..bytes.len()).filter(|at| bytes[*at..].starts_with(signature)).collect()
+    (0..bytes.len())
+        .filter(|at| bytes[*at..].starts_with(signature))
+        .collect()
 }
 
 /// Any archive of the corpus.

@@ -55,19 +55,31 @@ impl Tally {
         println!("{agree:6} agree in all, {} differ", self.differing.len());
         assert!(agree >= least, "the goldens were read: {agree}");
         let first: Vec<_> = self.differing.iter().take(5).collect();
-        assert!(self.differing.is_empty(), "{} differ, first: {first:#?}", self.differing.len());
+        assert!(
+            self.differing.is_empty(),
+            "{} differ, first: {first:#?}",
+            self.differing.len()
+        );
     }
 }
 
 /// Each dataset: its document, its file, the flat arrays its values are stored in.
 fn datasets() -> impl Iterator<Item = (Value, PathBuf, PathBuf)> {
-    let mut files: Vec<PathBuf> =
-        goldens().join("cases").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.retain(|path| path.extension().is_some_and(|e| e == "json") && !path.ends_with("_tensordict.json"));
+    let mut files: Vec<PathBuf> = goldens()
+        .join("cases")
+        .read_dir()
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    files.retain(|path| {
+        path.extension().is_some_and(|e| e == "json") && !path.ends_with("_tensordict.json")
+    });
     files.sort();
     files.into_iter().map(|file| {
         let doc: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-        let data = goldens().join("data").join(doc["dataset"].as_str().unwrap());
+        let data = goldens()
+            .join("data")
+            .join(doc["dataset"].as_str().unwrap());
         (doc, data, file.with_extension("npz"))
     })
 }
@@ -81,7 +93,10 @@ fn stored_i32(path: &Path) -> Vec<i32> {
 
 fn coordinates(npz: &Arc<NpzFile>, member: &str) -> Vec<f64> {
     let column = Column::open(npz, member, member, &View::along(0)).unwrap();
-    column.rows(&RowSet::Range(0..column.num_rows())).unwrap().to_f64()
+    column
+        .rows(&RowSet::Range(0..column.num_rows()))
+        .unwrap()
+        .to_f64()
 }
 
 fn whole(value: &Value) -> Option<usize> {
@@ -90,8 +105,12 @@ fn whole(value: &Value) -> Option<usize> {
 
 /// The stored values of `nn_indices`: groups, members a group, values.
 fn stored_groups<'a>(case: &Value, nn: &'a [i32]) -> (usize, usize, &'a [i32]) {
-    let at: Vec<usize> =
-        case["out"]["nn_indices"]["at"].as_array().unwrap().iter().map(|v| whole(v).unwrap()).collect();
+    let at: Vec<usize> = case["out"]["nn_indices"]["at"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|v| whole(v).unwrap())
+        .collect();
     (at[1], at[2], &nn[at[0]..at[0] + at[1] * at[2]])
 }
 
@@ -116,10 +135,20 @@ fn index_tables_are_those_of_the_reference_in_every_branch() {
 fn check_index(tally: &mut Tally, case: &Value, nn: &[i32], x: &[f64], y: &[f64]) {
     let (id, params) = (case["id"].as_str().unwrap(), &case["params"]);
     let message = case["error"]["message"].as_str();
-    let typed = || Some((u32::try_from(params["seed"].as_i64()?).ok()?, whole(&params["nsamples"])?));
+    let typed = || {
+        Some((
+            u32::try_from(params["seed"].as_i64()?).ok()?,
+            whole(&params["nsamples"])?,
+        ))
+    };
     let Some((seed, n_groups)) = typed() else {
-        assert!(message.is_some(), "{id}: a seed or number that our types exclude is an error there too");
-        return tally.elsewhere("a seed outside u32, or a negative number of groups: excluded by our types");
+        assert!(
+            message.is_some(),
+            "{id}: a seed or number that our types exclude is an error there too"
+        );
+        return tally.elsewhere(
+            "a seed outside u32, or a negative number of groups: excluded by our types",
+        );
     };
     let call = Call {
         gridsize: whole(&params["gridsize"]).unwrap(),
@@ -134,15 +163,32 @@ fn check_index(tally: &mut Tally, case: &Value, nn: &[i32], x: &[f64], y: &[f64]
     match (message, drawn) {
         (None, Ok((table, next))) => {
             let (groups, size, members) = stored_groups(case, nn);
-            let same = table.members.iter().map(|member| member.cast_signed()).eq(members.iter().copied());
+            let same = table
+                .members
+                .iter()
+                .map(|member| member.cast_signed())
+                .eq(members.iter().copied());
             let shape = (table.seed_points.len(), table.group_size) == (groups, size);
-            let dtype = case["out"]["nn_indices"]["dtype"] == if table.wide { "int64" } else { "int32" };
-            tally.count(format!("nn_indices, {}", branch(&call, table.wide)), id, same && shape && dtype);
-            tally.count("next word of the random stream", id, case["rng_after_u32"] == next);
+            let dtype =
+                case["out"]["nn_indices"]["dtype"] == if table.wide { "int64" } else { "int32" };
+            tally.count(
+                format!("nn_indices, {}", branch(&call, table.wide)),
+                id,
+                same && shape && dtype,
+            );
+            tally.count(
+                "next word of the random stream",
+                id,
+                case["rng_after_u32"] == next,
+            );
         }
         (Some(message), Ok((table, _))) if case["error"]["type"] == "IndexError" => {
             let missing: u32 = message.split(' ').nth(1).unwrap().parse().unwrap();
-            tally.count("a member without a pattern is drawn", id, table.members.contains(&missing));
+            tally.count(
+                "a member without a pattern is drawn",
+                id,
+                table.members.contains(&missing),
+            );
         }
         (Some(message), Err(refusal)) => {
             let kind = format!("{refusal:?}");
@@ -150,7 +196,11 @@ fn check_index(tally: &mut Tally, case: &Value, nn: &[i32], x: &[f64], y: &[f64]
             tally.count(format!("refused: {kind}"), id, states(refusal, message));
         }
         (None, Err(refusal)) => tally.count(format!("refused by us alone: {refusal:?}"), id, false),
-        (Some(message), Ok(_)) => tally.count(format!("refused by the reference alone: {message}"), id, false),
+        (Some(message), Ok(_)) => tally.count(
+            format!("refused by the reference alone: {message}"),
+            id,
+            false,
+        ),
     }
 }
 
@@ -168,16 +218,28 @@ fn branch(call: &Call, wide: bool) -> &'static str {
 fn states(refusal: Refusal, message: &str) -> bool {
     let facts = match refusal {
         Refusal::LengthsDiffer { .. } => "Coordinate arrays must have matching shapes".to_string(),
-        Refusal::OversamplingNotEnabled { n_groups, positions } => {
+        Refusal::OversamplingNotEnabled {
+            n_groups,
+            positions,
+        } => {
             format!("Requesting {n_groups} groups but only {positions} points available")
         }
-        Refusal::PoolTooSmall { neighbors, group_size } => {
+        Refusal::PoolTooSmall {
+            neighbors,
+            group_size,
+        } => {
             format!("Got neighbor_pool_size={neighbors}, but C={group_size}.")
         }
-        Refusal::TooFewPoints { positions, group_size } => {
+        Refusal::TooFewPoints {
+            positions,
+            group_size,
+        } => {
             format!("Dataset has only {positions} points but {group_size} coordinates")
         }
-        Refusal::TooFewNeighbors { neighbors, group_size } => format!("K={neighbors} must be >= C={group_size}"),
+        Refusal::TooFewNeighbors {
+            neighbors,
+            group_size,
+        } => format!("K={neighbors} must be >= C={group_size}"),
         Refusal::NonFinite { .. } => "data must be finite".to_string(),
         Refusal::LoneNeighbor => "has no len()".to_string(),
         Refusal::TooFarApart { .. } | Refusal::TooMany { .. } => return false,
@@ -197,7 +259,11 @@ fn spec(params: &Value, positions: usize) -> Option<GroupSpec> {
         neighbors: Some(pool.or(whole(&params["K"]))?),
         n_groups: Some(n_groups),
         seed: u64::try_from(params["seed"].as_i64()?).ok()?,
-        sampling: if params["sequential_sampling"] == true { Sampling::Sequential } else { Sampling::Random },
+        sampling: if params["sequential_sampling"] == true {
+            Sampling::Sequential
+        } else {
+            Sampling::Random
+        },
         group_oversampling: params["enable_oversampling"] == true,
         semantics: Semantics::Ptychopinn,
         ..Default::default()
@@ -211,7 +277,13 @@ fn open(data: &Path, route: &str) -> Result<Scan, Error> {
     if route != "bridge" && npz.info("diff3d").is_some() {
         layout.roles = vec![(Role::Diffraction, "diff3d".to_string())];
     }
-    Scan::open_with(data, &ScanOptions { layout, ..Default::default() })
+    Scan::open_with(
+        data,
+        &ScanOptions {
+            layout,
+            ..Default::default()
+        },
+    )
 }
 
 #[test]
@@ -219,12 +291,17 @@ fn columns_are_those_of_the_reference_bit_for_bit() {
     let mut tally = Tally::default();
     for (doc, data, flat) in datasets() {
         for case in doc["cases"].as_array().unwrap() {
-            let (id, route) = (case["id"].as_str().unwrap(), case["route"].as_str().unwrap());
+            let (id, route) = (
+                case["id"].as_str().unwrap(),
+                case["route"].as_str().unwrap(),
+            );
             let scan = match open(&data, route) {
                 Ok(scan) => scan,
                 Err(error) => {
                     assert!(error.report().contains("diff3d"), "{error}");
-                    tally.elsewhere("a file with fewer patterns than positions: refused when it is opened");
+                    tally.elsewhere(
+                        "a file with fewer patterns than positions: refused when it is opened",
+                    );
                     continue;
                 }
             };
@@ -232,7 +309,10 @@ fn columns_are_those_of_the_reference_bit_for_bit() {
                 tally.elsewhere("a negative number or seed, or gridsize 0: excluded by our types");
                 continue;
             };
-            let patterns = PatternOptions { channels: Channels::Last, ..Default::default() };
+            let patterns = PatternOptions {
+                channels: Channels::Last,
+                ..Default::default()
+            };
             let groups = Groups::try_new_with(&scan, spec, patterns).and_then(|groups| {
                 groups.index()?;
                 Ok(groups)
@@ -244,8 +324,14 @@ fn columns_are_those_of_the_reference_bit_for_bit() {
                     let helps = report.contains("expected") && report.contains(';');
                     tally.count(format!("error: {}", kind(&error)), id, helps);
                 }
-                (true, Err(error)) => tally.count(format!("refused by us alone: {error}"), id, false),
-                (false, Ok(_)) => tally.count(format!("refused by the reference alone: {}", case["error"]), id, false),
+                (true, Err(error)) => {
+                    tally.count(format!("refused by us alone: {error}"), id, false)
+                }
+                (false, Ok(_)) => tally.count(
+                    format!("refused by the reference alone: {}", case["error"]),
+                    id,
+                    false,
+                ),
             }
         }
     }
@@ -255,13 +341,20 @@ fn columns_are_those_of_the_reference_bit_for_bit() {
 fn kind(error: &Error) -> String {
     match error {
         Error::BadParameter { parameter, .. } => format!("{parameter} cannot be met"),
-        other => format!("{other:?}").split([' ', '{']).next().unwrap().to_string(),
+        other => format!("{other:?}")
+            .split([' ', '{'])
+            .next()
+            .unwrap()
+            .to_string(),
     }
 }
 
 /// First 32 hexadecimal digits of SHA-256.
 fn sha(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)[..16]
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// The values of a column in the dtype that the reference has.
@@ -274,7 +367,12 @@ fn bytes(batch: &RecordBatch, name: &str, dtype: &str) -> Vec<u8> {
     let float = || arrow::compute::cast(&values, &arrow::datatypes::DataType::Float64).unwrap();
     macro_rules! to {
         ($type:ty) => {
-            float().as_primitive::<Float64Type>().values().iter().flat_map(|v| (*v as $type).to_le_bytes()).collect()
+            float()
+                .as_primitive::<Float64Type>()
+                .values()
+                .iter()
+                .flat_map(|v| (*v as $type).to_le_bytes())
+                .collect()
         };
     }
     match dtype {
@@ -288,33 +386,72 @@ fn bytes(batch: &RecordBatch, name: &str, dtype: &str) -> Vec<u8> {
 }
 
 fn check_columns(tally: &mut Tally, case: &Value, groups: &Groups, nn: &[i32]) {
-    let (id, route, out) = (case["id"].as_str().unwrap(), case["route"].as_str().unwrap(), &case["out"]);
+    let (id, route, out) = (
+        case["id"].as_str().unwrap(),
+        case["route"].as_str().unwrap(),
+        &case["out"],
+    );
     let (_, _, members) = stored_groups(case, nn);
     let side = groups.scan().require_diffraction().unwrap().row_shape()[0];
     let has_side = whole(&case["params"]["N"]) == Some(side);
     let rows = groups.index().unwrap().num_groups();
     let table: Arc<dyn ptychoarrow::Table> = Arc::new(groups.clone());
-    let starts = if groups.scan().has_starts() { "coords_start" } else { "coords" };
-    let mut names = vec!["nn_indices", "diffraction", "coords_nn", "coords_relative", "coords_offsets"];
-    let start_names: Vec<String> = ["nn", "relative", "offsets"].map(|what| format!("{starts}_{what}")).to_vec();
+    let starts = if groups.scan().has_starts() {
+        "coords_start"
+    } else {
+        "coords"
+    };
+    let mut names = vec![
+        "nn_indices",
+        "diffraction",
+        "coords_nn",
+        "coords_relative",
+        "coords_offsets",
+    ];
+    let start_names: Vec<String> = ["nn", "relative", "offsets"]
+        .map(|what| format!("{starts}_{what}"))
+        .to_vec();
     names.extend(start_names.iter().map(String::as_str));
     names.sort_unstable();
     names.dedup();
     let batch = columns(Arc::clone(&table), &names);
 
-    let drawn: Vec<i32> =
-        batch["nn_indices"].as_fixed_size_list().values().as_primitive::<Int32Type>().values().to_vec();
+    let drawn: Vec<i32> = batch["nn_indices"]
+        .as_fixed_size_list()
+        .values()
+        .as_primitive::<Int32Type>()
+        .values()
+        .to_vec();
     tally.count(format!("nn_indices, {route}"), id, drawn == members);
 
     // The bridge casts coordinates to float64 before anything else, and knows no start positions.
     let single = groups.scan().positions_are_single(false) && route == "bridge";
-    let has_nan = groups.scan().positions().unwrap().x.iter().any(|x| x.is_nan());
+    let has_nan = groups
+        .scan()
+        .positions()
+        .unwrap()
+        .x
+        .iter()
+        .any(|x| x.is_nan());
     let mut keys = vec![("diffraction", "diffraction".to_string())];
     if !single && !has_nan {
-        keys.extend(["coords_nn", "coords_relative", "coords_offsets"].map(|key| (key, key.to_string())));
-        let own = ["coords_start_nn", "coords_start_relative", "coords_start_offsets"];
-        let from_start =
-            own.map(|key| (key, key.replace("coords_start", if route == "bridge" { "coords" } else { starts })));
+        keys.extend(
+            ["coords_nn", "coords_relative", "coords_offsets"].map(|key| (key, key.to_string())),
+        );
+        let own = [
+            "coords_start_nn",
+            "coords_start_relative",
+            "coords_start_offsets",
+        ];
+        let from_start = own.map(|key| {
+            (
+                key,
+                key.replace(
+                    "coords_start",
+                    if route == "bridge" { "coords" } else { starts },
+                ),
+            )
+        });
         keys.extend(from_start);
     }
     for (key, column) in keys {
@@ -330,8 +467,13 @@ fn check_columns(tally: &mut Tally, case: &Value, groups: &Groups, nn: &[i32]) {
     if rows == 0 || !has_side {
         tally.elsewhere("X_full of no groups, or of another N than the patterns have");
     } else {
-        let normalised = columns(Arc::clone(&table), &["norm_factor", "diffraction_normalized"]);
-        let factor = normalised["norm_factor"].as_primitive::<Float64Type>().value(0) as f32;
+        let normalised = columns(
+            Arc::clone(&table),
+            &["norm_factor", "diffraction_normalized"],
+        );
+        let factor = normalised["norm_factor"]
+            .as_primitive::<Float64Type>()
+            .value(0) as f32;
         let stored = u32::from_str_radix(out["x_norm"]["hex"].as_str().unwrap(), 16).unwrap();
         tally.count("x_norm", id, factor.to_bits() == stored);
         let values = bytes(&normalised, "diffraction_normalized", "float32");
@@ -354,24 +496,43 @@ fn check_patches(tally: &mut Tally, case: &Value, groups: &Groups, has_side: boo
         let object = groups.scan().object().unwrap();
         let object = columns(Arc::new(object), &["object"]);
         let object = object["object"].as_fixed_size_list();
-        let shape = ptychoarrow::array::tensor::shape(columns_field(groups, "object").as_ref()).unwrap();
-        let pixels = object.values().as_primitive::<Float32Type>().values().to_vec();
+        let shape =
+            ptychoarrow::array::tensor::shape(columns_field(groups, "object").as_ref()).unwrap();
+        let pixels = object
+            .values()
+            .as_primitive::<Float32Type>()
+            .values()
+            .to_vec();
         let object = Object::complex64(&pixels, shape[0], shape[1]).unwrap();
         let batch = columns(table, &["coords_offsets", "coords_relative"]);
         let flat = |name: &str| {
             let list = batch[name].as_fixed_size_list();
-            list.values().as_primitive::<Float64Type>().values().to_vec()
+            list.values()
+                .as_primitive::<Float64Type>()
+                .values()
+                .to_vec()
         };
-        let (offsets, relative, size) = (flat("coords_offsets"), flat("coords_relative"), groups.group_size());
+        let (offsets, relative, size) = (
+            flat("coords_offsets"),
+            flat("coords_relative"),
+            groups.group_size(),
+        );
         let mut out = Vec::new();
         for (centre, relative) in offsets.chunks_exact(2).zip(relative.chunks_exact(2 * size)) {
             let mut patches = vec![vec![0.0f32; side * side * 2]; size];
             for (slot, patch) in patches.iter_mut().enumerate() {
-                let offset = [centre[0] + relative[slot], centre[1] + relative[size + slot]];
+                let offset = [
+                    centre[0] + relative[slot],
+                    centre[1] + relative[size + slot],
+                ];
                 cut(&object, offset, side, patch);
             }
             for pixel in 0..side * side {
-                out.extend(patches.iter().flat_map(|patch| [patch[2 * pixel], patch[2 * pixel + 1]]));
+                out.extend(
+                    patches
+                        .iter()
+                        .flat_map(|patch| [patch[2 * pixel], patch[2 * pixel + 1]]),
+                );
             }
         }
         out.iter().flat_map(|value| value.to_le_bytes()).collect()
@@ -401,7 +562,10 @@ fn files_the_reference_cannot_load_are_refused_or_serve_what_they_hold() {
             ),
             Err(error) => error.report().replace(&data.display().to_string(), "FILE"),
         };
-        reports.push(format!("{name} ({})\n    {found}", error["type"].as_str().unwrap()));
+        reports.push(format!(
+            "{name} ({})\n    {found}",
+            error["type"].as_str().unwrap()
+        ));
     }
     insta::assert_snapshot!(reports.join("\n"));
 }

@@ -6,20 +6,28 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Float64Type};
 use proptest::prelude::*;
-use ptychoarrow::group::{Channels, IncludeSeed, Measure, Norm, PatternOptions, Sampling, Semantics};
+use ptychoarrow::group::{
+    Channels, IncludeSeed, Measure, Norm, PatternOptions, Sampling, Semantics,
+};
 use ptychoarrow::scan::layout::{LayoutOptions, Measurement};
 use ptychoarrow::scan::{Positions, ScanOptions};
 use ptychoarrow::table::Rows;
 use ptychoarrow::{Error, GroupSpec, Groups, ReadOptions, Scan, Table};
 
-use crate::support::{COUNTS, SIEMENS, check_table, collect, columns, float64, groups_of, int64, scan_of};
+use crate::support::{
+    COUNTS, SIEMENS, check_table, collect, columns, float64, groups_of, int64, scan_of,
+};
 
 fn siemens(spec: GroupSpec) -> Groups {
     Groups::try_new(&Scan::open(SIEMENS).unwrap(), spec).unwrap()
 }
 
 fn spec(gridsize: usize, neighbors: usize) -> GroupSpec {
-    GroupSpec { gridsize, neighbors: Some(neighbors), ..Default::default() }
+    GroupSpec {
+        gridsize,
+        neighbors: Some(neighbors),
+        ..Default::default()
+    }
 }
 
 /// The pool by definition: candidates but the seed point, ordered by (squared distance, scan point), the first K.
@@ -28,7 +36,11 @@ fn naive_pool(positions: &Positions, candidates: &[u32], seed: u32, k: usize) ->
         let ([ax, ay], [bx, by]) = (positions.at(seed as usize), positions.at(point as usize));
         (bx - ax) * (bx - ax) + (by - ay) * (by - ay)
     };
-    let mut pool: Vec<u32> = candidates.iter().copied().filter(|point| *point != seed).collect();
+    let mut pool: Vec<u32> = candidates
+        .iter()
+        .copied()
+        .filter(|point| *point != seed)
+        .collect();
     pool.sort_by(|a, b| distance2(*a).total_cmp(&distance2(*b)).then(a.cmp(b)));
     pool.truncate(k);
     pool
@@ -39,9 +51,14 @@ fn layouts() -> impl Strategy<Value = Vec<(f64, f64)>> {
     use proptest::collection::vec;
     let random = vec((-100.0..100.0, -100.0..100.0), 9..80);
     let few = vec((-1.0..1.0, -1.0..1.0), 1..=10);
-    let lattice = vec((0..6i32, 0..6i32), 9..80)
-        .prop_map(|cells| cells.into_iter().map(|(i, j)| (f64::from(i) * 0.1, f64::from(j) * 0.1)).collect());
-    let line = vec(0..40i32, 9..60).prop_map(|steps| steps.into_iter().map(|i| (f64::from(i), 3.0)).collect());
+    let lattice = vec((0..6i32, 0..6i32), 9..80).prop_map(|cells| {
+        cells
+            .into_iter()
+            .map(|(i, j)| (f64::from(i) * 0.1, f64::from(j) * 0.1))
+            .collect()
+    });
+    let line = vec(0..40i32, 9..60)
+        .prop_map(|steps| steps.into_iter().map(|i| (f64::from(i), 3.0)).collect());
     let identical = (9..40usize).prop_map(|count| vec![(0.5, -2.0); count]);
     let outlier = vec((0.0..1.0, 0.0..1.0), 9..40).prop_map(|mut points: Vec<(f64, f64)>| {
         points.insert(4, (-1e9, 1e12));
@@ -86,10 +103,20 @@ proptest! {
 
 #[test]
 fn every_table_keeps_the_contract() {
-    let groups = siemens(GroupSpec { n_groups: Some(60), seed: 3, ..spec(2, 6) });
+    let groups = siemens(GroupSpec {
+        n_groups: Some(60),
+        seed: 3,
+        ..spec(2, 6)
+    });
     check_table(Arc::new(groups.clone()));
     check_table(Arc::new(groups.members()));
-    let counts = Groups::try_new(&Scan::open(COUNTS).unwrap(), GroupSpec { n_groups: Some(20), ..spec(3, 12) });
+    let counts = Groups::try_new(
+        &Scan::open(COUNTS).unwrap(),
+        GroupSpec {
+            n_groups: Some(20),
+            ..spec(3, 12)
+        },
+    );
     check_table(Arc::new(counts.unwrap()));
 }
 
@@ -108,28 +135,58 @@ fn hash(batch: &RecordBatch) -> u64 {
 #[test]
 fn the_rows_depend_on_the_spec_alone() {
     let all = |threads: usize, batch_bytes: usize, seed: u64| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .build()
+            .unwrap();
         pool.install(|| {
-            let groups = siemens(GroupSpec { n_groups: Some(200), seed, ..spec(2, 6) });
-            let names = groups.schema().fields().iter().map(|field| field.name().clone()).collect();
-            collect(groups.read(&ReadOptions { columns: Some(names), batch_bytes, ..Default::default() }).unwrap())
+            let groups = siemens(GroupSpec {
+                n_groups: Some(200),
+                seed,
+                ..spec(2, 6)
+            });
+            let names = groups
+                .schema()
+                .fields()
+                .iter()
+                .map(|field| field.name().clone())
+                .collect();
+            collect(
+                groups
+                    .read(&ReadOptions {
+                        columns: Some(names),
+                        batch_bytes,
+                        ..Default::default()
+                    })
+                    .unwrap(),
+            )
         })
     };
     let expected = hash(&all(1, 8 << 20, 42));
     for (threads, batch_bytes) in [(2, 8 << 20), (3, 1 << 10), (1, 1 << 10), (4, 100_000)] {
-        assert_eq!(hash(&all(threads, batch_bytes, 42)), expected, "{threads} threads, {batch_bytes} bytes");
+        assert_eq!(
+            hash(&all(threads, batch_bytes, 42)),
+            expected,
+            "{threads} threads, {batch_bytes} bytes"
+        );
     }
     assert_ne!(hash(&all(1, 8 << 20, 43)), expected);
 }
 
 #[test]
 fn a_group_never_depends_on_how_many_others_are_computed() {
-    let groups = siemens(GroupSpec { seed: 9, ..spec(2, 8) });
+    let groups = siemens(GroupSpec {
+        seed: 9,
+        ..spec(2, 8)
+    });
     let whole = groups.index().unwrap();
     for range in [0..1, 100..140, 515..516] {
         let part = groups.index_of(range.clone()).unwrap();
         for (row, number) in range.enumerate() {
-            assert_eq!((part.group_id(row), part.members(row)), (whole.group_id(number), whole.members(number)));
+            assert_eq!(
+                (part.group_id(row), part.members(row)),
+                (whole.group_id(number), whole.members(number))
+            );
         }
     }
 }
@@ -137,42 +194,100 @@ fn a_group_never_depends_on_how_many_others_are_computed() {
 #[test]
 fn groups_are_frozen() {
     // Golden values: a new version of any dependency must not change anyone's groups.
-    let groups = siemens(GroupSpec { n_groups: Some(4), seed: 42, ..spec(2, 6) });
+    let groups = siemens(GroupSpec {
+        n_groups: Some(4),
+        seed: 42,
+        ..spec(2, 6)
+    });
     let batch = columns(Arc::new(groups), &["seed_point", "nn_indices"]);
     assert_eq!(int64(&batch, "seed_point"), [45, 51, 147, 179]);
-    assert_eq!(groups_of(&batch), [[35, 76, 55, 38], [20, 42, 41, 73], [142, 137, 121, 116], [182, 148, 161, 192]]);
+    assert_eq!(
+        groups_of(&batch),
+        [
+            [35, 76, 55, 38],
+            [20, 42, 41, 73],
+            [142, 137, 121, 116],
+            [182, 148, 161, 192]
+        ]
+    );
 }
 
 #[test]
 fn columns_are_what_they_say() {
-    let groups = siemens(GroupSpec { n_groups: Some(50), seed: 1, ..spec(2, 6) });
+    let groups = siemens(GroupSpec {
+        n_groups: Some(50),
+        seed: 1,
+        ..spec(2, 6)
+    });
     let scan = groups.scan().clone();
     let positions = scan.positions().unwrap().clone();
     let table: Arc<dyn Table> = Arc::new(groups.clone());
     let batch = collect(groups.read(&ReadOptions::default()).unwrap());
-    let members =
-        columns(Arc::new(groups.members()), &["group_id", "slot", "scan_point", "x", "dx", "dy", "seed_distance"]);
+    let members = columns(
+        Arc::new(groups.members()),
+        &[
+            "group_id",
+            "slot",
+            "scan_point",
+            "x",
+            "dx",
+            "dy",
+            "seed_distance",
+        ],
+    );
     let tensor = |name: &str, row: usize| {
-        batch[name].as_fixed_size_list().value(row).as_primitive::<Float64Type>().values().to_vec()
+        batch[name]
+            .as_fixed_size_list()
+            .value(row)
+            .as_primitive::<Float64Type>()
+            .values()
+            .to_vec()
     };
     let patterns = columns(Arc::new(scan), &["diffraction"]);
     let patterns = patterns["diffraction"].as_fixed_size_list();
     for (row, nn) in groups_of(&batch).iter().enumerate() {
-        let x: Vec<f64> = nn.iter().map(|point| positions.x[*point as usize]).collect();
-        let y: Vec<f64> = nn.iter().map(|point| positions.y[*point as usize]).collect();
+        let x: Vec<f64> = nn
+            .iter()
+            .map(|point| positions.x[*point as usize])
+            .collect();
+        let y: Vec<f64> = nn
+            .iter()
+            .map(|point| positions.y[*point as usize])
+            .collect();
         let centre = [x.iter().sum::<f64>() / 4.0, y.iter().sum::<f64>() / 4.0];
         assert_eq!(tensor("coords_nn", row), [x.clone(), y.clone()].concat());
         assert_eq!(tensor("coords_offsets", row), centre);
-        let relative: Vec<f64> = x.iter().map(|v| -(v - centre[0])).chain(y.iter().map(|v| -(v - centre[1]))).collect();
+        let relative: Vec<f64> = x
+            .iter()
+            .map(|v| -(v - centre[0]))
+            .chain(y.iter().map(|v| -(v - centre[1])))
+            .collect();
         assert_eq!(tensor("coords_relative", row), relative);
-        assert_eq!([float64(&batch, "center_x")[row], float64(&batch, "center_y")[row]], centre);
+        assert_eq!(
+            [
+                float64(&batch, "center_x")[row],
+                float64(&batch, "center_y")[row]
+            ],
+            centre
+        );
         let far = |a: usize, b: usize| (x[a] - x[b]).hypot(y[a] - y[b]);
-        let span = (0..4).flat_map(|a| (0..a).map(move |b| (a, b))).map(|(a, b)| far(a, b)).fold(0.0, f64::max);
+        let span = (0..4)
+            .flat_map(|a| (0..a).map(move |b| (a, b)))
+            .map(|(a, b)| far(a, b))
+            .fold(0.0, f64::max);
         assert!((float64(&batch, "span")[row] - span).abs() < 1e-12);
         let gathered = batch["diffraction"].as_fixed_size_list().value(row);
         for (slot, point) in nn.iter().enumerate() {
-            let pixels = &gathered.as_primitive::<Float32Type>().values()[slot * 4096..(slot + 1) * 4096];
-            assert_eq!(pixels, patterns.value(*point as usize).as_primitive::<Float32Type>().values().as_ref());
+            let pixels =
+                &gathered.as_primitive::<Float32Type>().values()[slot * 4096..(slot + 1) * 4096];
+            assert_eq!(
+                pixels,
+                patterns
+                    .value(*point as usize)
+                    .as_primitive::<Float32Type>()
+                    .values()
+                    .as_ref()
+            );
             let member = 4 * row + slot;
             assert_eq!(int64(&members, "scan_point")[member], i64::from(*point));
             assert_eq!(int64(&members, "slot")[member], slot as i64);
@@ -182,30 +297,79 @@ fn columns_are_what_they_say() {
             assert!((float64(&members, "seed_distance")[member] - distance).abs() < 1e-12);
         }
     }
-    assert_eq!(table.schema().field_with_name("diffraction").unwrap().metadata()["ptychoarrow.key"], "diffraction");
+    assert_eq!(
+        table
+            .schema()
+            .field_with_name("diffraction")
+            .unwrap()
+            .metadata()["ptychoarrow.key"],
+        "diffraction"
+    );
 }
 
 #[test]
 fn normalisation_is_the_formula() {
     let amplitudes = Scan::open(SIEMENS).unwrap();
     let patterns = columns(Arc::new(amplitudes), &["diffraction"]);
-    let pixels = patterns["diffraction"].as_fixed_size_list().values().clone();
-    let power: f64 = pixels.as_primitive::<Float32Type>().values().iter().map(|a| f64::from(*a).powi(2)).sum();
+    let pixels = patterns["diffraction"]
+        .as_fixed_size_list()
+        .values()
+        .clone();
+    let power: f64 = pixels
+        .as_primitive::<Float32Type>()
+        .values()
+        .iter()
+        .map(|a| f64::from(*a).powi(2))
+        .sum();
     let expected = (32.0f64.powi(2) / (power / 516.0)).sqrt();
 
-    let known = LayoutOptions { measurement: Some(Measurement::Amplitude), ..Default::default() };
-    let amplitudes = Scan::open_with(SIEMENS, &ScanOptions { layout: known, ..Default::default() }).unwrap();
-    let small = GroupSpec { n_groups: Some(7), ..spec(2, 6) };
+    let known = LayoutOptions {
+        measurement: Some(Measurement::Amplitude),
+        ..Default::default()
+    };
+    let amplitudes = Scan::open_with(
+        SIEMENS,
+        &ScanOptions {
+            layout: known,
+            ..Default::default()
+        },
+    )
+    .unwrap();
+    let small = GroupSpec {
+        n_groups: Some(7),
+        ..spec(2, 6)
+    };
     let groups = Groups::try_new(&amplitudes, small.clone()).unwrap();
     assert!((f64::from(groups.norm_factor().unwrap()) / expected - 1.0).abs() < 1e-6);
     assert!(groups.warnings().is_empty());
     // The factor of the scan changes with neither sample nor epoch; that of the groups does.
-    let other = GroupSpec { n_groups: Some(30), epoch: 5, ..spec(2, 6) };
+    let other = GroupSpec {
+        n_groups: Some(30),
+        epoch: 5,
+        ..spec(2, 6)
+    };
     let other = Groups::try_new(&amplitudes, other).unwrap();
     assert_eq!(groups.norm_factor().unwrap(), other.norm_factor().unwrap());
-    let of_groups = Groups::try_new(&amplitudes, GroupSpec { norm: Some(Norm::Groups), ..small.clone() }).unwrap();
-    assert_ne!(of_groups.norm_factor().unwrap(), groups.norm_factor().unwrap());
-    let given = Groups::try_new(&amplitudes, GroupSpec { norm: Some(Norm::Value(0.5)), ..small.clone() }).unwrap();
+    let of_groups = Groups::try_new(
+        &amplitudes,
+        GroupSpec {
+            norm: Some(Norm::Groups),
+            ..small.clone()
+        },
+    )
+    .unwrap();
+    assert_ne!(
+        of_groups.norm_factor().unwrap(),
+        groups.norm_factor().unwrap()
+    );
+    let given = Groups::try_new(
+        &amplitudes,
+        GroupSpec {
+            norm: Some(Norm::Value(0.5)),
+            ..small.clone()
+        },
+    )
+    .unwrap();
     assert_eq!(given.norm_factor().unwrap(), 0.5);
 
     // Intensities are rooted before they are normalised: the same scan, the same numbers.
@@ -213,10 +377,20 @@ fn normalisation_is_the_formula() {
     assert!((f64::from(counts.norm_factor().unwrap()) / expected - 1.0).abs() < 1e-6);
     let normalised = |groups: Groups| {
         let batch = columns(Arc::new(groups), &["diffraction_normalized"]);
-        batch.column(0).as_fixed_size_list().values().as_primitive::<Float32Type>().values().to_vec()
+        batch
+            .column(0)
+            .as_fixed_size_list()
+            .values()
+            .as_primitive::<Float32Type>()
+            .values()
+            .to_vec()
     };
     let (a, b) = (normalised(groups), normalised(counts));
-    assert!(a.iter().zip(&b).all(|(a, b)| (a - b).abs() < 1e-5 * a.abs().max(1.0)));
+    assert!(
+        a.iter()
+            .zip(&b)
+            .all(|(a, b)| (a - b).abs() < 1e-5 * a.abs().max(1.0))
+    );
 
     // Amplitudes that nobody vouched for come with a warning.
     let unknown = siemens(small);
@@ -228,7 +402,11 @@ fn normalisation_is_the_formula() {
 fn points_left_out_are_in_no_group() {
     let among: Vec<u32> = (0..516).filter(|point| point % 3 != 0).collect();
     let seeds: Vec<u32> = among.iter().copied().filter(|point| *point < 100).collect();
-    let groups = siemens(GroupSpec { among: Some(among), seeds_from: Some(seeds.clone()), ..spec(2, 6) });
+    let groups = siemens(GroupSpec {
+        among: Some(among),
+        seeds_from: Some(seeds.clone()),
+        ..spec(2, 6)
+    });
     let index = groups.index().unwrap();
     assert_eq!(index.num_groups(), seeds.len());
     for (row, seed) in seeds.iter().enumerate() {
@@ -239,27 +417,62 @@ fn points_left_out_are_in_no_group() {
 
 #[test]
 fn seed_points_are_sampled_or_the_first() {
-    let sequential = siemens(GroupSpec { n_groups: Some(5), sampling: Sampling::Sequential, ..spec(2, 6) });
-    let first: Vec<u32> = (0..5).map(|row| sequential.index().unwrap().seed_point(row)).collect();
+    let sequential = siemens(GroupSpec {
+        n_groups: Some(5),
+        sampling: Sampling::Sequential,
+        ..spec(2, 6)
+    });
+    let first: Vec<u32> = (0..5)
+        .map(|row| sequential.index().unwrap().seed_point(row))
+        .collect();
     assert_eq!(first, [0, 1, 2, 3, 4]);
     let seeds = |spec: GroupSpec| {
         let groups = siemens(spec);
         let index = groups.index().unwrap();
-        (0..index.num_groups()).map(|row| index.seed_point(row)).collect::<Vec<_>>()
+        (0..index.num_groups())
+            .map(|row| index.seed_point(row))
+            .collect::<Vec<_>>()
     };
-    let random = seeds(GroupSpec { n_groups: Some(50), seed: 4, ..spec(2, 6) });
+    let random = seeds(GroupSpec {
+        n_groups: Some(50),
+        seed: 4,
+        ..spec(2, 6)
+    });
     assert!(random.is_sorted_by(|a, b| a < b) && random.len() == 50);
-    assert_eq!(random, seeds(GroupSpec { n_groups: Some(50), seed: 4, epoch: 8, ..spec(2, 6) }), "of any epoch");
-    assert_ne!(random, seeds(GroupSpec { n_groups: Some(50), seed: 5, ..spec(2, 6) }));
+    assert_eq!(
+        random,
+        seeds(GroupSpec {
+            n_groups: Some(50),
+            seed: 4,
+            epoch: 8,
+            ..spec(2, 6)
+        }),
+        "of any epoch"
+    );
+    assert_ne!(
+        random,
+        seeds(GroupSpec {
+            n_groups: Some(50),
+            seed: 5,
+            ..spec(2, 6)
+        })
+    );
 }
 
 #[test]
 fn a_seed_point_may_be_kept_out_let_in_or_put_first() {
     let own = |include_seed| {
-        let groups = siemens(GroupSpec { include_seed, ..spec(2, 6) });
+        let groups = siemens(GroupSpec {
+            include_seed,
+            ..spec(2, 6)
+        });
         let index = groups.index().unwrap();
-        let slots = (0..index.num_groups())
-            .map(|row| index.members(row).iter().position(|member| *member == index.seed_point(row)));
+        let slots = (0..index.num_groups()).map(|row| {
+            index
+                .members(row)
+                .iter()
+                .position(|member| *member == index.seed_point(row))
+        });
         slots.collect::<Vec<_>>()
     };
     assert!(own(IncludeSeed::Never).iter().all(Option::is_none));
@@ -272,24 +485,43 @@ fn a_seed_point_may_be_kept_out_let_in_or_put_first() {
 #[test]
 fn members_too_far_away_leave_the_pool() {
     let max = 20.0;
-    let groups = siemens(GroupSpec { max_distance: Some(max), ..spec(2, 6) });
+    let groups = siemens(GroupSpec {
+        max_distance: Some(max),
+        ..spec(2, 6)
+    });
     assert_eq!(groups.known_rows(), None);
     let index = groups.index().unwrap();
     assert!(index.num_skipped() > 0 && index.num_groups() > 0);
     assert_eq!(index.num_groups() + index.num_skipped(), 516);
     assert!(groups.warnings()[0].contains(&format!("{} groups were skipped", index.num_skipped())));
     let batch = columns(Arc::new(groups.members()), &["group_id", "seed_distance"]);
-    assert!(float64(&batch, "seed_distance").iter().all(|distance| *distance <= max));
+    assert!(
+        float64(&batch, "seed_distance")
+            .iter()
+            .all(|distance| *distance <= max)
+    );
     // The groups that are left keep their numbers, and their members where the whole pool is near.
     let unlimited = siemens(spec(2, 6));
-    let row = (0..index.num_groups()).find(|row| index.group_id(*row) != *row as u64).unwrap();
-    assert_eq!(index.seed_point(row), unlimited.index().unwrap().seed_point(index.group_id(row) as usize));
+    let row = (0..index.num_groups())
+        .find(|row| index.group_id(*row) != *row as u64)
+        .unwrap();
+    assert_eq!(
+        index.seed_point(row),
+        unlimited
+            .index()
+            .unwrap()
+            .seed_point(index.group_id(row) as usize)
+    );
     check_table(Arc::new(groups));
 }
 
 #[test]
 fn group_oversampling_draws_distinct_groups_of_each_seed_point() {
-    let all = GroupSpec { n_groups: Some(516 * 15), group_oversampling: true, ..spec(2, 6) };
+    let all = GroupSpec {
+        n_groups: Some(516 * 15),
+        group_oversampling: true,
+        ..spec(2, 6)
+    };
     let groups = siemens(all.clone());
     let index = groups.index().unwrap();
     let once = siemens(spec(2, 6));
@@ -298,7 +530,10 @@ fn group_oversampling_draws_distinct_groups_of_each_seed_point() {
         assert_eq!(index.seed_point(row) as usize, row % 516);
         let mut members = index.members(row).to_vec();
         members.sort_unstable();
-        assert!(sets.insert((index.seed_point(row), members)), "group {row} came before");
+        assert!(
+            sets.insert((index.seed_point(row), members)),
+            "group {row} came before"
+        );
     }
     // 15 = 6 choose 4: every possible group; and the first of each seed point is the one without oversampling.
     assert_eq!(sets.len(), 516 * 15);
@@ -306,7 +541,14 @@ fn group_oversampling_draws_distinct_groups_of_each_seed_point() {
     let part = groups.index_of(5000..5010).unwrap();
     assert!((0..10).all(|row| part.members(row) == index.members(5000 + row)));
     let scan = Scan::open(SIEMENS).unwrap();
-    let error = Groups::try_new(&scan, GroupSpec { n_groups: Some(516 * 15 + 1), ..all }).unwrap_err();
+    let error = Groups::try_new(
+        &scan,
+        GroupSpec {
+            n_groups: Some(516 * 15 + 1),
+            ..all
+        },
+    )
+    .unwrap_err();
     assert!(error.to_string().contains("7740"), "{error}");
 }
 
@@ -331,12 +573,21 @@ fn the_smallest_scans_have_groups_or_a_reason() {
     let groups = Groups::try_new(&one, spec(1, 1)).unwrap();
     assert_eq!(groups.index().unwrap().members(0), [0]);
     check_table(Arc::new(groups));
-    assert!(matches!(Groups::try_new(&one, spec(2, 4)).unwrap_err(), Error::TooFewPoints { .. }));
+    assert!(matches!(
+        Groups::try_new(&one, spec(2, 4)).unwrap_err(),
+        Error::TooFewPoints { .. }
+    ));
     // None at all.
     let (_folder, none) = scan_of(&[], &[]);
-    assert!(matches!(Groups::try_new(&none, spec(1, 1)).unwrap_err(), Error::TooFewPoints { .. }));
+    assert!(matches!(
+        Groups::try_new(&none, spec(1, 1)).unwrap_err(),
+        Error::TooFewPoints { .. }
+    ));
     // No groups of many positions.
-    let groups = siemens(GroupSpec { n_groups: Some(0), ..spec(2, 6) });
+    let groups = siemens(GroupSpec {
+        n_groups: Some(0),
+        ..spec(2, 6)
+    });
     assert_eq!(groups.read(&ReadOptions::default()).unwrap().count(), 0);
 }
 
@@ -349,31 +600,94 @@ fn what_cannot_be_met_is_said_with_numbers_and_remedy() {
         report(spec(0, 6)),
         report(spec(65, 5000)),
         report(spec(2, 3)),
-        report(GroupSpec { among: few, ..spec(2, 6) }),
-        report(GroupSpec { n_groups: Some(517), ..spec(2, 6) }),
-        report(GroupSpec { n_groups: Some(517), group_oversampling: true, ..spec(1, 1) }),
-        report(GroupSpec { n_groups: Some(9999), group_oversampling: true, ..spec(2, 6) }),
-        report(GroupSpec { among: Some(vec![5, 4]), ..spec(2, 6) }),
-        report(GroupSpec { among: Some(vec![1, 2, 3, 516]), ..spec(2, 6) }),
-        report(GroupSpec { among: Some((0..9).collect()), seeds_from: Some(vec![9]), ..spec(2, 6) }),
-        report(GroupSpec { max_distance: Some(f64::NAN), ..spec(2, 6) }),
-        report(GroupSpec { semantics: Semantics::Ptychopinn, epoch: 1, ..spec(2, 6) }),
-        report(GroupSpec { semantics: Semantics::Ptychopinn, seed: 1 << 32, ..spec(2, 6) }),
-        report(GroupSpec { semantics: Semantics::Ptychopinn, ..spec(2, 3) }),
-        report(GroupSpec { semantics: Semantics::Ptychopinn, n_groups: Some(517), ..spec(2, 6) }),
+        report(GroupSpec {
+            among: few,
+            ..spec(2, 6)
+        }),
+        report(GroupSpec {
+            n_groups: Some(517),
+            ..spec(2, 6)
+        }),
+        report(GroupSpec {
+            n_groups: Some(517),
+            group_oversampling: true,
+            ..spec(1, 1)
+        }),
+        report(GroupSpec {
+            n_groups: Some(9999),
+            group_oversampling: true,
+            ..spec(2, 6)
+        }),
+        report(GroupSpec {
+            among: Some(vec![5, 4]),
+            ..spec(2, 6)
+        }),
+        report(GroupSpec {
+            among: Some(vec![1, 2, 3, 516]),
+            ..spec(2, 6)
+        }),
+        report(GroupSpec {
+            among: Some((0..9).collect()),
+            seeds_from: Some(vec![9]),
+            ..spec(2, 6)
+        }),
+        report(GroupSpec {
+            max_distance: Some(f64::NAN),
+            ..spec(2, 6)
+        }),
+        report(GroupSpec {
+            semantics: Semantics::Ptychopinn,
+            epoch: 1,
+            ..spec(2, 6)
+        }),
+        report(GroupSpec {
+            semantics: Semantics::Ptychopinn,
+            seed: 1 << 32,
+            ..spec(2, 6)
+        }),
+        report(GroupSpec {
+            semantics: Semantics::Ptychopinn,
+            ..spec(2, 3)
+        }),
+        report(GroupSpec {
+            semantics: Semantics::Ptychopinn,
+            n_groups: Some(517),
+            ..spec(2, 6)
+        }),
     ];
     insta::assert_snapshot!(reports.join("\n"));
 }
 
 #[test]
 fn positions_that_are_no_numbers_are_refused_by_name() {
-    let (_folder, scan) = scan_of(&[0.0, 1.0, f64::NAN, 3.0, 4.0, 5.0], &[0.0, 0.0, 1.0, f64::INFINITY, 1.0, 2.0]);
+    let (_folder, scan) = scan_of(
+        &[0.0, 1.0, f64::NAN, 3.0, 4.0, 5.0],
+        &[0.0, 0.0, 1.0, f64::INFINITY, 1.0, 2.0],
+    );
     let all = Groups::try_new(&scan, spec(2, 4)).unwrap();
-    let error = all.read(&ReadOptions::default()).unwrap().next().unwrap().unwrap_err();
-    assert!(matches!(Error::from(error), Error::NonFinitePosition { scan_point: 2, .. }));
+    let error = all
+        .read(&ReadOptions::default())
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap_err();
+    assert!(matches!(
+        Error::from(error),
+        Error::NonFinitePosition { scan_point: 2, .. }
+    ));
     // Left out, they do no harm.
-    let without = GroupSpec { among: Some(vec![0, 1, 4, 5]), ..spec(2, 4) };
-    assert_eq!(Groups::try_new(&scan, without).unwrap().index().unwrap().num_groups(), 4);
+    let without = GroupSpec {
+        among: Some(vec![0, 1, 4, 5]),
+        ..spec(2, 4)
+    };
+    assert_eq!(
+        Groups::try_new(&scan, without)
+            .unwrap()
+            .index()
+            .unwrap()
+            .num_groups(),
+        4
+    );
 }
 
 #[test]
@@ -385,36 +699,77 @@ fn a_spec_survives_json() {
         include_seed: IncludeSeed::First,
         ..spec(3, 11)
     };
-    assert_eq!(serde_json::from_str::<GroupSpec>(&spec.to_json()).unwrap(), spec);
-    assert!(serde_json::from_str::<GroupSpec>(r#"{"gridsze": 2}"#).is_err(), "a misspelt field is no default");
-    assert_eq!(serde_json::from_str::<GroupSpec>("{}").unwrap(), GroupSpec::default());
+    assert_eq!(
+        serde_json::from_str::<GroupSpec>(&spec.to_json()).unwrap(),
+        spec
+    );
+    assert!(
+        serde_json::from_str::<GroupSpec>(r#"{"gridsze": 2}"#).is_err(),
+        "a misspelt field is no default"
+    );
+    assert_eq!(
+        serde_json::from_str::<GroupSpec>("{}").unwrap(),
+        GroupSpec::default()
+    );
 }
 
 #[test]
 fn rows_beyond_the_table_are_left_out_or_refused() {
-    let groups = siemens(GroupSpec { n_groups: Some(10), ..spec(2, 6) });
-    let read = |rows| groups.read(&ReadOptions { rows, ..Default::default() });
+    let groups = siemens(GroupSpec {
+        n_groups: Some(10),
+        ..spec(2, 6)
+    });
+    let read = |rows| {
+        groups.read(&ReadOptions {
+            rows,
+            ..Default::default()
+        })
+    };
     assert_eq!(read(Rows::Range(8..100)).unwrap().rows_left(), 2);
     assert!(read(Rows::List(Arc::new([3, 10]))).is_err());
-    assert!(groups.read(&ReadOptions { batch_bytes: 32 << 20, ..Default::default() }).is_err());
+    assert!(
+        groups
+            .read(&ReadOptions {
+                batch_bytes: 32 << 20,
+                ..Default::default()
+            })
+            .is_err()
+    );
 }
 
 /// Values of an f4 tensor column, one row.
 fn tensor_f32(batch: &RecordBatch, name: &str, row: usize) -> Vec<f32> {
-    batch[name].as_fixed_size_list().value(row).as_primitive::<Float32Type>().values().to_vec()
+    batch[name]
+        .as_fixed_size_list()
+        .value(row)
+        .as_primitive::<Float32Type>()
+        .values()
+        .to_vec()
 }
 
 #[test]
 fn channels_last_is_the_same_pixels_in_another_order() {
     let scan = Scan::open(SIEMENS).unwrap();
-    let spec = GroupSpec { n_groups: Some(5), ..spec(2, 6) };
-    let last = PatternOptions { channels: Channels::Last, ..Default::default() };
+    let spec = GroupSpec {
+        n_groups: Some(5),
+        ..spec(2, 6)
+    };
+    let last = PatternOptions {
+        channels: Channels::Last,
+        ..Default::default()
+    };
     let first = Groups::try_new(&scan, spec.clone()).unwrap();
     let last = Groups::try_new_with(&scan, spec, last).unwrap();
     check_table(Arc::new(last.clone()));
     let names = ["diffraction", "diffraction_normalized"];
-    let (first, last) = (columns(Arc::new(first), &names), columns(Arc::new(last), &names));
-    assert_eq!(last.schema().field(0).metadata()["ARROW:extension:metadata"], r#"{"shape":[64,64,4]}"#);
+    let (first, last) = (
+        columns(Arc::new(first), &names),
+        columns(Arc::new(last), &names),
+    );
+    assert_eq!(
+        last.schema().field(0).metadata()["ARROW:extension:metadata"],
+        r#"{"shape":[64,64,4]}"#
+    );
     for name in names {
         let (first, last) = (tensor_f32(&first, name, 3), tensor_f32(&last, name, 3));
         for (pixel, channels) in last.chunks_exact(4).enumerate() {
@@ -425,11 +780,27 @@ fn channels_last_is_the_same_pixels_in_another_order() {
 
 #[test]
 fn patterns_are_handed_out_as_amplitudes_or_intensities() {
-    let small = GroupSpec { n_groups: Some(3), ..spec(2, 6) };
-    let with = |scan: &Scan, measure| {
-        Groups::try_new_with(scan, small.clone(), PatternOptions { measure, ..Default::default() })
+    let small = GroupSpec {
+        n_groups: Some(3),
+        ..spec(2, 6)
     };
-    let values = |groups: Groups| tensor_f32(&columns(Arc::new(groups), &["diffraction"]), "diffraction", 0);
+    let with = |scan: &Scan, measure| {
+        Groups::try_new_with(
+            scan,
+            small.clone(),
+            PatternOptions {
+                measure,
+                ..Default::default()
+            },
+        )
+    };
+    let values = |groups: Groups| {
+        tensor_f32(
+            &columns(Arc::new(groups), &["diffraction"]),
+            "diffraction",
+            0,
+        )
+    };
     let counts = Scan::open(COUNTS).unwrap();
     let stored = values(with(&counts, Measure::Stored).unwrap());
     assert_eq!(values(with(&counts, Measure::Intensity).unwrap()), stored);
@@ -438,10 +809,25 @@ fn patterns_are_handed_out_as_amplitudes_or_intensities() {
     let unknown = Scan::open(SIEMENS).unwrap();
     let error = with(&unknown, Measure::Intensity).unwrap_err();
     assert!(error.to_string().contains("--measurement"), "{error}");
-    let layout = LayoutOptions { measurement: Some(Measurement::Amplitude), ..Default::default() };
-    let known = Scan::open_with(SIEMENS, &ScanOptions { layout, ..Default::default() }).unwrap();
+    let layout = LayoutOptions {
+        measurement: Some(Measurement::Amplitude),
+        ..Default::default()
+    };
+    let known = Scan::open_with(
+        SIEMENS,
+        &ScanOptions {
+            layout,
+            ..Default::default()
+        },
+    )
+    .unwrap();
     let squares = values(with(&known, Measure::Intensity).unwrap());
-    assert!(squares.iter().zip(&stored).all(|(square, count)| (square - count).abs() <= 1e-3 * count.max(1.0)));
+    assert!(
+        squares
+            .iter()
+            .zip(&stored)
+            .all(|(square, count)| (square - count).abs() <= 1e-3 * count.max(1.0))
+    );
 }
 
 #[test]
@@ -451,13 +837,26 @@ fn object_patches_are_cut_at_the_true_positions() {
     let path = folder.path().join("object.npz");
     // An object whose value is its place, and positions between its pixels: bilinear interpolation is exact.
     let (height, width, side) = (20, 30, 8);
-    let object: Vec<f64> = (0..height * width).flat_map(|i| [(i % width) as f64, (i / width) as f64]).collect();
+    let object: Vec<f64> = (0..height * width)
+        .flat_map(|i| [(i % width) as f64, (i / width) as f64])
+        .collect();
     let (x, y) = ([8.25, 12.5, 9.0, 20.75, 15.0], [6.5, 7.0, 11.25, 9.0, 12.0]);
     let members = [
         ("xcoords", npy("'<f8'", false, &[5], &f8(&x))),
         ("ycoords", npy("'<f8'", false, &[5], &f8(&y))),
-        ("diff3d", npy("'<f4'", false, &[5, side, side], &f4(&vec![1.0; 5 * side * side]))),
-        ("objectGuess", npy("'<c16'", false, &[height, width], &f8(&object))),
+        (
+            "diff3d",
+            npy(
+                "'<f4'",
+                false,
+                &[5, side, side],
+                &f4(&vec![1.0; 5 * side * side]),
+            ),
+        ),
+        (
+            "objectGuess",
+            npy("'<c16'", false, &[height, width], &f8(&object)),
+        ),
     ];
     npz(&path, &members, zip::CompressionMethod::Stored);
     let groups = Groups::try_new(&Scan::open(&path).unwrap(), spec(2, 4)).unwrap();
@@ -467,10 +866,18 @@ fn object_patches_are_cut_at_the_true_positions() {
     for (row, members) in groups_of(&batch).iter().enumerate() {
         let patches = tensor_f32(&batch, "object_patches", row);
         for (slot, member) in members.iter().enumerate() {
-            for (pixel, value) in patches[slot * side * side * 2..].chunks_exact(2).take(side * side).enumerate() {
+            for (pixel, value) in patches[slot * side * side * 2..]
+                .chunks_exact(2)
+                .take(side * side)
+                .enumerate()
+            {
                 let column = x[*member as usize] + (pixel % side) as f64 - 4.0;
                 let line = y[*member as usize] + (pixel / side) as f64 - 4.0;
-                assert_eq!([f64::from(value[0]), f64::from(value[1])], [column, line], "{member} {pixel}");
+                assert_eq!(
+                    [f64::from(value[0]), f64::from(value[1])],
+                    [column, line],
+                    "{member} {pixel}"
+                );
             }
         }
     }

@@ -18,7 +18,12 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("check", &["error", "npz", "array", "table", "scan"]),
     ("export", &["error", "npz", "array", "table"]),
     ("sql", &["error", "npz", "array", "table", "scan", "group"]),
-    ("cli", &["error", "npz", "array", "table", "scan", "group", "check", "export", "sql"]),
+    (
+        "cli",
+        &[
+            "error", "npz", "array", "table", "scan", "group", "check", "export", "sql",
+        ],
+    ),
 ];
 
 fn sources(folder: &Path) -> Vec<PathBuf> {
@@ -49,7 +54,9 @@ fn imports(text: &str) -> BTreeSet<String> {
 }
 
 fn first_word(text: &str) -> String {
-    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+    text.chars()
+        .take_while(|c| c.is_alphanumeric() || *c == '_')
+        .collect()
 }
 
 #[test]
@@ -59,15 +66,27 @@ fn imports_point_one_way() {
     let mut seen = BTreeSet::new();
     for file in sources(&src) {
         let relative = file.strip_prefix(&src).unwrap();
-        let room = relative.components().next().unwrap().as_os_str().to_str().unwrap().trim_end_matches(".rs");
+        let room = relative
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_str()
+            .unwrap()
+            .trim_end_matches(".rs");
         if matches!(room, "lib" | "main") {
             continue;
         }
-        let allowed = allowed.get(room).unwrap_or_else(|| panic!("{} is in no room", relative.display()));
+        let allowed = allowed
+            .get(room)
+            .unwrap_or_else(|| panic!("{} is in no room", relative.display()));
         seen.insert(room.to_string());
         let code: String = std::fs::read_to_string(&file).unwrap();
-        let code: String =
-            code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+        let code: String = code
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect::<Vec<_>>()
+            .join("\n");
         for import in imports(&code) {
             let is_room = ROOMS.iter().any(|(name, _)| *name == import);
             assert!(
@@ -85,7 +104,11 @@ fn unsafe_code_is_in_one_file() {
     let src = crate_folder().join("src");
     let with_unsafe: Vec<PathBuf> = sources(&src)
         .into_iter()
-        .filter(|file| std::fs::read_to_string(file).unwrap().contains("allow(unsafe_code)"))
+        .filter(|file| {
+            std::fs::read_to_string(file)
+                .unwrap()
+                .contains("allow(unsafe_code)")
+        })
         .collect();
     assert_eq!(with_unsafe, [src.join("npz/source.rs")]);
 }
@@ -97,16 +120,25 @@ fn cargo_tree(args: &[&str]) -> BTreeSet<String> {
         .current_dir(crate_folder())
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| line.trim_end_matches(" (*)").to_string()).collect()
+    text.lines()
+        .map(|line| line.trim_end_matches(" (*)").to_string())
+        .collect()
 }
 
 #[test]
 fn one_arrow_is_in_the_tree() {
     let packages = cargo_tree(&["-e", "normal,build,dev"]);
     for name in ["arrow", "arrow-array", "arrow-schema", "parquet"] {
-        let versions: Vec<&String> = packages.iter().filter(|line| line.starts_with(&format!("{name} v"))).collect();
+        let versions: Vec<&String> = packages
+            .iter()
+            .filter(|line| line.starts_with(&format!("{name} v")))
+            .collect();
         assert_eq!(versions.len(), 1, "{versions:?}");
     }
 }
@@ -115,7 +147,12 @@ fn one_arrow_is_in_the_tree() {
 fn without_default_features_there_is_no_sql_and_no_command_line() {
     let packages = cargo_tree(&["-e", "normal", "--no-default-features"]);
     for name in ["datafusion", "tokio", "clap", "parquet"] {
-        assert!(!packages.iter().any(|line| line.starts_with(&format!("{name} v"))), "{name}");
+        assert!(
+            !packages
+                .iter()
+                .any(|line| line.starts_with(&format!("{name} v"))),
+            "{name}"
+        );
     }
 }
 
@@ -125,19 +162,37 @@ fn tests_switch_on_no_feature_of_what_datafusion_is_built_on() {
         let lines = cargo_tree(&["-e", edges]);
         lines
             .into_iter()
-            .filter_map(|line| line.split_once(" feature ").map(|(name, f)| (name.to_string(), f.to_string())))
+            .filter_map(|line| {
+                line.split_once(" feature ")
+                    .map(|(name, f)| (name.to_string(), f.to_string()))
+            })
             .collect::<BTreeSet<_>>()
     };
     // Lines of features carry no version: of a package that is there in several, they tell nothing.
-    let all: Vec<String> = cargo_tree(&["-e", "normal,build,dev"]).iter().map(|line| first_name(line)).collect();
+    let all: Vec<String> = cargo_tree(&["-e", "normal,build,dev"])
+        .iter()
+        .map(|line| first_name(line))
+        .collect();
     let is_single = |name: &String| all.iter().filter(|other| *other == name).count() == 1;
     let packages = cargo_tree(&["-e", "normal,build"]);
-    let packages: BTreeSet<String> = packages.iter().map(|line| first_name(line)).filter(is_single).collect();
+    let packages: BTreeSet<String> = packages
+        .iter()
+        .map(|line| first_name(line))
+        .filter(is_single)
+        .collect();
     let normal = features("normal,build,features");
-    let added: Vec<(String, String)> =
-        features("normal,build,dev,features").into_iter().filter(|line| !normal.contains(line)).collect();
-    let costly: Vec<_> = added.iter().filter(|(name, _)| packages.contains(name)).collect();
-    assert!(costly.is_empty(), "these would build DataFusion twice: {costly:?}");
+    let added: Vec<(String, String)> = features("normal,build,dev,features")
+        .into_iter()
+        .filter(|line| !normal.contains(line))
+        .collect();
+    let costly: Vec<_> = added
+        .iter()
+        .filter(|(name, _)| packages.contains(name))
+        .collect();
+    assert!(
+        costly.is_empty(),
+        "these would build DataFusion twice: {costly:?}"
+    );
 }
 
 fn first_name(line: &str) -> String {

@@ -18,12 +18,19 @@ use crate::support::{COUNTS, SIEMENS, f8, folder, npy, npz, private_bytes, scan_
 fn dtypes() -> Vec<(&'static str, Vec<Vec<u8>>, DataType)> {
     macro_rules! bytes {
         ($type:ty) => {
-            [0i64, 1, -3, 100].iter().map(|v| (*v as $type).to_le_bytes().to_vec()).collect()
+            [0i64, 1, -3, 100]
+                .iter()
+                .map(|v| (*v as $type).to_le_bytes().to_vec())
+                .collect()
         };
     }
     let half = |value: f32| half::f16::from_f32(value).to_le_bytes().to_vec();
     vec![
-        ("b1", vec![vec![0], vec![1], vec![0], vec![1]], DataType::Boolean),
+        (
+            "b1",
+            vec![vec![0], vec![1], vec![0], vec![1]],
+            DataType::Boolean,
+        ),
         ("i1", bytes!(i8), DataType::Int8),
         ("i2", bytes!(i16), DataType::Int16),
         ("i4", bytes!(i32), DataType::Int32),
@@ -32,7 +39,11 @@ fn dtypes() -> Vec<(&'static str, Vec<Vec<u8>>, DataType)> {
         ("u2", bytes!(u16), DataType::UInt16),
         ("u4", bytes!(u32), DataType::UInt32),
         ("u8", bytes!(u64), DataType::UInt64),
-        ("f2", [0.0, 1.0, -3.0, 100.0].map(half).to_vec(), DataType::Float16),
+        (
+            "f2",
+            [0.0, 1.0, -3.0, 100.0].map(half).to_vec(),
+            DataType::Float16,
+        ),
         ("f4", bytes!(f32), DataType::Float32),
         ("f8", bytes!(f64), DataType::Float64),
     ]
@@ -53,11 +64,20 @@ fn reads_every_plain_dtype_in_both_byte_orders_and_methods() {
     for method in [CompressionMethod::Stored, CompressionMethod::Deflated] {
         let path = folder.path().join(format!("{method}.npz"));
         let mut members = Vec::new();
-        let names: Vec<_> = dtypes().iter().map(|(name, ..)| (format!("le_{name}"), format!("be_{name}"))).collect();
+        let names: Vec<_> = dtypes()
+            .iter()
+            .map(|(name, ..)| (format!("le_{name}"), format!("be_{name}")))
+            .collect();
         for ((le, be), (name, values, _)) in names.iter().zip(dtypes()) {
             let little: Vec<u8> = values.concat();
-            let big: Vec<u8> = values.iter().flat_map(|value| value.iter().rev().copied()).collect();
-            members.push((le.as_str(), npy(&format!("'<{name}'"), false, &[4], &little)));
+            let big: Vec<u8> = values
+                .iter()
+                .flat_map(|value| value.iter().rev().copied())
+                .collect();
+            members.push((
+                le.as_str(),
+                npy(&format!("'<{name}'"), false, &[4], &little),
+            ));
             members.push((be.as_str(), npy(&format!("'>{name}'"), false, &[4], &big)));
         }
         npz(&path, &members, method);
@@ -70,7 +90,11 @@ fn reads_every_plain_dtype_in_both_byte_orders_and_methods() {
                 let bits: Vec<bool> = little.as_boolean().values().iter().collect();
                 assert_eq!(bits, [false, true, false, true]);
             } else {
-                assert_eq!(little.to_data().buffers()[0].as_slice(), values.concat(), "{name}");
+                assert_eq!(
+                    little.to_data().buffers()[0].as_slice(),
+                    values.concat(),
+                    "{name}"
+                );
             }
         }
     }
@@ -81,12 +105,22 @@ fn complex_numbers_are_a_trailing_axis_of_two() {
     let folder = folder();
     let path = folder.path().join("complex.npz");
     let values = f8(&[1.0, -2.0, 3.0, 4.5, 0.0, 1.0]);
-    npz(&path, &[("z", npy("'<c16'", false, &[3], &values))], CompressionMethod::Stored);
+    npz(
+        &path,
+        &[("z", npy("'<c16'", false, &[3], &values))],
+        CompressionMethod::Stored,
+    );
     let column = column(&Arc::new(NpzFile::open(&path).unwrap()), "z");
-    assert_eq!(column.field().metadata()["ARROW:extension:metadata"], r#"{"shape":[2]}"#);
+    assert_eq!(
+        column.field().metadata()["ARROW:extension:metadata"],
+        r#"{"shape":[2]}"#
+    );
     assert_eq!(column.field().metadata()["ptychoarrow.dtype"], "complex128");
     let array = column.array(&RowSet::List(&[2, 0])).unwrap();
-    assert_eq!(array.as_fixed_size_list().values().to_data().buffers()[0].as_slice(), f8(&[0.0, 1.0, 1.0, -2.0]));
+    assert_eq!(
+        array.as_fixed_size_list().values().to_data().buffers()[0].as_slice(),
+        f8(&[0.0, 1.0, 1.0, -2.0])
+    );
 }
 
 #[test]
@@ -103,28 +137,56 @@ fn fortran_order_is_read_in_any_rank_and_mapped_along_one_axis() {
             }
         }
     }
-    let members =
-        [("cube", npy("'<f8'", true, &[2, 3, 4], &f8(&f_order))), ("line", npy("'<f8'", true, &[24], &f8(&c_order)))];
+    let members = [
+        ("cube", npy("'<f8'", true, &[2, 3, 4], &f8(&f_order))),
+        ("line", npy("'<f8'", true, &[24], &f8(&c_order))),
+    ];
     npz(&path, &members, CompressionMethod::Stored);
     let file = Arc::new(NpzFile::open(&path).unwrap());
     let cube = read(&file, "cube");
-    assert_eq!(cube.as_fixed_size_list().values().to_data().buffers()[0].as_slice(), f8(&c_order));
-    assert!(column(&file, "cube").access().reason().unwrap().contains("not in C order"));
-    assert_eq!(read(&file, "line").to_data().buffers()[0].as_slice(), f8(&c_order));
+    assert_eq!(
+        cube.as_fixed_size_list().values().to_data().buffers()[0].as_slice(),
+        f8(&c_order)
+    );
+    assert!(
+        column(&file, "cube")
+            .access()
+            .reason()
+            .unwrap()
+            .contains("not in C order")
+    );
+    assert_eq!(
+        read(&file, "line").to_data().buffers()[0].as_slice(),
+        f8(&c_order)
+    );
 }
 
 #[test]
 fn a_mapped_array_is_the_file_itself_and_a_misaligned_one_is_copied_with_the_reason() {
     let file = Arc::new(NpzFile::open(SIEMENS).unwrap());
-    assert_eq!(Access::of(&file, file.info("diff3d").unwrap()), Access::Mapped);
+    assert_eq!(
+        Access::of(&file, file.info("diff3d").unwrap()),
+        Access::Mapped
+    );
     let misaligned = Access::of(&file, file.info("xcoords").unwrap());
-    assert_eq!(misaligned.to_string(), "copied (misaligned: data at byte 189, no multiple of 8)");
+    assert_eq!(
+        misaligned.to_string(),
+        "copied (misaligned: data at byte 189, no multiple of 8)"
+    );
     let array = column(&file, "diff3d").array(&RowSet::Range(5..7)).unwrap();
     let values = array.as_fixed_size_list().values().to_data();
     let array = file.array("diff3d").unwrap();
     let mapped = array.data.in_memory().unwrap();
-    assert_eq!(values.buffers()[0].as_ptr(), mapped[5 * 64 * 64 * 4..].as_ptr(), "no copy was made");
-    assert_eq!(values.buffers()[0].len(), 2 * 64 * 64 * 4, "the buffer is the slice, not the file");
+    assert_eq!(
+        values.buffers()[0].as_ptr(),
+        mapped[5 * 64 * 64 * 4..].as_ptr(),
+        "no copy was made"
+    );
+    assert_eq!(
+        values.buffers()[0].len(),
+        2 * 64 * 64 * 4,
+        "the buffer is the slice, not the file"
+    );
 }
 
 #[test]
@@ -135,18 +197,34 @@ fn a_deflated_member_is_inflated_once_within_its_budget() {
     let first = file.array("diff3d").unwrap();
     let start = |array: &ptychoarrow::npz::NpzArray| array.data.in_memory().unwrap().as_ptr();
     assert_eq!(start(&first), start(&file.array("diff3d").unwrap()));
-    let tight = NpzFile::open_with(COUNTS, &OpenOptions { inflate_memory: 1 << 20, ..Default::default() }).unwrap();
+    let tight = NpzFile::open_with(
+        COUNTS,
+        &OpenOptions {
+            inflate_memory: 1 << 20,
+            ..Default::default()
+        },
+    )
+    .unwrap();
     assert_eq!(tight.inflates_to("diff3d"), Some(InflatesTo::Scratch));
-    assert_eq!(tight.array("diff3d").unwrap().data.in_memory(), first.data.in_memory());
+    assert_eq!(
+        tight.array("diff3d").unwrap().data.in_memory(),
+        first.data.in_memory()
+    );
     assert_eq!(tight.inflates_to("xcoords"), Some(InflatesTo::Memory));
-    assert_eq!(tight.array("xcoords").unwrap().data.in_memory(), file.array("xcoords").unwrap().data.in_memory());
+    assert_eq!(
+        tight.array("xcoords").unwrap().data.in_memory(),
+        file.array("xcoords").unwrap().data.in_memory()
+    );
 }
 
 #[test]
 fn empty_arrays_have_no_rows() {
     let folder = folder();
     let path = folder.path().join("empty.npz");
-    let members = [("a", npy("'<f8'", false, &[0], &[])), ("b", npy("'<c8'", false, &[0, 7], &[]))];
+    let members = [
+        ("a", npy("'<f8'", false, &[0], &[])),
+        ("b", npy("'<c8'", false, &[0, 7], &[])),
+    ];
     npz(&path, &members, CompressionMethod::Stored);
     let file = Arc::new(NpzFile::open(&path).unwrap());
     assert_eq!((read(&file, "a").len(), read(&file, "b").len()), (0, 0));
@@ -158,9 +236,15 @@ fn what_is_no_plain_array_is_named_and_the_rest_is_read() {
     let folder = folder();
     let path = folder.path().join("odd.npz");
     let members = [
-        ("_metadata", npy("'|O'", false, &[], b"\x80\x04cposix\nsystem\n")),
+        (
+            "_metadata",
+            npy("'|O'", false, &[], b"\x80\x04cposix\nsystem\n"),
+        ),
         ("long double", npy("'<f16'", false, &[2], &[0; 32])),
-        ("table", npy("[('a', '<f4'), ('b', '<i2')]", false, &[1], &[0; 6])),
+        (
+            "table",
+            npy("[('a', '<f4'), ('b', '<i2')]", false, &[1], &[0; 6]),
+        ),
         ("cut", npy("'<f8'", false, &[1000], &[0; 80])),
         ("huge", npy("'<f8'", false, &[usize::MAX / 2, 3], &[0; 80])),
         ("text", b"hello".to_vec()),
@@ -199,9 +283,14 @@ fn files_that_are_no_archives_or_lie_are_refused() {
     let path = folder.path().join("scan.npz");
     scan_file(&path, &[0.0, 1.0, 2.0, 3.0], &[0.0, 0.0, 1.0, 1.0]);
     let good = std::fs::read(&path).unwrap();
-    let central = good.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
+    let central = good
+        .windows(4)
+        .position(|window| window == b"PK\x01\x02")
+        .unwrap();
     let mut reports = Vec::new();
-    let mut report = |what: &str, bytes: &[u8]| reports.push(format!("{what}\n    {}", open_error(&path, bytes)));
+    let mut report = |what: &str, bytes: &[u8]| {
+        reports.push(format!("{what}\n    {}", open_error(&path, bytes)))
+    };
     report("empty", b"");
     report("HDF5", b"\x89HDF\r\n\x1a\n and more");
     report("bare npy", &npy("'<f8'", false, &[1], &f8(&[1.0])));
@@ -211,7 +300,8 @@ fn files_that_are_no_archives_or_lie_are_refused() {
     report("junk before", &[b"junk".as_slice(), &good].concat());
     let mut lying = good.clone();
     // The sizes of the first member, in the ZIP64 field behind its name: 1 GiB more than there is.
-    let name_len = u16::from_le_bytes(lying[central + 28..central + 30].try_into().unwrap()) as usize;
+    let name_len =
+        u16::from_le_bytes(lying[central + 28..central + 30].try_into().unwrap()) as usize;
     let sizes = central + 46 + name_len + 4;
     for at in [sizes, sizes + 8] {
         let size = u64::from_le_bytes(lying[at..at + 8].try_into().unwrap());
@@ -243,9 +333,21 @@ fn opens_a_sparse_file_of_100_gb_and_reads_ten_patterns_in_little_memory() {
         let scan = Scan::open(&path).unwrap();
         let columns = Some(vec!["x".to_string(), "diffraction".to_string()]);
         let rows = ptychoarrow::table::Rows::Range(patterns as usize - 10..patterns as usize);
-        let reader = scan.read(&ReadOptions { columns, rows, ..Default::default() }).unwrap();
+        let reader = scan
+            .read(&ReadOptions {
+                columns,
+                rows,
+                ..Default::default()
+            })
+            .unwrap();
         let batches: Vec<_> = reader.map(Result::unwrap).collect();
-        assert_eq!(batches.iter().map(arrow::array::RecordBatch::num_rows).sum::<usize>(), 10);
+        assert_eq!(
+            batches
+                .iter()
+                .map(arrow::array::RecordBatch::num_rows)
+                .sum::<usize>(),
+            10
+        );
         private_bytes().saturating_sub(before)
     };
     // Other tests share the process: the least of several tries is what this one takes.
@@ -259,9 +361,17 @@ fn a_file_that_changes_is_noticed_before_the_next_batch() {
     let path = folder.path().join("scan.npz");
     scan_file(&path, &[0.0, 1.0, 2.0, 3.0], &[0.0, 0.0, 1.0, 1.0]);
     let scan = Scan::open(&path).unwrap();
-    let mut reader = scan.read(&ReadOptions { batch_bytes: 1, ..Default::default() }).unwrap();
+    let mut reader = scan
+        .read(&ReadOptions {
+            batch_bytes: 1,
+            ..Default::default()
+        })
+        .unwrap();
     reader.next().unwrap().unwrap();
-    let file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .unwrap();
     (&file).write_all(b"more").unwrap();
     let error = Error::from(reader.next().unwrap().unwrap_err());
     assert!(matches!(error, Error::FileChanged { .. }), "{error}");

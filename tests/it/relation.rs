@@ -14,14 +14,25 @@ fn session() -> Session {
 }
 
 fn rows(session: &Session, sql: &str) -> RecordBatch {
-    collect(session.query(sql).unwrap_or_else(|error| panic!("{sql}: {error}")))
+    collect(
+        session
+            .query(sql)
+            .unwrap_or_else(|error| panic!("{sql}: {error}")),
+    )
 }
 
 /// The library's own groups, those columns.
 fn groups(spec: GroupSpec, columns: &[&str]) -> RecordBatch {
     let groups = Groups::try_new(&Scan::open(SIEMENS).unwrap(), spec).unwrap();
     let columns = Some(columns.iter().map(ToString::to_string).collect());
-    collect(groups.read(&ReadOptions { columns, ..Default::default() }).unwrap())
+    collect(
+        groups
+            .read(&ReadOptions {
+                columns,
+                ..Default::default()
+            })
+            .unwrap(),
+    )
 }
 
 const COLUMNS: [&str; 4] = ["group_id", "nn_indices", "coords_relative", "norm_factor"];
@@ -29,7 +40,13 @@ const COLUMNS: [&str; 4] = ["group_id", "nn_indices", "coords_relative", "norm_f
 #[test]
 fn calls_are_the_librarys_own_groups() {
     let session = session();
-    let spec = GroupSpec { gridsize: 2, neighbors: Some(7), n_groups: Some(50), seed: 42, ..Default::default() };
+    let spec = GroupSpec {
+        gridsize: 2,
+        neighbors: Some(7),
+        n_groups: Some(50),
+        seed: 42,
+        ..Default::default()
+    };
     let expected = groups(spec, &COLUMNS);
     for call in [
         format!("groups('{SIEMENS}', gridsize => 2, neighbors => 7, n_groups => 50, seed => 42)"),
@@ -38,15 +55,25 @@ fn calls_are_the_librarys_own_groups() {
         format!("groups(seed => 42, n_groups => 50, neighbors => 7, file => '{SIEMENS}') AS g"),
         format!("LATERAL groups('{SIEMENS}', 2, 7, 50, 42)"),
     ] {
-        let sql = format!("SELECT {} FROM {call} ORDER BY group_id", COLUMNS.join(", "));
+        let sql = format!(
+            "SELECT {} FROM {call} ORDER BY group_id",
+            COLUMNS.join(", ")
+        );
         assert_eq!(rows(&session, &sql).columns(), expected.columns(), "{call}");
     }
-    let qualified = format!("SELECT groups.nn_indices FROM groups('{SIEMENS}', 2, 7, 50, 42) ORDER BY groups.group_id");
+    let qualified = format!(
+        "SELECT groups.nn_indices FROM groups('{SIEMENS}', 2, 7, 50, 42) ORDER BY groups.group_id"
+    );
     assert_eq!(rows(&session, &qualified).column(0), expected.column(1));
-    let members = format!("SELECT count(*), count(DISTINCT group_id) FROM group_members('{SIEMENS}', n_groups => 9)");
+    let members = format!(
+        "SELECT count(*), count(DISTINCT group_id) FROM group_members('{SIEMENS}', n_groups => 9)"
+    );
     let members = rows(&session, &members);
     assert_eq!(
-        (int64(&members, members.schema().field(0).name()), int64(&members, members.schema().field(1).name())),
+        (
+            int64(&members, members.schema().field(0).name()),
+            int64(&members, members.schema().field(1).name())
+        ),
         (vec![36], vec![9])
     );
 }
@@ -56,22 +83,50 @@ fn predicates_choose_scan_points_before_groups_are_formed() {
     let session = session();
     let scan = Scan::open(SIEMENS).unwrap();
     let positions = scan.positions().unwrap();
-    let among: Vec<u32> = (0..516).filter(|point| positions.y[*point as usize] < 200.0 && point % 3 != 0).collect();
-    let seeds: Vec<u32> = among.iter().copied().filter(|point| positions.x[*point as usize] < 150.0).collect();
-    let spec =
-        GroupSpec { neighbors: Some(6), among: Some(among), seeds_from: Some(seeds), seed: 3, ..Default::default() };
+    let among: Vec<u32> = (0..516)
+        .filter(|point| positions.y[*point as usize] < 200.0 && point % 3 != 0)
+        .collect();
+    let seeds: Vec<u32> = among
+        .iter()
+        .copied()
+        .filter(|point| positions.x[*point as usize] < 150.0)
+        .collect();
+    let spec = GroupSpec {
+        neighbors: Some(6),
+        among: Some(among),
+        seeds_from: Some(seeds),
+        seed: 3,
+        ..Default::default()
+    };
     let expected = groups(spec, &COLUMNS);
     let call = format!(
         "groups('{SIEMENS}', neighbors => 6, seed => 3, among => 'y < 200 AND scan_point % 3 <> 0', seeds_from => 'x < 150')"
     );
-    let all = rows(&session, &format!("SELECT {} FROM {call} ORDER BY group_id", COLUMNS.join(", ")));
+    let all = rows(
+        &session,
+        &format!(
+            "SELECT {} FROM {call} ORDER BY group_id",
+            COLUMNS.join(", ")
+        ),
+    );
     assert_eq!(all.columns(), expected.columns());
     let count = rows(&session, &format!("SELECT count(*) AS n FROM {call}"));
     assert_eq!(int64(&count, "n"), [expected.num_rows() as i64]);
     // A predicate over patterns; `array_max` is DataFusion's own.
-    let sql = format!("SELECT nn_indices FROM groups('{SIEMENS}', among => 'array_max(diffraction) > 1e9')");
-    let error = session.query(&sql).unwrap().next().unwrap().unwrap_err().to_string();
-    assert!(error.contains("0 scan points to choose from") || error.contains("seed point"), "{error}");
+    let sql = format!(
+        "SELECT nn_indices FROM groups('{SIEMENS}', among => 'array_max(diffraction) > 1e9')"
+    );
+    let error = session
+        .query(&sql)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("0 scan points to choose from") || error.contains("seed point"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -79,14 +134,20 @@ fn neighbors_are_the_nearest_by_distance_and_scan_point() {
     let session = session();
     let scan = Scan::open(SIEMENS).unwrap();
     let positions = scan.positions().unwrap();
-    let found = rows(&session, &format!("SELECT * FROM neighbors('{SIEMENS}', k => 5) ORDER BY scan_point, rank"));
+    let found = rows(
+        &session,
+        &format!("SELECT * FROM neighbors('{SIEMENS}', k => 5) ORDER BY scan_point, rank"),
+    );
     assert_eq!(found.num_rows(), 516 * 5);
     let (neighbors, distances) = (int64(&found, "neighbor"), float64(&found, "distance"));
     for point in 0..516 {
         let mut naive: Vec<(f64, i64)> = (0..516)
             .filter(|other| *other != point)
             .map(|other| {
-                let (dx, dy) = (positions.x[point] - positions.x[other], positions.y[point] - positions.y[other]);
+                let (dx, dy) = (
+                    positions.x[point] - positions.x[other],
+                    positions.y[point] - positions.y[other],
+                );
                 (dx * dx + dy * dy, other as i64)
             })
             .collect();
@@ -96,7 +157,9 @@ fn neighbors_are_the_nearest_by_distance_and_scan_point() {
             assert_eq!(distances[point * 5 + rank], distance2.sqrt());
         }
     }
-    crate::support::check_table(std::sync::Arc::new(NearestTable::try_new(&scan, 3).unwrap()));
+    crate::support::check_table(std::sync::Arc::new(
+        NearestTable::try_new(&scan, 3).unwrap(),
+    ));
     let more = NearestTable::try_new(&scan, 9999).unwrap();
     assert_eq!(more.num_rows().unwrap(), 516 * 515);
     let reader = TableReader::try_new(std::sync::Arc::new(more), &ReadOptions::default()).unwrap();
@@ -139,14 +202,20 @@ fn bad_calls_are_answered_with_the_right_ones() {
             let sql = format!("SELECT * FROM {call} LIMIT 1");
             let error = match session.query(&sql) {
                 Err(error) => error.report(),
-                Ok(mut reader) => ptychoarrow::Error::from(reader.next().unwrap().unwrap_err()).report(),
+                Ok(mut reader) => {
+                    ptychoarrow::Error::from(reader.next().unwrap().unwrap_err()).report()
+                }
             };
             format!("{call}\n    {error}")
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"));
     assert_eq!(
-        rows(&session, &format!("SELECT x FROM scan('{SIEMENS}') LIMIT 2")).num_rows(),
+        rows(
+            &session,
+            &format!("SELECT x FROM scan('{SIEMENS}') LIMIT 2")
+        )
+        .num_rows(),
         2,
         "the session goes on"
     );
@@ -155,15 +224,31 @@ fn bad_calls_are_answered_with_the_right_ones() {
 #[test]
 fn a_file_can_be_given_a_name() {
     let session = session();
-    rows(&session, &format!("CREATE EXTERNAL TABLE s STORED AS NPZ LOCATION '{SIEMENS}'"));
-    rows(&session, &format!("CREATE EXTERNAL TABLE a STORED AS NPZ LOCATION '{SIEMENS}' OPTIONS ('table' 'arrays')"));
-    rows(&session, "CREATE VIEW left_half AS SELECT * FROM s WHERE x < 150");
-    let joined = rows(&session, "SELECT (SELECT count(*) FROM left_half) AS n, (SELECT count(*) FROM a) AS m");
+    rows(
+        &session,
+        &format!("CREATE EXTERNAL TABLE s STORED AS NPZ LOCATION '{SIEMENS}'"),
+    );
+    rows(
+        &session,
+        &format!(
+            "CREATE EXTERNAL TABLE a STORED AS NPZ LOCATION '{SIEMENS}' OPTIONS ('table' 'arrays')"
+        ),
+    );
+    rows(
+        &session,
+        "CREATE VIEW left_half AS SELECT * FROM s WHERE x < 150",
+    );
+    let joined = rows(
+        &session,
+        "SELECT (SELECT count(*) FROM left_half) AS n, (SELECT count(*) FROM a) AS m",
+    );
     assert!(int64(&joined, "n")[0] > 0 && int64(&joined, "n")[0] < 516);
     assert_eq!(int64(&joined, "m"), [7]);
     let refused = [
         "CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION 'missing.npz'".to_string(),
-        format!("CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{SIEMENS}' OPTIONS ('table' 'arays')"),
+        format!(
+            "CREATE EXTERNAL TABLE t STORED AS NPZ LOCATION '{SIEMENS}' OPTIONS ('table' 'arays')"
+        ),
         format!("CREATE EXTERNAL TABLE t (x INT) STORED AS NPZ LOCATION '{SIEMENS}'"),
         "COPY s TO 'out.parquet'".to_string(),
         "INSERT INTO s VALUES (1)".to_string(),
@@ -172,7 +257,13 @@ fn a_file_can_be_given_a_name() {
     let told: Vec<String> = refused
         .iter()
         .map(|sql| {
-            format!("{sql}\n    {}", session.query(sql).err().map_or("done".to_string(), |error| error.report()))
+            format!(
+                "{sql}\n    {}",
+                session
+                    .query(sql)
+                    .err()
+                    .map_or("done".to_string(), |error| error.report())
+            )
         })
         .collect();
     insta::assert_snapshot!(told.join("\n"));

@@ -10,7 +10,8 @@ use ptychoarrow::{Scan, Table};
 use zip::CompressionMethod;
 
 use crate::support::{
-    COUNTS, SIEMENS, check_table, collect, columns, f4, f8, float64, folder, int64, npy, npz, scan_of,
+    COUNTS, SIEMENS, check_table, collect, columns, f4, f8, float64, folder, int64, npy, npz,
+    scan_of,
 };
 
 #[test]
@@ -27,27 +28,59 @@ fn every_table_keeps_the_contract() {
 #[test]
 fn columns_are_the_members() {
     let scan = Scan::open(SIEMENS).unwrap();
-    let names: Vec<String> = scan.schema().fields().iter().map(|field| field.name().clone()).collect();
-    assert_eq!(names, ["scan_point", "x", "y", "x_start", "y_start", "frame_index", "diffraction"]);
+    let names: Vec<String> = scan
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "scan_point",
+            "x",
+            "y",
+            "x_start",
+            "y_start",
+            "frame_index",
+            "diffraction"
+        ]
+    );
     let batch = columns(Arc::new(scan.clone()), &["scan_point", "x", "frame_index"]);
     assert_eq!(int64(&batch, "scan_point"), (0..516).collect::<Vec<i64>>());
     assert_eq!(float64(&batch, "x")[0], 36.65657043457031);
-    assert_eq!(scan.schema().field(1).metadata()["ptychoarrow.unit"], "pixels");
+    assert_eq!(
+        scan.schema().field(1).metadata()["ptychoarrow.unit"],
+        "pixels"
+    );
     assert_eq!(scan.positions().unwrap().x, float64(&batch, "x"));
 }
 
 #[test]
 fn amplitudes_and_counts_are_the_same_scan() {
     let (amplitudes, counts) = (Scan::open(SIEMENS).unwrap(), Scan::open(COUNTS).unwrap());
-    assert_eq!((amplitudes.measurement(), counts.measurement()), (Measurement::Unknown, Measurement::Intensity));
+    assert_eq!(
+        (amplitudes.measurement(), counts.measurement()),
+        (Measurement::Unknown, Measurement::Intensity)
+    );
     let amplitude = columns(Arc::new(amplitudes), &["diffraction"]);
     let count = columns(Arc::new(counts), &["diffraction"]);
-    let amplitude = amplitude["diffraction"].as_fixed_size_list().values().clone();
+    let amplitude = amplitude["diffraction"]
+        .as_fixed_size_list()
+        .values()
+        .clone();
     let count = count["diffraction"].as_fixed_size_list().values().clone();
     let amplitude = amplitude.as_primitive::<Float32Type>().values();
-    let count = count.as_primitive::<arrow::datatypes::UInt16Type>().values();
+    let count = count
+        .as_primitive::<arrow::datatypes::UInt16Type>()
+        .values();
     assert_eq!(amplitude.len(), 516 * 64 * 64);
-    assert!(amplitude.iter().zip(count).all(|(a, c)| (f64::from(*c).sqrt() as f32 - a).abs() < 1e-5));
+    assert!(
+        amplitude
+            .iter()
+            .zip(count)
+            .all(|(a, c)| (f64::from(*c).sqrt() as f32 - a).abs() < 1e-5)
+    );
 }
 
 /// A file with other per-position members, an object, and a probe of two modes.
@@ -56,12 +89,24 @@ fn rich(path: &std::path::Path) {
     let members = [
         ("xcoords", npy("'<f8'", false, &[3], &f8(&[1.0, 2.0, 3.0]))),
         ("ycoords", npy("'>f4'", false, &[3, 1], &[0u8; 12])),
-        ("diffraction", npy("'<f4'", false, &[3, 2, 4], &f4(&patterns))),
-        ("current", npy("'<f4'", false, &[3], &f4(&[0.5, 0.25, 0.125]))),
-        ("x", npy("'<i4'", false, &[3], &[7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0])),
+        (
+            "diffraction",
+            npy("'<f4'", false, &[3, 2, 4], &f4(&patterns)),
+        ),
+        (
+            "current",
+            npy("'<f4'", false, &[3], &f4(&[0.5, 0.25, 0.125])),
+        ),
+        (
+            "x",
+            npy("'<i4'", false, &[3], &[7, 0, 0, 0, 8, 0, 0, 0, 9, 0, 0, 0]),
+        ),
         ("flag", npy("'|b1'", false, &[3], &[1, 0, 1])),
         ("probe", npy("'<c8'", false, &[2, 2, 4], &f4(&[0.5; 32]))),
-        ("objectGuess", npy("'<c16'", false, &[3, 5], &f8(&[0.25; 30]))),
+        (
+            "objectGuess",
+            npy("'<c16'", false, &[3, 5], &f8(&[0.25; 30])),
+        ),
         ("settings", npy("'<f8'", false, &[2], &f8(&[1.0, 2.0]))),
     ];
     npz(path, &members, CompressionMethod::Stored);
@@ -73,26 +118,58 @@ fn other_members_with_a_value_a_position_are_columns() {
     let path = folder.path().join("rich.npz");
     rich(&path);
     let scan = Scan::open(&path).unwrap();
-    let names: Vec<String> = scan.schema().fields().iter().map(|field| field.name().clone()).collect();
+    let names: Vec<String> = scan
+        .schema()
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
     // objectGuess has three rows by accident: it is the object, not a column.
     let expected = "scan_point x y x_start y_start frame_index current member_x flag diffraction";
     assert_eq!(names.join(" "), expected);
     check_table(Arc::new(scan.clone()));
     check_table(Arc::new(scan.probe().unwrap()));
     check_table(Arc::new(scan.object().unwrap()));
-    let batch = columns(Arc::new(scan.clone()), &["member_x", "frame_index", "x_start"]);
-    assert_eq!(batch["member_x"].as_primitive::<Int32Type>().values(), &[7, 8, 9]);
-    assert_eq!(int64(&batch, "frame_index"), [0, 1, 2], "by default the row number");
-    assert_eq!(float64(&batch, "x_start"), [1.0, 2.0, 3.0], "by default the position");
+    let batch = columns(
+        Arc::new(scan.clone()),
+        &["member_x", "frame_index", "x_start"],
+    );
+    assert_eq!(
+        batch["member_x"].as_primitive::<Int32Type>().values(),
+        &[7, 8, 9]
+    );
+    assert_eq!(
+        int64(&batch, "frame_index"),
+        [0, 1, 2],
+        "by default the row number"
+    );
+    assert_eq!(
+        float64(&batch, "x_start"),
+        [1.0, 2.0, 3.0],
+        "by default the position"
+    );
     let probe = columns(Arc::new(scan.probe().unwrap()), &["mode", "power", "probe"]);
     assert_eq!(float64(&probe, "power"), [16.0 * 0.25, 16.0 * 0.25]);
     assert_eq!(probe.num_rows(), 2);
     let object = collect(
-        ptychoarrow::table::TableReader::try_new(Arc::new(scan.object().unwrap()), &Default::default()).unwrap(),
+        ptychoarrow::table::TableReader::try_new(
+            Arc::new(scan.object().unwrap()),
+            &Default::default(),
+        )
+        .unwrap(),
     );
-    assert_eq!(object.schema().field(1).metadata()["ARROW:extension:metadata"], r#"{"shape":[3,5,2]}"#);
-    let scans = columns(Arc::new(scan.scans().unwrap()), &["height", "width", "probe_modes"]);
-    assert_eq!((int64(&scans, "height"), int64(&scans, "width")), (vec![2], vec![4]));
+    assert_eq!(
+        object.schema().field(1).metadata()["ARROW:extension:metadata"],
+        r#"{"shape":[3,5,2]}"#
+    );
+    let scans = columns(
+        Arc::new(scan.scans().unwrap()),
+        &["height", "width", "probe_modes"],
+    );
+    assert_eq!(
+        (int64(&scans, "height"), int64(&scans, "width")),
+        (vec![2], vec![4])
+    );
     assert_eq!(int64(&scans, "probe_modes"), [2]);
 }
 
@@ -102,25 +179,54 @@ fn options_say_what_the_file_does_not() {
     let path = folder.path().join("foreign.npz");
     let cube: Vec<f32> = (0..27).map(|v| v as f32).collect();
     let members = [
-        ("pos_x_m", npy("'<f8'", false, &[3], &f8(&[1e-6, 2e-6, 3e-6]))),
+        (
+            "pos_x_m",
+            npy("'<f8'", false, &[3], &f8(&[1e-6, 2e-6, 3e-6])),
+        ),
         ("pos_y_m", npy("'<f8'", false, &[3], &f8(&[0.0, 0.0, 1e-6]))),
         ("frames", npy("'<f4'", false, &[3, 3, 3], &f4(&cube))),
     ];
     npz(&path, &members, CompressionMethod::Stored);
-    assert!(Scan::open(&path).unwrap_err().to_string().contains("--role x=NAME"));
-    let roles = [(Role::X, "pos_x_m"), (Role::Y, "pos_y_m"), (Role::Diffraction, "frames")];
+    assert!(
+        Scan::open(&path)
+            .unwrap_err()
+            .to_string()
+            .contains("--role x=NAME")
+    );
+    let roles = [
+        (Role::X, "pos_x_m"),
+        (Role::Y, "pos_y_m"),
+        (Role::Diffraction, "frames"),
+    ];
     let mut layout = LayoutOptions {
-        roles: roles.map(|(role, member)| (role, member.to_string())).to_vec(),
+        roles: roles
+            .map(|(role, member)| (role, member.to_string()))
+            .to_vec(),
         measurement: Some(Measurement::Amplitude),
         ..Default::default()
     };
-    let open =
-        |layout: &LayoutOptions| Scan::open_with(&path, &ScanOptions { layout: layout.clone(), ..Default::default() });
+    let open = |layout: &LayoutOptions| {
+        Scan::open_with(
+            &path,
+            &ScanOptions {
+                layout: layout.clone(),
+                ..Default::default()
+            },
+        )
+    };
     // M = N: the file leaves open which axis counts the patterns.
-    assert!(open(&layout).unwrap_err().to_string().contains("--pattern-axis"));
+    assert!(
+        open(&layout)
+            .unwrap_err()
+            .to_string()
+            .contains("--pattern-axis")
+    );
     layout.pattern_axis = Some(PatternAxis::Last);
     let scan = open(&layout).unwrap();
-    assert_eq!((scan.unit(), scan.measurement()), (Unit::Metres, Measurement::Amplitude));
+    assert_eq!(
+        (scan.unit(), scan.measurement()),
+        (Unit::Metres, Measurement::Amplitude)
+    );
     check_table(Arc::new(scan.clone()));
     let batch = columns(Arc::new(scan), &["diffraction"]);
     let second = batch["diffraction"].as_fixed_size_list().value(1);
@@ -133,19 +239,31 @@ fn a_scan_without_patterns_is_a_scan() {
     let folder = folder();
     let path = folder.path().join("path.npz");
     let coordinates = || npy("'<f8'", false, &[4], &f8(&[1.0, 2.0, 3.0, 4.0]));
-    npz(&path, &[("xcoords", coordinates()), ("ycoords", coordinates())], CompressionMethod::Stored);
+    npz(
+        &path,
+        &[("xcoords", coordinates()), ("ycoords", coordinates())],
+        CompressionMethod::Stored,
+    );
     let scan = Scan::open(&path).unwrap();
     assert!(scan.diffraction().is_none());
     check_table(Arc::new(scan.clone()));
     check_table(Arc::new(scan.scans().unwrap()));
-    assert!(scan.require_diffraction().unwrap_err().to_string().contains("no member for diffraction"));
+    assert!(
+        scan.require_diffraction()
+            .unwrap_err()
+            .to_string()
+            .contains("no member for diffraction")
+    );
 }
 
 #[test]
 fn zero_frequency_is_reported() {
     let zero_frequency = |scan: &Scan| {
         let batch = columns(Arc::new(scan.scans().unwrap()), &["zero_frequency"]);
-        batch["zero_frequency"].as_string::<i32>().value(0).to_string()
+        batch["zero_frequency"]
+            .as_string::<i32>()
+            .value(0)
+            .to_string()
     };
     assert_eq!(zero_frequency(&Scan::open(SIEMENS).unwrap()), "centre");
     let (_folder, even) = scan_of(&[0.0, 1.0], &[0.0, 1.0]);

@@ -16,9 +16,22 @@ const TABLES: [&str; 4] = ["scan", "groups", "group_members", "neighbors"];
 
 /// The tables of the measured scan, which take filters, limits and projections.
 fn with_pushdown() -> Session {
-    let spec = GroupSpec { neighbors: Some(6), seed: 42, ..Default::default() };
+    let spec = GroupSpec {
+        neighbors: Some(6),
+        seed: 42,
+        ..Default::default()
+    };
     let session = Session::try_new(Some(2), &ScanOptions::default()).unwrap();
-    session.register("public", SIEMENS.as_ref(), &RegisterOptions { spec, ..Default::default() }).unwrap();
+    session
+        .register(
+            "public",
+            SIEMENS.as_ref(),
+            &RegisterOptions {
+                spec,
+                ..Default::default()
+            },
+        )
+        .unwrap();
     session
 }
 
@@ -30,7 +43,10 @@ fn without_pushdown(with: &Session) -> Session {
         let schema = reader.schema();
         let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
         let memory = MemTable::try_new(schema, vec![batches]).unwrap();
-        session.context().register_table(table, Arc::new(memory)).unwrap();
+        session
+            .context()
+            .register_table(table, Arc::new(memory))
+            .unwrap();
     }
     session
 }
@@ -40,21 +56,42 @@ fn shapes() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(crate_folder().join("tests/sql/shapes.sql")).unwrap();
     let (_, shapes) = text.split_once("\n\n").unwrap();
     let shapes = shapes.split(";\n").filter(|shape| !shape.trim().is_empty());
-    let parted = shapes.map(|shape| shape.trim().strip_prefix("-- ").unwrap().split_once('\n').unwrap());
-    parted.map(|(name, sql)| (name.to_string(), sql.to_string())).collect()
+    let parted = shapes.map(|shape| {
+        shape
+            .trim()
+            .strip_prefix("-- ")
+            .unwrap()
+            .split_once('\n')
+            .unwrap()
+    });
+    parted
+        .map(|(name, sql)| (name.to_string(), sql.to_string()))
+        .collect()
 }
 
 /// The rows, in an order of their own where the query gives none.
 fn answer(session: &Session, sql: &str) -> RecordBatch {
-    let batch = collect(session.query(sql).unwrap_or_else(|e| panic!("{sql}: {}", e.report())));
+    let batch = collect(
+        session
+            .query(sql)
+            .unwrap_or_else(|e| panic!("{sql}: {}", e.report())),
+    );
     let schema = batch.schema();
     let batch = concat_batches(&schema, [&batch]).unwrap();
     if sql.contains("ORDER BY") || batch.num_rows() < 2 {
         return batch;
     }
-    let sort = |column: &ArrayRef| SortColumn { values: Arc::clone(column), options: None };
-    let order = lexsort_to_indices(&batch.columns().iter().map(sort).collect::<Vec<_>>(), None).unwrap();
-    let columns = batch.columns().iter().map(|column| take(column, &order, None).unwrap()).collect();
+    let sort = |column: &ArrayRef| SortColumn {
+        values: Arc::clone(column),
+        options: None,
+    };
+    let order =
+        lexsort_to_indices(&batch.columns().iter().map(sort).collect::<Vec<_>>(), None).unwrap();
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|column| take(column, &order, None).unwrap())
+        .collect();
     RecordBatch::try_new(schema, columns).unwrap()
 }
 
@@ -84,7 +121,10 @@ fn no_shape_filters_above_a_table_what_the_table_can_filter() {
             continue;
         }
         let plan = answer(&with, &format!("EXPLAIN {sql}"));
-        let plan = format!("{}", arrow::util::pretty::pretty_format_batches(&[plan]).unwrap());
+        let plan = format!(
+            "{}",
+            arrow::util::pretty::pretty_format_batches(&[plan]).unwrap()
+        );
         assert!(!plan.contains("FilterExec"), "{name}: {plan}");
     }
 }
@@ -103,15 +143,28 @@ impl sqllogictest::DB for Database {
         for batch in reader {
             let batch = batch?;
             let options = FormatOptions::default().with_null("NULL");
-            let format =
-                |column: &ArrayRef| ArrayFormatter::try_new(column.as_ref(), &options).unwrap().value(0).to_string();
+            let format = |column: &ArrayRef| {
+                ArrayFormatter::try_new(column.as_ref(), &options)
+                    .unwrap()
+                    .value(0)
+                    .to_string()
+            };
             for row in 0..batch.num_rows() {
-                rows.push(batch.columns().iter().map(|column| format(&column.slice(row, 1))).collect());
+                rows.push(
+                    batch
+                        .columns()
+                        .iter()
+                        .map(|column| format(&column.slice(row, 1)))
+                        .collect(),
+                );
             }
         }
         match columns {
             0 => Ok(sqllogictest::DBOutput::StatementComplete(0)),
-            _ => Ok(sqllogictest::DBOutput::Rows { types: vec![sqllogictest::DefaultColumnType::Any; columns], rows }),
+            _ => Ok(sqllogictest::DBOutput::Rows {
+                types: vec![sqllogictest::DefaultColumnType::Any; columns],
+                rows,
+            }),
         }
     }
 }
@@ -119,7 +172,10 @@ impl sqllogictest::DB for Database {
 #[test]
 fn logic_tests() {
     let folder = crate_folder().join("tests/sql");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.retain(|path| path.extension().is_some_and(|ending| ending == "slt"));
     files.sort();
     assert!(files.len() >= 5, "{files:?}");

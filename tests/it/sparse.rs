@@ -21,7 +21,10 @@ pub fn npy(descr: &str, fortran: bool, shape: &[usize], data: &[u8]) -> Vec<u8> 
 
 /// Little-endian bytes of f8 values.
 pub fn f8(values: &[f64]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 /// CRC-32 of bytes and so many zeros behind them, in time that grows with the logarithm of their number.
@@ -49,9 +52,21 @@ pub fn sparse(path: &Path, patterns: u64) {
     let mut file = std::fs::File::create(path).unwrap();
     let mut directory = Vec::new();
     let members = [
-        ("xcoords.npy", npy("'<f8'", false, &[len], &f8(&positions)), 0),
-        ("ycoords.npy", npy("'<f8'", false, &[len], &f8(&positions)), 0),
-        ("diff3d.npy", npy("'<f4'", false, &[len, 256, 256], &[]), patterns * 256 * 256 * 4),
+        (
+            "xcoords.npy",
+            npy("'<f8'", false, &[len], &f8(&positions)),
+            0,
+        ),
+        (
+            "ycoords.npy",
+            npy("'<f8'", false, &[len], &f8(&positions)),
+            0,
+        ),
+        (
+            "diff3d.npy",
+            npy("'<f4'", false, &[len, 256, 256], &[]),
+            patterns * 256 * 256 * 4,
+        ),
     ];
     for (name, bytes, hole) in &members {
         let offset = file.stream_position().unwrap();

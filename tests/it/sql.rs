@@ -11,13 +11,26 @@ use ptychoarrow::{Error, GroupSpec, Scan};
 use crate::support::{COUNTS, SIEMENS, collect, crate_folder, float64, folder, int64, scan_file};
 
 fn session() -> Session {
-    let spec = GroupSpec { neighbors: Some(6), seed: 42, ..Default::default() };
+    let spec = GroupSpec {
+        neighbors: Some(6),
+        seed: 42,
+        ..Default::default()
+    };
     session_of(SIEMENS.as_ref(), spec)
 }
 
 fn session_of(path: &Path, spec: GroupSpec) -> Session {
     let session = Session::try_new(Some(2), &ScanOptions::default()).unwrap();
-    session.register("public", path, &RegisterOptions { spec, ..Default::default() }).unwrap();
+    session
+        .register(
+            "public",
+            path,
+            &RegisterOptions {
+                spec,
+                ..Default::default()
+            },
+        )
+        .unwrap();
     session
 }
 
@@ -26,10 +39,22 @@ fn rows(session: &Session, sql: &str) -> RecordBatch {
 }
 
 fn text(batch: &RecordBatch) -> String {
-    let columns = batch.columns().iter().map(|column| arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8));
+    let columns = batch
+        .columns()
+        .iter()
+        .map(|column| arrow::compute::cast(column, &arrow::datatypes::DataType::Utf8));
     let columns: Vec<_> = columns.map(Result::unwrap).collect();
-    let line = |row| columns.iter().map(|c| c.as_string::<i32>().value(row).to_string()).collect::<Vec<_>>().join(" ");
-    (0..batch.num_rows()).map(line).collect::<Vec<_>>().join("\n")
+    let line = |row| {
+        columns
+            .iter()
+            .map(|c| c.as_string::<i32>().value(row).to_string())
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    (0..batch.num_rows())
+        .map(line)
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The plan with what it read, as text.
@@ -39,12 +64,23 @@ fn explain(session: &Session, sql: &str) -> String {
 
 /// The number behind `bytes_gathered=` in the line of that table.
 fn gathered(plan: &str, table: &str) -> f64 {
-    measured(plan.lines().find(|line| line.contains(&format!("table={table},"))).unwrap(), "bytes_gathered")
+    measured(
+        plan.lines()
+            .find(|line| line.contains(&format!("table={table},")))
+            .unwrap(),
+        "bytes_gathered",
+    )
 }
 
 /// The number behind a metric.
 fn measured(plan: &str, metric: &str) -> f64 {
-    let value = plan.split(&format!("{metric}=")).nth(1).unwrap().split([',', ']']).next().unwrap();
+    let value = plan
+        .split(&format!("{metric}="))
+        .nth(1)
+        .unwrap()
+        .split([',', ']'])
+        .next()
+        .unwrap();
     let (number, unit) = value.split_once(' ').unwrap_or((value, ""));
     let scale = match unit {
         "K" => 1e3,
@@ -58,12 +94,22 @@ fn measured(plan: &str, metric: &str) -> f64 {
 #[test]
 fn tables_are_listed_and_counted() {
     let session = session();
-    let names =
-        rows(&session, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1");
-    assert_eq!(text(&names).replace('\n', " "), "arrays group_members groups neighbors probe scan scans");
-    for (table, count) in
-        [("scan", 516), ("groups", 516), ("group_members", 2064), ("arrays", 7), ("probe", 1), ("neighbors", 3096)]
-    {
+    let names = rows(
+        &session,
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1",
+    );
+    assert_eq!(
+        text(&names).replace('\n', " "),
+        "arrays group_members groups neighbors probe scan scans"
+    );
+    for (table, count) in [
+        ("scan", 516),
+        ("groups", 516),
+        ("group_members", 2064),
+        ("arrays", 7),
+        ("probe", 1),
+        ("neighbors", 3096),
+    ] {
         let sql = format!("SELECT count(*) AS n FROM {table}");
         assert_eq!(int64(&rows(&session, &sql), "n"), [count], "{table}");
     }
@@ -76,32 +122,66 @@ fn answers_are_the_librarys_own() {
     let session = session();
     let scan = Scan::open(SIEMENS).unwrap();
     let positions = scan.positions().unwrap();
-    let batch = rows(&session, "SELECT scan_point, x FROM scan WHERE y < 100 AND scan_point > 20 ORDER BY x DESC");
-    let mut expected: Vec<usize> = (21..516).filter(|point| positions.y[*point] < 100.0).collect();
+    let batch = rows(
+        &session,
+        "SELECT scan_point, x FROM scan WHERE y < 100 AND scan_point > 20 ORDER BY x DESC",
+    );
+    let mut expected: Vec<usize> = (21..516)
+        .filter(|point| positions.y[*point] < 100.0)
+        .collect();
     expected.sort_by(|a, b| positions.x[*b].total_cmp(&positions.x[*a]));
-    assert_eq!(float64(&batch, "x"), expected.iter().map(|point| positions.x[*point]).collect::<Vec<_>>());
+    assert_eq!(
+        float64(&batch, "x"),
+        expected
+            .iter()
+            .map(|point| positions.x[*point])
+            .collect::<Vec<_>>()
+    );
     assert_eq!(batch.num_rows(), expected.len());
-    let pattern = rows(&session, "SELECT diffraction FROM scan WHERE scan_point = 77");
-    let direct = scan.require_diffraction().unwrap().array(&ptychoarrow::array::RowSet::Range(77..78)).unwrap();
+    let pattern = rows(
+        &session,
+        "SELECT diffraction FROM scan WHERE scan_point = 77",
+    );
+    let direct = scan
+        .require_diffraction()
+        .unwrap()
+        .array(&ptychoarrow::array::RowSet::Range(77..78))
+        .unwrap();
     assert_eq!(pattern["diffraction"].to_data(), direct.to_data());
     let field = pattern.schema().field(0).clone();
-    assert_eq!(field.metadata()["ARROW:extension:metadata"], r#"{"shape":[64,64]}"#, "a tensor stays one");
+    assert_eq!(
+        field.metadata()["ARROW:extension:metadata"],
+        r#"{"shape":[64,64]}"#,
+        "a tensor stays one"
+    );
 }
 
 #[test]
 fn groups_can_be_taken_apart() {
     let session = session();
-    let unnested = rows(&session, "SELECT seed_point, unnest(nn_indices) AS scan_point FROM groups ORDER BY 1, 2");
-    let members =
-        rows(&session, "SELECT seed_point, scan_point FROM group_members JOIN groups USING (group_id) ORDER BY 1, 2");
-    let unnested: Vec<i64> = arrow::compute::cast(&unnested["scan_point"], &arrow::datatypes::DataType::Int64)
-        .unwrap()
-        .as_primitive::<Int64Type>()
-        .values()
-        .to_vec();
+    let unnested = rows(
+        &session,
+        "SELECT seed_point, unnest(nn_indices) AS scan_point FROM groups ORDER BY 1, 2",
+    );
+    let members = rows(
+        &session,
+        "SELECT seed_point, scan_point FROM group_members JOIN groups USING (group_id) ORDER BY 1, 2",
+    );
+    let unnested: Vec<i64> =
+        arrow::compute::cast(&unnested["scan_point"], &arrow::datatypes::DataType::Int64)
+            .unwrap()
+            .as_primitive::<Int64Type>()
+            .values()
+            .to_vec();
     assert_eq!(unnested, int64(&members, "scan_point"));
-    let with = rows(&session, "SELECT count(*) AS n FROM groups WHERE array_has(nn_indices, 100)");
-    let by_members = rows(&session, "SELECT count(*) AS n FROM group_members WHERE scan_point = 100");
+    let with = rows(
+        &session,
+        "SELECT count(*) AS n FROM groups WHERE array_has(nn_indices, 100)",
+    );
+    let by_members = rows(
+        &session,
+        "SELECT count(*) AS n FROM group_members WHERE scan_point = 100",
+    );
     assert_eq!(int64(&with, "n"), int64(&by_members, "n"));
 }
 
@@ -109,11 +189,20 @@ fn groups_can_be_taken_apart() {
 fn a_filter_reads_only_the_patterns_it_leaves() {
     let session = session();
     let pattern = 64.0 * 64.0 * 4.0;
-    let plan = explain(&session, "SELECT diffraction FROM scan WHERE scan_point BETWEEN 10 AND 15");
+    let plan = explain(
+        &session,
+        "SELECT diffraction FROM scan WHERE scan_point BETWEEN 10 AND 15",
+    );
     assert!(!plan.contains("FilterExec"), "exact: {plan}");
-    assert!((gathered(&plan, "scan") / (6.0 * pattern) - 1.0).abs() < 0.01, "{plan}");
+    assert!(
+        (gathered(&plan, "scan") / (6.0 * pattern) - 1.0).abs() < 0.01,
+        "{plan}"
+    );
     // A filter on a function of the patterns cannot be, and is right all the same.
-    let kept = rows(&session, "SELECT scan_point FROM scan WHERE diffraction IS NOT NULL AND scan_point < 5");
+    let kept = rows(
+        &session,
+        "SELECT scan_point FROM scan WHERE diffraction IS NOT NULL AND scan_point < 5",
+    );
     assert_eq!(int64(&kept, "scan_point"), [0, 1, 2, 3, 4]);
     // Volatile filters stay above.
     assert!(explain(&session, "SELECT x FROM scan WHERE x < random()").contains("FilterExec"));
@@ -122,12 +211,18 @@ fn a_filter_reads_only_the_patterns_it_leaves() {
 #[test]
 fn a_limit_reads_no_more_than_it_needs() {
     let plan = explain(&session(), "SELECT diffraction FROM groups LIMIT 3");
-    assert!((gathered(&plan, "groups") / (3.0 * 4.0 * 64.0 * 64.0 * 4.0) - 1.0).abs() < 0.01, "{plan}");
+    assert!(
+        (gathered(&plan, "groups") / (3.0 * 4.0 * 64.0 * 64.0 * 4.0) - 1.0).abs() < 0.01,
+        "{plan}"
+    );
 }
 
 #[test]
 fn a_filter_above_a_limit_stays_above_it() {
-    let batch = rows(&session(), "SELECT scan_point FROM (SELECT * FROM scan LIMIT 10) WHERE scan_point >= 8");
+    let batch = rows(
+        &session(),
+        "SELECT scan_point FROM (SELECT * FROM scan LIMIT 10) WHERE scan_point >= 8",
+    );
     assert_eq!(int64(&batch, "scan_point"), [8, 9]);
 }
 
@@ -148,7 +243,10 @@ fn joins_gather_only_the_patterns_that_match_whichever_side_comes_first() {
 
 #[test]
 fn scans_in_order_need_no_sort() {
-    let plan = explain(&session(), "SELECT scan_point, x FROM scan ORDER BY scan_point");
+    let plan = explain(
+        &session(),
+        "SELECT scan_point, x FROM scan ORDER BY scan_point",
+    );
     assert!(!plan.contains("SortExec"), "{plan}");
 }
 
@@ -163,10 +261,15 @@ fn batches_of_patterns_stay_small_under_sorts_and_joins() {
 
 #[test]
 fn an_empty_projection_still_counts() {
-    let batch = rows(&session(), "SELECT count(*) AS n FROM scan WHERE x > 100 AND y > 100");
+    let batch = rows(
+        &session(),
+        "SELECT count(*) AS n FROM scan WHERE x > 100 AND y > 100",
+    );
     let scan = Scan::open(SIEMENS).unwrap();
     let positions = scan.positions().unwrap();
-    let expected = (0..516).filter(|point| positions.x[*point] > 100.0 && positions.y[*point] > 100.0).count();
+    let expected = (0..516)
+        .filter(|point| positions.x[*point] > 100.0 && positions.y[*point] > 100.0)
+        .count();
     assert_eq!(int64(&batch, "n"), [expected as i64]);
 }
 
@@ -178,7 +281,10 @@ fn a_spec_that_cannot_be_met_fails_when_groups_are_asked_for() {
     let session = session_of(&path, GroupSpec::default());
     assert_eq!(rows(&session, "SELECT * FROM scan").num_rows(), 3);
     let error = session.query("SELECT * FROM groups").err().unwrap();
-    assert!(matches!(error, Error::TooFewPoints { points: 3, .. }), "{error}");
+    assert!(
+        matches!(error, Error::TooFewPoints { points: 3, .. }),
+        "{error}"
+    );
 }
 
 #[test]
@@ -186,7 +292,10 @@ fn bad_sql_is_the_callers_fault_and_the_session_goes_on() {
     let session = session();
     let report = |sql: &str| {
         let error = session.query(sql).err().unwrap();
-        assert!(error.is_usage() || matches!(error, Error::MissingRole { .. }), "{sql}: {error:?}");
+        assert!(
+            error.is_usage() || matches!(error, Error::MissingRole { .. }),
+            "{sql}: {error:?}"
+        );
         error.report()
     };
     let reports = [
@@ -207,11 +316,23 @@ fn a_file_replaced_after_planning_is_noticed() {
     let folder = folder();
     let path = folder.path().join("scan.npz");
     scan_file(&path, &[0.0, 1.0, 2.0], &[0.0, 0.0, 1.0]);
-    let session = session_of(&path, GroupSpec { gridsize: 1, ..Default::default() });
+    let session = session_of(
+        &path,
+        GroupSpec {
+            gridsize: 1,
+            ..Default::default()
+        },
+    );
     assert_eq!(rows(&session, "SELECT x FROM scan").num_rows(), 3);
-    let file = std::fs::OpenOptions::new().append(true).open(&path).unwrap();
+    let file = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .unwrap();
     std::io::Write::write_all(&mut &file, b"more").unwrap();
-    let error = session.query("SELECT x FROM scan").and_then(|mut rows| Ok(rows.next().unwrap()?)).unwrap_err();
+    let error = session
+        .query("SELECT x FROM scan")
+        .and_then(|mut rows| Ok(rows.next().unwrap()?))
+        .unwrap_err();
     assert!(matches!(error, Error::FileChanged { .. }), "{error}");
 }
 
@@ -223,9 +344,14 @@ fn several_files_are_schemas_of_one_session() {
         let path = folder.path().join(format!("{name}.npz"));
         let positions: Vec<f64> = (0..count).map(f64::from).collect();
         scan_file(&path, &positions, &positions);
-        session.register(name, &path, &RegisterOptions::default()).unwrap();
+        session
+            .register(name, &path, &RegisterOptions::default())
+            .unwrap();
     }
-    let batch = rows(&session, "SELECT count(*) AS n FROM a.scan JOIN b.scan USING (x)");
+    let batch = rows(
+        &session,
+        "SELECT count(*) AS n FROM a.scan JOIN b.scan USING (x)",
+    );
     assert_eq!(int64(&batch, "n"), [5]);
     let batch = rows(&session, "SELECT a.diffraction FROM a.scan a WHERE x = 2");
     let pixels = batch["diffraction"].as_fixed_size_list().values().clone();
@@ -235,20 +361,31 @@ fn several_files_are_schemas_of_one_session() {
 #[test]
 fn every_query_of_the_folder_runs() {
     let folder = crate_folder().join("queries");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut files: Vec<_> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     files.sort();
     assert!(files.len() >= 12);
     let session = session();
     // What `ptychoarrow sql a.npz b.npz` has.
     for file in [SIEMENS, COUNTS] {
         let name = Path::new(file).file_stem().unwrap().to_str().unwrap();
-        session.register(name, file.as_ref(), &RegisterOptions::default()).unwrap();
+        session
+            .register(name, file.as_ref(), &RegisterOptions::default())
+            .unwrap();
     }
     for file in files {
         let sql = std::fs::read_to_string(&file).unwrap();
-        assert!(sql.starts_with("-- "), "{}: a comment first", file.display());
+        assert!(
+            sql.starts_with("-- "),
+            "{}: a comment first",
+            file.display()
+        );
         let batch = rows(&session, &sql);
-        let table = arrow::util::pretty::pretty_format_batches(&[batch]).unwrap().to_string();
+        let table = arrow::util::pretty::pretty_format_batches(&[batch])
+            .unwrap()
+            .to_string();
         insta::assert_snapshot!(file.file_stem().unwrap().to_str().unwrap(), table);
     }
 }
@@ -276,46 +413,98 @@ fn any_array_of_any_file_is_a_table() {
         "SELECT * FROM array('tests/data/siemens_star.npz', name => x)",
         "SELECT * FROM arrays('missing.npz')",
     ];
-    let told: Vec<String> = queries.iter().map(|sql| format!("{sql}\n{}", answer(sql))).collect();
+    let told: Vec<String> = queries
+        .iter()
+        .map(|sql| format!("{sql}\n{}", answer(sql)))
+        .collect();
     insta::assert_snapshot!(told.join("\n\n"));
 }
 
 #[test]
 fn filters_on_seed_points_come_before_neighbours_and_those_on_members_after() {
-    let spec = GroupSpec { neighbors: Some(6), n_groups: Some(300), seed: 5, ..Default::default() };
+    let spec = GroupSpec {
+        neighbors: Some(6),
+        n_groups: Some(300),
+        seed: 5,
+        ..Default::default()
+    };
     let session = session_of(Path::new(SIEMENS), spec);
     let columns = "group_id, seed_point, nn_indices, span, norm_factor";
-    let all = rows(&session, &format!("SELECT {columns} FROM groups ORDER BY group_id"));
-    let (xs, spans) = (rows(&session, "SELECT seed_x FROM groups ORDER BY group_id"), float64(&all, "span"));
-    let near: Vec<usize> = (0..300).filter(|row| float64(&xs, "seed_x")[*row] < 100.0).collect();
+    let all = rows(
+        &session,
+        &format!("SELECT {columns} FROM groups ORDER BY group_id"),
+    );
+    let (xs, spans) = (
+        rows(&session, "SELECT seed_x FROM groups ORDER BY group_id"),
+        float64(&all, "span"),
+    );
+    let near: Vec<usize> = (0..300)
+        .filter(|row| float64(&xs, "seed_x")[*row] < 100.0)
+        .collect();
     let limit = spans.iter().sum::<f64>() / 300.0;
-    let narrow: Vec<usize> = near.iter().copied().filter(|row| spans[*row] < limit).collect();
+    let narrow: Vec<usize> = near
+        .iter()
+        .copied()
+        .filter(|row| spans[*row] < limit)
+        .collect();
     assert!(near.len() > 20 && near.len() < 280 && narrow.len() < near.len() && !narrow.is_empty());
     let pick = |picks: &[usize]| {
-        let picks = arrow::array::UInt64Array::from_iter_values(picks.iter().map(|row| *row as u64));
+        let picks =
+            arrow::array::UInt64Array::from_iter_values(picks.iter().map(|row| *row as u64));
         arrow::compute::take_record_batch(&all, &picks).unwrap()
     };
-    let filtered = |filter: &str| format!("SELECT {columns} FROM groups WHERE {filter} ORDER BY group_id");
+    let filtered =
+        |filter: &str| format!("SELECT {columns} FROM groups WHERE {filter} ORDER BY group_id");
     assert_eq!(rows(&session, &filtered("seed_x < 100")), pick(&near));
-    assert_eq!(rows(&session, &filtered(&format!("seed_x < 100 AND span < {limit}"))), pick(&narrow));
+    assert_eq!(
+        rows(
+            &session,
+            &filtered(&format!("seed_x < 100 AND span < {limit}"))
+        ),
+        pick(&narrow)
+    );
     assert_eq!(rows(&session, &filtered("seed_point = -1")).num_rows(), 0);
     // Only those groups were formed; a fresh session, for what is worked out is not worked out again.
     let fresh = |sql: &str| {
-        let spec = GroupSpec { neighbors: Some(6), n_groups: Some(300), seed: 5, ..Default::default() };
-        counted(&explain(&session_of(Path::new(SIEMENS), spec), sql), "rows_formed")
+        let spec = GroupSpec {
+            neighbors: Some(6),
+            n_groups: Some(300),
+            seed: 5,
+            ..Default::default()
+        };
+        counted(
+            &explain(&session_of(Path::new(SIEMENS), spec), sql),
+            "rows_formed",
+        )
     };
-    assert_eq!(fresh("SELECT span FROM groups WHERE seed_x < 100"), near.len());
-    assert_eq!(fresh("SELECT span FROM groups WHERE seed_x < 100 AND span < 25"), near.len());
+    assert_eq!(
+        fresh("SELECT span FROM groups WHERE seed_x < 100"),
+        near.len()
+    );
+    assert_eq!(
+        fresh("SELECT span FROM groups WHERE seed_x < 100 AND span < 25"),
+        near.len()
+    );
     assert_eq!(fresh("SELECT seed_x FROM groups WHERE span < 25"), 300);
     let joined = "SELECT g.span FROM groups g JOIN (SELECT scan_point FROM scan WHERE x < 100 LIMIT 9) s \
                   ON g.seed_point = s.scan_point";
-    assert!(fresh(joined) <= 9, "a join's filter comes before the neighbours too");
+    assert!(
+        fresh(joined) <= 9,
+        "a join's filter comes before the neighbours too"
+    );
 }
 
 /// The number behind a metric's name, in the line of `groups`.
 fn counted(plan: &str, metric: &str) -> usize {
-    let plan = plan.lines().find(|line| line.contains("table=groups,")).unwrap();
-    let digits = |text: &str| text.chars().take_while(char::is_ascii_digit).collect::<String>();
+    let plan = plan
+        .lines()
+        .find(|line| line.contains("table=groups,"))
+        .unwrap();
+    let digits = |text: &str| {
+        text.chars()
+            .take_while(char::is_ascii_digit)
+            .collect::<String>()
+    };
     plan.match_indices(&format!("{metric}="))
         .map(|(at, name)| digits(&plan[at + name.len()..]).parse().unwrap_or(0))
         .sum()
@@ -329,21 +518,54 @@ fn plans_tell_spec_filters_and_access_and_what_they_took() {
         "SELECT nn_indices, diffraction FROM groups('tests/data/siemens_star.npz', n_groups => 9, seed => 4, \
          among => 'y < 200') WHERE seed_x < 100",
     );
-    let node = plan.lines().find(|line| line.contains("NpzScanExec")).unwrap();
+    let node = plan
+        .lines()
+        .find(|line| line.contains("NpzScanExec"))
+        .unwrap();
     insta::assert_snapshot!(node.trim(), @"NpzScanExec: table=groups, file=siemens_star.npz, columns=[nn_indices, diffraction], spec=(gridsize=2, neighbors=6, n_groups=9, seed=4, among='y < 200'), access=[diffraction: mapped], filters=[seed_x@2 < 100]");
     let plan = explain("SELECT x, diffraction FROM scan WHERE scan_point BETWEEN 10 AND 19");
-    let node = plan.lines().find(|line| line.contains("NpzScanExec")).unwrap();
+    let node = plan
+        .lines()
+        .find(|line| line.contains("NpzScanExec"))
+        .unwrap();
     insta::assert_snapshot!(node.trim(), @"NpzScanExec: table=scan, file=siemens_star.npz, columns=[x, diffraction], access=[x: copied, diffraction: mapped], filters=[scan_point@0 >= 10 AND scan_point@0 <= 19]");
 
     // Ten neighbouring patterns are a slice of the map, ten others are copied.
     let of = |sql: &str| super::sql::explain(&session, sql);
     let plan = of("SELECT diffraction FROM scan WHERE scan_point BETWEEN 10 AND 19");
-    assert_eq!((measured(&plan, "bytes_mapped"), measured(&plan, "bytes_copied")), (163.8e3, 0.0), "{plan}");
-    let plan = of("SELECT diffraction FROM scan WHERE scan_point BETWEEN 10 AND 28 AND scan_point % 2 = 0");
-    assert_eq!((measured(&plan, "bytes_mapped"), measured(&plan, "bytes_copied")), (0.0, 163.8e3), "{plan}");
-    let plan = of("SELECT diffraction_normalized FROM groups('tests/data/siemens_star.npz', seed => 77) LIMIT 3");
+    assert_eq!(
+        (
+            measured(&plan, "bytes_mapped"),
+            measured(&plan, "bytes_copied")
+        ),
+        (163.8e3, 0.0),
+        "{plan}"
+    );
+    let plan = of(
+        "SELECT diffraction FROM scan WHERE scan_point BETWEEN 10 AND 28 AND scan_point % 2 = 0",
+    );
+    assert_eq!(
+        (
+            measured(&plan, "bytes_mapped"),
+            measured(&plan, "bytes_copied")
+        ),
+        (0.0, 163.8e3),
+        "{plan}"
+    );
+    let plan = of(
+        "SELECT diffraction_normalized FROM groups('tests/data/siemens_star.npz', seed => 77) LIMIT 3",
+    );
     for phase in ["time_tree", "time_sampling", "time_norm", "time_gather"] {
-        let spent = plan.split(&format!("{phase}=")).nth(1).unwrap().split([',', ']']).next().unwrap();
-        assert!(spent.ends_with('s') && !spent.starts_with("1ns"), "{phase}: {spent}");
+        let spent = plan
+            .split(&format!("{phase}="))
+            .nth(1)
+            .unwrap()
+            .split([',', ']'])
+            .next()
+            .unwrap();
+        assert!(
+            spent.ends_with('s') && !spent.starts_with("1ns"),
+            "{phase}: {spent}"
+        );
     }
 }

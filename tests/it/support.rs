@@ -28,7 +28,9 @@ pub fn folder() -> tempfile::TempDir {
 /// Writes an NPZ from NPY files.
 pub fn npz(path: &Path, members: &[(&str, Vec<u8>)], method: CompressionMethod) {
     let mut writer = ZipWriter::new(std::fs::File::create(path).unwrap());
-    let options = SimpleFileOptions::default().compression_method(method).large_file(true);
+    let options = SimpleFileOptions::default()
+        .compression_method(method)
+        .large_file(true);
     for (name, bytes) in members {
         writer.start_file(format!("{name}.npy"), options).unwrap();
         writer.write_all(bytes).unwrap();
@@ -38,13 +40,18 @@ pub fn npz(path: &Path, members: &[(&str, Vec<u8>)], method: CompressionMethod) 
 
 /// Little-endian bytes of f4 values.
 pub fn f4(values: &[f32]) -> Vec<u8> {
-    values.iter().flat_map(|value| value.to_le_bytes()).collect()
+    values
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect()
 }
 
 /// A PtychoPINN file with these positions; pattern `i` holds `1000 i + pixel`, N = 8.
 pub fn scan_file(path: &Path, x: &[f64], y: &[f64]) {
     let len = x.len();
-    let pixels: Vec<f32> = (0..len).flat_map(|i| (0..64).map(move |p| (1000 * i + p) as f32)).collect();
+    let pixels: Vec<f32> = (0..len)
+        .flat_map(|i| (0..64).map(move |p| (1000 * i + p) as f32))
+        .collect();
     let members = [
         ("xcoords", npy("'<f8'", false, &[len], &f8(x))),
         ("ycoords", npy("'<f8'", false, &[len], &f8(y))),
@@ -64,14 +71,21 @@ pub fn scan_of(x: &[f64], y: &[f64]) -> (tempfile::TempDir, Scan) {
 
 /// The command, with these arguments.
 pub fn ptychoarrow(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_ptychoarrow")).args(args).output().unwrap()
+    Command::new(env!("CARGO_BIN_EXE_ptychoarrow"))
+        .args(args)
+        .output()
+        .unwrap()
 }
 
 /// Exit code, and what stands on stderr.
 pub fn failure(args: &[&str]) -> (i32, String) {
     let output = ptychoarrow(args);
     let text = String::from_utf8(output.stderr).unwrap();
-    assert!(output.stdout.is_empty(), "a failure prints no result: {}", String::from_utf8_lossy(&output.stdout));
+    assert!(
+        output.stdout.is_empty(),
+        "a failure prints no result: {}",
+        String::from_utf8_lossy(&output.stdout)
+    );
     (output.status.code().unwrap(), text)
 }
 
@@ -87,7 +101,11 @@ pub fn failures(calls: &[&[&str]], folder: &Path) -> String {
 /// What a successful call prints.
 pub fn success(args: &[&str]) -> String {
     let output = ptychoarrow(args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -106,7 +124,16 @@ pub fn collect(reader: impl RecordBatchReader) -> RecordBatch {
 /// These columns of a table, all rows.
 pub fn columns(table: Arc<dyn Table>, names: &[&str]) -> RecordBatch {
     let columns = Some(names.iter().map(ToString::to_string).collect());
-    collect(TableReader::try_new(table, &ReadOptions { columns, ..Default::default() }).unwrap())
+    collect(
+        TableReader::try_new(
+            table,
+            &ReadOptions {
+                columns,
+                ..Default::default()
+            },
+        )
+        .unwrap(),
+    )
 }
 
 /// Values of an Int64 column.
@@ -122,7 +149,14 @@ pub fn float64(batch: &RecordBatch, name: &str) -> Vec<f64> {
 /// The rows of `nn_indices`.
 pub fn groups_of(batch: &RecordBatch) -> Vec<Vec<i32>> {
     let list = batch["nn_indices"].as_fixed_size_list();
-    (0..list.len()).map(|row| list.value(row).as_primitive::<Int32Type>().values().to_vec()).collect()
+    (0..list.len())
+        .map(|row| {
+            list.value(row)
+                .as_primitive::<Int32Type>()
+                .values()
+                .to_vec()
+        })
+        .collect()
 }
 
 /// What every table must do: schema, rows, byte bound, projection, empty projection, row range, row list.
@@ -130,20 +164,43 @@ pub fn check_table(table: Arc<dyn Table>) {
     let name = table.name().to_string();
     let schema = table.schema();
     let total = table.num_rows().unwrap();
-    assert!(table.known_rows().is_none_or(|rows| rows == total), "{name}");
-    let all: Vec<String> = schema.fields().iter().map(|field| field.name().clone()).collect();
+    assert!(
+        table.known_rows().is_none_or(|rows| rows == total),
+        "{name}"
+    );
+    let all: Vec<String> = schema
+        .fields()
+        .iter()
+        .map(|field| field.name().clone())
+        .collect();
     let read = |columns: Option<Vec<String>>, rows: Rows, batch_bytes: usize| {
-        let options = ReadOptions { columns, rows, batch_bytes, batch_rows: None };
+        let options = ReadOptions {
+            columns,
+            rows,
+            batch_bytes,
+            batch_rows: None,
+        };
         TableReader::try_new(Arc::clone(&table), &options).unwrap()
     };
     let whole = collect(read(Some(all.clone()), Rows::All, 8 << 20));
-    assert_eq!((whole.num_rows(), whole.schema()), (total, Arc::clone(&schema)), "{name}");
+    assert_eq!(
+        (whole.num_rows(), whole.schema()),
+        (total, Arc::clone(&schema)),
+        "{name}"
+    );
 
     // Batches bounded by bytes, of at least one row, make the same rows.
     let bytes = row_bytes(&schema);
     for bound in [1, bytes * 3 + 1] {
-        let batches: Vec<RecordBatch> = read(Some(all.clone()), Rows::All, bound).map(Result::unwrap).collect();
-        assert!(batches.iter().all(|batch| batch.num_rows() == 1 || batch.num_rows() * bytes <= bound), "{name}");
+        let batches: Vec<RecordBatch> = read(Some(all.clone()), Rows::All, bound)
+            .map(Result::unwrap)
+            .collect();
+        assert!(
+            batches
+                .iter()
+                .all(|batch| batch.num_rows() == 1 || batch.num_rows() * bytes <= bound),
+            "{name}"
+        );
         assert_eq!(concat_batches(&schema, &batches).unwrap(), whole, "{name}");
     }
     // Any column alone, in any order, and none at all.
@@ -152,15 +209,37 @@ pub fn check_table(table: Arc<dyn Table>) {
         assert_eq!(one.column(0), whole.column(index), "{name}.{column}");
     }
     let reversed: Vec<String> = all.iter().rev().cloned().collect();
-    assert_eq!(collect(read(Some(reversed), Rows::All, 8 << 20)).column(0), whole.columns().last().unwrap());
-    assert_eq!(read(Some(vec![]), Rows::All, 8 << 20).map(|batch| batch.unwrap().num_rows()).sum::<usize>(), total);
+    assert_eq!(
+        collect(read(Some(reversed), Rows::All, 8 << 20)).column(0),
+        whole.columns().last().unwrap()
+    );
+    assert_eq!(
+        read(Some(vec![]), Rows::All, 8 << 20)
+            .map(|batch| batch.unwrap().num_rows())
+            .sum::<usize>(),
+        total
+    );
     // Ranges and lists of rows.
     let (from, to) = (total / 3, (total / 3 + 5).min(total));
-    assert_eq!(collect(read(Some(all.clone()), Rows::Range(from..to), 8 << 20)), whole.slice(from, to - from));
-    assert_eq!(read(Some(all.clone()), Rows::Range(total..total + 9), 1).count(), 0);
+    assert_eq!(
+        collect(read(Some(all.clone()), Rows::Range(from..to), 8 << 20)),
+        whole.slice(from, to - from)
+    );
+    assert_eq!(
+        read(Some(all.clone()), Rows::Range(total..total + 9), 1).count(),
+        0
+    );
     let list: Vec<usize> = (0..total).rev().step_by(2).collect();
-    let listed = collect(read(Some(all.clone()), Rows::List(list.clone().into()), 8 << 20));
-    let expected: Vec<ArrayRef> = whole.columns().iter().map(|column| pick(column, &list)).collect();
+    let listed = collect(read(
+        Some(all.clone()),
+        Rows::List(list.clone().into()),
+        8 << 20,
+    ));
+    let expected: Vec<ArrayRef> = whole
+        .columns()
+        .iter()
+        .map(|column| pick(column, &list))
+        .collect();
     assert_eq!(listed.columns(), expected, "{name}");
     // What is declared of the order holds.
     for column in table.ordering().iter().take(1) {
@@ -179,8 +258,16 @@ fn pick(column: &ArrayRef, rows: &[usize]) -> ArrayRef {
 /// Bytes of private memory of this process: what mapped files do not count to.
 pub fn private_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find(|line| line.starts_with("RssAnon:")).unwrap();
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() * 1024
+    let line = status
+        .lines()
+        .find(|line| line.starts_with("RssAnon:"))
+        .unwrap();
+    line.split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        * 1024
 }
 
 /// The folder of the crate.

@@ -17,10 +17,17 @@ const DEFAULT_SCHEMA: &str = "public";
 ///
 /// # Errors
 /// If two files go by the same name; if one cannot be opened.
-pub fn register(session: &Session, args: &SqlArgs, options: &SessionOptions, run: &RunArgs) -> Result<()> {
+pub fn register(
+    session: &Session,
+    args: &SqlArgs,
+    options: &SessionOptions,
+    run: &RunArgs,
+) -> Result<()> {
     check_names(&args.files)?;
-    let (others, scans): (Vec<&PathBuf>, Vec<&PathBuf>) =
-        args.files.iter().partition(|file| FileFormat::of(file).is_some());
+    let (others, scans): (Vec<&PathBuf>, Vec<&PathBuf>) = args
+        .files
+        .iter()
+        .partition(|file| FileFormat::of(file).is_some());
     if scans.len() > 1 && args.spec.has_predicates() {
         return Err(Error::BadParameter {
             parameter: "among",
@@ -41,7 +48,9 @@ pub fn register(session: &Session, args: &SqlArgs, options: &SessionOptions, run
         let (name, format) = (stem(file), FileFormat::of(file));
         if let ([scan], true) = (&scans[..], is_a_table_of_a_scan(&name)) {
             let (file, scan) = (file.display(), stem(scan));
-            log(&format!("note: `{name}` is {file}; that of the scan is {scan}.{name}"));
+            log(&format!(
+                "note: `{name}` is {file}; that of the scan is {scan}.{name}"
+            ));
         }
         if let Some(format) = format {
             session.register_file(&name, file, format)?;
@@ -51,7 +60,9 @@ pub fn register(session: &Session, args: &SqlArgs, options: &SessionOptions, run
 }
 
 fn is_a_table_of_a_scan(name: &str) -> bool {
-    crate::sql::Relation::all(&Default::default()).iter().any(|relation| relation.name() == name)
+    crate::sql::Relation::all(&Default::default())
+        .iter()
+        .any(|relation| relation.name() == name)
 }
 
 fn check_names(files: &[PathBuf]) -> Result<()> {
@@ -60,9 +71,17 @@ fn check_names(files: &[PathBuf]) -> Result<()> {
         if let Some(other) = names.insert(stem(file), file) {
             return Err(Error::BadParameter {
                 parameter: "files",
-                found: format!("{} and {}, both called `{}`", other.display(), file.display(), stem(file)),
+                found: format!(
+                    "{} and {}, both called `{}`",
+                    other.display(),
+                    file.display(),
+                    stem(file)
+                ),
                 expected: "files with different names".to_string(),
-                hint: format!("name one in the query instead: FROM scan('{}')", file.display()),
+                hint: format!(
+                    "name one in the query instead: FROM scan('{}')",
+                    file.display()
+                ),
             });
         }
     }

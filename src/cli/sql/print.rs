@@ -56,7 +56,9 @@ fn print_table(reader: QueryReader<'_>) -> Result<usize> {
     }
     output::result(&table(&batches)?)?;
     if more {
-        log(&format!("the first {rows} rows; for all of them: --format csv or json, or -o FILE"));
+        log(&format!(
+            "the first {rows} rows; for all of them: --format csv or json, or -o FILE"
+        ));
     }
     Ok(rows)
 }
@@ -64,6 +66,9 @@ fn print_table(reader: QueryReader<'_>) -> Result<usize> {
 fn csv(batch: &RecordBatch, header: bool) -> Result<String> {
     let mut bytes = Vec::new();
     let batch = text_columns(batch)?;
-    arrow::csv::WriterBuilder::new().with_header(header).build(&mut bytes).write(&batch)?;
+    arrow::csv::WriterBuilder::new()
+        .with_header(header)
+        .build(&mut bytes)
+        .write(&batch)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

@@ -34,7 +34,10 @@ pub fn run(session: &Session, format: RowFormat) -> Result<()> {
     let mut editor: Editor<Typed, MemHistory> =
         Editor::with_history(Config::default(), MemHistory::new()).map_err(failed)?;
     editor.set_helper(Some(Typed));
-    log(&format!("PtychoArrow {}; end a statement with ; and type .help for help", env!("CARGO_PKG_VERSION")));
+    log(&format!(
+        "PtychoArrow {}; end a statement with ; and type .help for help",
+        env!("CARGO_PKG_VERSION")
+    ));
     loop {
         let text = match editor.readline("sql> ") {
             Ok(text) => text,
@@ -60,14 +63,20 @@ pub fn run(session: &Session, format: RowFormat) -> Result<()> {
 
 /// Runs what was typed.
 fn answer(session: &Session, text: &str, format: RowFormat) -> Result<()> {
-    let Some(command) = text.strip_prefix('.') else { return statements(session, text, format) };
+    let Some(command) = text.strip_prefix('.') else {
+        return statements(session, text, format);
+    };
     let mut words = command.split_whitespace();
     match (words.next().unwrap_or_default(), words.next()) {
         ("help", _) => log(HELP),
         ("tables", _) => return statements(session, TABLES, format),
         ("functions", _) => return statements(session, FUNCTIONS, format),
-        ("schema", Some(table)) => return statements(session, &format!("DESCRIBE {table}"), format),
-        _ => log(&format!("no command `{text}`; there are .tables, .schema TABLE, .functions, .help and .quit")),
+        ("schema", Some(table)) => {
+            return statements(session, &format!("DESCRIBE {table}"), format);
+        }
+        _ => log(&format!(
+            "no command `{text}`; there are .tables, .schema TABLE, .functions, .help and .quit"
+        )),
     }
     Ok(())
 }
@@ -84,7 +93,10 @@ fn statements(session: &Session, text: &str, format: RowFormat) -> Result<()> {
         let start = Instant::now();
         let rows = print(session.run(statement)?, format)?;
         let s = if rows == 1 { "" } else { "s" };
-        log(&format!("{rows} row{s}, {:.3} s", start.elapsed().as_secs_f64()));
+        log(&format!(
+            "{rows} row{s}, {:.3} s",
+            start.elapsed().as_secs_f64()
+        ));
     }
     Ok(())
 }
@@ -106,7 +118,11 @@ impl Hinter for Typed {
 
 impl Validator for Typed {
     fn validate(&self, context: &mut ValidationContext<'_>) -> rustyline::Result<ValidationResult> {
-        Ok(if is_whole(context.input()) { ValidationResult::Valid(None) } else { ValidationResult::Incomplete })
+        Ok(if is_whole(context.input()) {
+            ValidationResult::Valid(None)
+        } else {
+            ValidationResult::Incomplete
+        })
     }
 }
 
@@ -167,7 +183,10 @@ mod tests {
             "SELECT \"a;",
             "SELECT 1; SELECT",
         ];
-        whole.iter().for_each(|text| assert!(is_whole(text), "{text}"));
-        open.iter().for_each(|text| assert!(!is_whole(text), "{text}"));
+        whole
+            .iter()
+            .for_each(|text| assert!(is_whole(text), "{text}"));
+        open.iter()
+            .for_each(|text| assert!(!is_whole(text), "{text}"));
     }
 }

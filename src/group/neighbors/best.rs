@@ -37,7 +37,12 @@ const MAX_RANKED: usize = 32;
 impl<'a> Best<'a> {
     /// Keeps `k` of them, at least 1, in `out`, which is empty.
     pub(super) fn new(k: usize, except: Option<u32>, out: &'a mut Vec<Neighbor>) -> Self {
-        Self { k, except: key_of(except), bound: f64::MAX, out }
+        Self {
+            k,
+            except: key_of(except),
+            bound: f64::MAX,
+            out,
+        }
     }
 
     /// Leaves `out` as the answer.
@@ -49,7 +54,11 @@ impl<'a> Best<'a> {
 
     fn insert(&mut self, neighbor: Neighbor) {
         if self.out.len() == self.k {
-            if self.out.last().is_some_and(|last| !neighbor.is_before(last)) {
+            if self
+                .out
+                .last()
+                .is_some_and(|last| !neighbor.is_before(last))
+            {
                 return;
             }
             self.out.pop();
@@ -82,8 +91,15 @@ impl Sink for Best<'_> {
         if distance2 > self.bound || !self.wants(entry) {
             return;
         }
-        let neighbor = Neighbor { distance2, scan_point: entry.scan_point };
-        if self.k <= MAX_SORTED { self.insert(neighbor) } else { self.pile(neighbor) }
+        let neighbor = Neighbor {
+            distance2,
+            scan_point: entry.scan_point,
+        };
+        if self.k <= MAX_SORTED {
+            self.insert(neighbor)
+        } else {
+            self.pile(neighbor)
+        }
     }
 
     #[inline]
@@ -109,7 +125,11 @@ pub(super) struct Elsewhere {
 
 impl Elsewhere {
     pub(super) fn new(at: [f64; 2]) -> Self {
-        Self { at, bound: f64::MAX, found: false }
+        Self {
+            at,
+            bound: f64::MAX,
+            found: false,
+        }
     }
 
     pub(super) fn distance2(&self) -> Option<f64> {
@@ -176,7 +196,9 @@ fn keep_sorting(out: &mut [Neighbor], k: usize) {
 
 /// Moves the last to its place among the others, which are sorted.
 fn sink_last(sorted: &mut [Neighbor]) {
-    let Some(mut at) = sorted.len().checked_sub(1) else { return };
+    let Some(mut at) = sorted.len().checked_sub(1) else {
+        return;
+    };
     let last = sorted[at];
     while at > 0 && last.is_before(&sorted[at - 1]) {
         sorted[at] = sorted[at - 1];
@@ -193,7 +215,10 @@ fn sort_by_rank(out: &mut [Neighbor]) -> bool {
         *distance = neighbor.distance2;
     }
     let padded = &distances[..out.len().next_multiple_of(4)];
-    let mut sorted = [Neighbor { distance2: 0.0, scan_point: 0 }; MAX_RANKED];
+    let mut sorted = [Neighbor {
+        distance2: 0.0,
+        scan_point: 0,
+    }; MAX_RANKED];
     let mut ranks = 0;
     for neighbor in &*out {
         let nearer = |distance: &f64| u64::from(*distance < neighbor.distance2);
@@ -210,5 +235,7 @@ fn sort_by_rank(out: &mut [Neighbor]) -> bool {
 }
 
 fn compare(a: &Neighbor, b: &Neighbor) -> std::cmp::Ordering {
-    a.distance2.total_cmp(&b.distance2).then(a.scan_point.cmp(&b.scan_point))
+    a.distance2
+        .total_cmp(&b.distance2)
+        .then(a.scan_point.cmp(&b.scan_point))
 }

@@ -49,18 +49,35 @@ impl Grid {
         max_crowd: usize,
     ) -> Option<Self> {
         let at = |point: &u32| [x[*point as usize], y[*point as usize]];
-        let mut grid = Self::over(scan_points.iter().map(at), density / scan_points.len() as f64)?;
-        let count = grid.cells[0].checked_mul(grid.cells[1]).filter(|count| *count < u32::MAX as usize)?;
-        let keys: Vec<u32> = scan_points.iter().map(|point| grid.cell(at(point)) as u32).collect();
+        let mut grid = Self::over(
+            scan_points.iter().map(at),
+            density / scan_points.len() as f64,
+        )?;
+        let count = grid.cells[0]
+            .checked_mul(grid.cells[1])
+            .filter(|count| *count < u32::MAX as usize)?;
+        let keys: Vec<u32> = scan_points
+            .iter()
+            .map(|point| grid.cell(at(point)) as u32)
+            .collect();
         grid.starts = starts_of(&keys, count);
         if is_crowded(&grid.starts, scan_points.len(), max_crowd) {
             return None;
         }
-        grid.entries = vec![Entry { at: [0.0; 2], scan_point: 0 }; scan_points.len()];
+        grid.entries = vec![
+            Entry {
+                at: [0.0; 2],
+                scan_point: 0
+            };
+            scan_points.len()
+        ];
         for (key, point) in keys.iter().zip(scan_points).rev() {
             let start = &mut grid.starts[*key as usize];
             *start -= 1;
-            grid.entries[*start as usize] = Entry { at: at(point), scan_point: *point };
+            grid.entries[*start as usize] = Entry {
+                at: at(point),
+                scan_point: *point,
+            };
         }
         Some(grid)
     }
@@ -76,12 +93,25 @@ impl Grid {
         // One row of cells if the points are on a line.
         let side = (length[0] * length[1] * share).sqrt().max(longest * share);
         let cells = length.map(|length| (length / side) as usize + 1);
-        Some(Self { low, side, per_side: 1.0 / side, cells, starts: Vec::new(), entries: Vec::new() })
+        Some(Self {
+            low,
+            side,
+            per_side: 1.0 / side,
+            cells,
+            starts: Vec::new(),
+            entries: Vec::new(),
+        })
     }
 
     /// The nearest at a finite distance. A small block around the point mostly has them all: it is scanned without
     /// branches. If not, the search starts again, row by row.
-    pub(super) fn nearest(&self, at: [f64; 2], k: usize, except: Option<u32>, out: &mut Vec<Neighbor>) {
+    pub(super) fn nearest(
+        &self,
+        at: [f64; 2],
+        k: usize,
+        except: Option<u32>,
+        out: &mut Vec<Neighbor>,
+    ) {
         let (block, limit) = self.block_around(at, self.reach(k));
         self.collect(&block, at, limit, key_of(except), out);
         if out.len() >= k {
@@ -97,16 +127,25 @@ impl Grid {
     fn reach(&self, k: usize) -> usize {
         let wanted = k as f64 * (1.2 / DENSITY);
         let narrow = self.cells[0].min(self.cells[1]) as f64;
-        (wanted * std::f64::consts::FRAC_1_PI).sqrt().max(0.5 * wanted / narrow) as usize + 1
+        (wanted * std::f64::consts::FRAC_1_PI)
+            .sqrt()
+            .max(0.5 * wanted / narrow) as usize
+            + 1
     }
 
     /// The block that reaches so many cells to each side, and a squared distance at which nothing lies outside it.
     fn block_around(&self, at: [f64; 2], reach: usize) -> (Block, f64) {
-        let mut block = Block { first: [0; 2], last: [0; 2] };
+        let mut block = Block {
+            first: [0; 2],
+            last: [0; 2],
+        };
         let mut margin = f64::INFINITY;
         for (axis, value) in at.into_iter().enumerate() {
             let coordinate = (value - self.low[axis]) * self.per_side;
-            let (cell, end) = ((coordinate as usize).min(self.cells[axis] - 1), self.cells[axis] - 1);
+            let (cell, end) = (
+                (coordinate as usize).min(self.cells[axis] - 1),
+                self.cells[axis] - 1,
+            );
             let inside = (coordinate - cell as f64).clamp(0.0, 1.0);
             block.first[axis] = cell.saturating_sub(reach);
             block.last[axis] = cell.saturating_add(reach).min(end);
@@ -122,18 +161,35 @@ impl Grid {
     }
 
     /// Leaves in `out` what is in the block within the limit.
-    fn collect(&self, block: &Block, at: [f64; 2], limit: f64, except: u64, out: &mut Vec<Neighbor>) {
+    fn collect(
+        &self,
+        block: &Block,
+        at: [f64; 2],
+        limit: f64,
+        except: u64,
+        out: &mut Vec<Neighbor>,
+    ) {
         let rows = block.first[1]..=block.last[1];
         let row = |row: usize| self.row(row, block.first[0], block.last[0]);
         let most = rows.clone().map(|number| row(number).len()).sum();
-        out.resize(most, Neighbor { distance2: 0.0, scan_point: 0 });
+        out.resize(
+            most,
+            Neighbor {
+                distance2: 0.0,
+                scan_point: 0,
+            },
+        );
         let mut found = 0;
         for number in rows {
             for entry in row(number) {
                 let distance2 = squared_distance(at, entry.at);
                 // Written always, kept if it fits: no branch to mispredict.
-                out[found] = Neighbor { distance2, scan_point: entry.scan_point };
-                found += usize::from((distance2 <= limit) & (u64::from(entry.scan_point) != except));
+                out[found] = Neighbor {
+                    distance2,
+                    scan_point: entry.scan_point,
+                };
+                found +=
+                    usize::from((distance2 <= limit) & (u64::from(entry.scan_point) != except));
             }
         }
         out.truncate(found);
@@ -160,12 +216,18 @@ impl Grid {
         let mut reach = 1;
         loop {
             let (block, _) = self.block_around(at, reach);
-            if (0..2).all(|axis| block.first[axis] == 0 && block.last[axis] == self.cells[axis] - 1) {
+            if (0..2).all(|axis| block.first[axis] == 0 && block.last[axis] == self.cells[axis] - 1)
+            {
                 return f64::MAX;
             }
             let rows = block.first[1]..=block.last[1];
             let entries = rows.flat_map(|row| self.row(row, block.first[0], block.last[0]));
-            if entries.filter(|entry| sink.wants(entry)).take(sink.enough()).count() == sink.enough() {
+            if entries
+                .filter(|entry| sink.wants(entry))
+                .take(sink.enough())
+                .count()
+                == sink.enough()
+            {
                 return self.farthest(&block, at);
             }
             reach *= 2;
@@ -195,7 +257,10 @@ impl Grid {
             return false;
         }
         let half = rest.sqrt() * (1.0 + ROUNDING);
-        let (first, last) = (self.cell_along(0, at[0] - half), self.cell_along(0, at[0] + half));
+        let (first, last) = (
+            self.cell_along(0, at[0] - half),
+            self.cell_along(0, at[0] + half),
+        );
         for entry in self.row(row, first, last) {
             sink.offer(entry, squared_distance(at, entry.at));
         }
@@ -228,7 +293,9 @@ impl Grid {
 
     /// The cells in order; equal positions are in one.
     pub(super) fn buckets(&self) -> impl Iterator<Item = &[Entry]> {
-        self.starts.windows(2).map(|pair| &self.entries[pair[0] as usize..pair[1] as usize])
+        self.starts
+            .windows(2)
+            .map(|pair| &self.entries[pair[0] as usize..pair[1] as usize])
     }
 }
 
@@ -247,7 +314,9 @@ fn extent(positions: impl Iterator<Item = [f64; 2]>) -> ([f64; 2], [f64; 2]) {
 /// Whether too many points share the cell of the average point; `ends` is where the entries of each cell end.
 fn is_crowded(ends: &[u32], points: usize, max_crowd: usize) -> bool {
     let square = |pair: &[u32]| (pair[1] - pair[0]) as usize * (pair[1] - pair[0]) as usize;
-    let first = ends.first().map_or(0, |first| *first as usize * *first as usize);
+    let first = ends
+        .first()
+        .map_or(0, |first| *first as usize * *first as usize);
     let crowd = first + ends.windows(2).map(square).sum::<usize>();
     crowd > points.saturating_mul(max_crowd)
 }

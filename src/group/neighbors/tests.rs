@@ -4,9 +4,19 @@ use proptest::prelude::*;
 use super::*;
 
 /// The definition.
-fn naive(x: &[f64], y: &[f64], points: &[u32], at: [f64; 2], k: usize, except: Option<u32>) -> Vec<(f64, u32)> {
+fn naive(
+    x: &[f64],
+    y: &[f64],
+    points: &[u32],
+    at: [f64; 2],
+    k: usize,
+    except: Option<u32>,
+) -> Vec<(f64, u32)> {
     let distance = |point: &u32| squared_distance(at, [x[*point as usize], y[*point as usize]]);
-    let mut all: Vec<(f64, u32)> = points.iter().map(|point| (distance(point), *point)).collect();
+    let mut all: Vec<(f64, u32)> = points
+        .iter()
+        .map(|point| (distance(point), *point))
+        .collect();
     all.retain(|(_, point)| Some(*point) != except);
     all.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
     all.truncate(k);
@@ -15,19 +25,36 @@ fn naive(x: &[f64], y: &[f64], points: &[u32], at: [f64; 2], k: usize, except: O
 
 /// Distance to the nearest other position, and the number of positions, by definition.
 fn naive_places(x: &[f64], y: &[f64], points: &[u32], at: [f64; 2]) -> (Option<f64>, usize) {
-    let mut places: Vec<[f64; 2]> = points.iter().map(|p| [x[*p as usize] + 0.0, y[*p as usize] + 0.0]).collect();
+    let mut places: Vec<[f64; 2]> = points
+        .iter()
+        .map(|p| [x[*p as usize] + 0.0, y[*p as usize] + 0.0])
+        .collect();
     places.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
     places.dedup();
-    let others = places.iter().filter(|place| **place != at).map(|place| squared_distance(at, *place));
+    let others = places
+        .iter()
+        .filter(|place| **place != at)
+        .map(|place| squared_distance(at, *place));
     (others.min_by(f64::total_cmp), places.len())
 }
 
 /// Every engine that takes the layout; the grid may refuse it.
 fn engines<'a>(x: &'a [f64], y: &'a [f64], scan_points: &'a [u32]) -> Vec<Neighbors<'a>> {
-    let of = |engine| Neighbors { x, y, scan_points, engine };
-    let mut engines = vec![Neighbors::on_tree(x, y, scan_points), Neighbors::new(x, y, scan_points)];
+    let of = |engine| Neighbors {
+        x,
+        y,
+        scan_points,
+        engine,
+    };
+    let mut engines = vec![
+        Neighbors::on_tree(x, y, scan_points),
+        Neighbors::new(x, y, scan_points),
+    ];
     for (density, crowd) in [(2.5, usize::MAX), (1.0, usize::MAX), (30.0, usize::MAX)] {
-        engines.extend(Grid::with_density(x, y, scan_points, density, crowd).map(|grid| of(Engine::Grid(grid))));
+        engines.extend(
+            Grid::with_density(x, y, scan_points, density, crowd)
+                .map(|grid| of(Engine::Grid(grid))),
+        );
     }
     engines
 }
@@ -41,11 +68,20 @@ fn assert_matches_naive(pairs: &[(f64, f64)], points: &[u32], k: usize) {
             let at = [x[point as usize], y[point as usize]];
             for except in [Some(point), None] {
                 neighbors.nearest(at, k, except, &mut found);
-                let found: Vec<(f64, u32)> = found.iter().map(|n| (n.distance2, n.scan_point)).collect();
-                assert_eq!(found, naive(&x, &y, points, at, k, except), "{neighbors:?} of {point}");
+                let found: Vec<(f64, u32)> =
+                    found.iter().map(|n| (n.distance2, n.scan_point)).collect();
+                assert_eq!(
+                    found,
+                    naive(&x, &y, points, at, k, except),
+                    "{neighbors:?} of {point}"
+                );
             }
             let places = naive_places(&x, &y, points, at);
-            assert_eq!((neighbors.nearest_elsewhere(at), neighbors.num_places()), places, "{neighbors:?} of {point}");
+            assert_eq!(
+                (neighbors.nearest_elsewhere(at), neighbors.num_places()),
+                places,
+                "{neighbors:?} of {point}"
+            );
         }
         for at in [
             [0.5, 0.25],
@@ -58,31 +94,47 @@ fn assert_matches_naive(pairs: &[(f64, f64)], points: &[u32], k: usize) {
             [5e-324, 0.0],
         ] {
             neighbors.nearest(at, k, None, &mut found);
-            let found: Vec<(f64, u32)> = found.iter().map(|n| (n.distance2, n.scan_point)).collect();
-            assert_eq!(found, naive(&x, &y, points, at, k, None), "{neighbors:?} at {at:?}");
+            let found: Vec<(f64, u32)> =
+                found.iter().map(|n| (n.distance2, n.scan_point)).collect();
+            assert_eq!(
+                found,
+                naive(&x, &y, points, at, k, None),
+                "{neighbors:?} at {at:?}"
+            );
         }
         let seeds: Vec<u32> = (0..x.len() as u32).collect();
         for seeds in [&seeds[..], points] {
             let mut order = neighbors.spatial_order(seeds);
             order.sort_unstable();
-            assert!(order.iter().copied().eq(0..seeds.len() as u32), "{neighbors:?}");
+            assert!(
+                order.iter().copied().eq(0..seeds.len() as u32),
+                "{neighbors:?}"
+            );
         }
     }
 }
 
-fn pairs_of(coordinate: impl Strategy<Value = f64> + Clone + 'static, most: usize) -> BoxedStrategy<Vec<(f64, f64)>> {
+fn pairs_of(
+    coordinate: impl Strategy<Value = f64> + Clone + 'static,
+    most: usize,
+) -> BoxedStrategy<Vec<(f64, f64)>> {
     vec((coordinate.clone(), coordinate), 1..most).boxed()
 }
 
 /// `count` points on a lattice of `columns`, as `numpy.linspace` places them.
 fn lattice(columns: usize, count: usize, width: f64) -> Vec<(f64, f64)> {
     let along = |i: usize| -0.5 * width + i as f64 * (width / columns.max(2) as f64);
-    (0..count).map(|i| (along(i % columns), along(i / columns))).collect()
+    (0..count)
+        .map(|i| (along(i % columns), along(i / columns)))
+        .collect()
 }
 
 fn spiral(count: usize) -> Vec<(f64, f64)> {
     let at = |i: usize| (0.1 * (i as f64).sqrt(), i as f64 * 2.399_963_229_728_653);
-    (0..count).map(at).map(|(radius, angle)| (radius * angle.cos(), radius * angle.sin())).collect()
+    (0..count)
+        .map(at)
+        .map(|(radius, angle)| (radius * angle.cos(), radius * angle.sin()))
+        .collect()
 }
 
 /// Layouts on which searches go wrong.
@@ -90,30 +142,59 @@ fn layouts() -> impl Strategy<Value = Vec<(f64, f64)>> {
     let on_line = |dx: f64, dy: f64| {
         vec(-50..50i32, 1..120)
             .prop_map(move |steps| {
-                steps.into_iter().map(|i| (2.0 + dx * f64::from(i), dy * f64::from(i) - 1.0)).collect()
+                steps
+                    .into_iter()
+                    .map(|i| (2.0 + dx * f64::from(i), dy * f64::from(i) - 1.0))
+                    .collect()
             })
             .boxed()
     };
-    let whole = |range: std::ops::Range<i32>, unit: f64| pairs_of(range.prop_map(move |i| f64::from(i) * unit), 150);
+    let whole = |range: std::ops::Range<i32>, unit: f64| {
+        pairs_of(range.prop_map(move |i| f64::from(i) * unit), 150)
+    };
     let places = (vec((-9.0..9.0, -9.0..9.0), 1..5), vec(0..5usize, 1..150)).prop_map(
-        |(places, which): (Vec<(f64, f64)>, _)| which.iter().map(|i: &usize| places[i % places.len()]).collect(),
+        |(places, which): (Vec<(f64, f64)>, _)| {
+            which
+                .iter()
+                .map(|i: &usize| places[i % places.len()])
+                .collect()
+        },
     );
     let outlier = pairs_of(0.0..1.0, 100).prop_map(|mut points| {
         points.insert(points.len() / 2, (1e12, -1e12));
         points
     });
-    let clusters = vec((0..4i32, 0..3i32, -1.0..1.0, -1.0..1.0), 1..150)
-        .prop_map(|all| all.iter().map(|(i, j, x, y)| (f64::from(*i) * 1e9 + x, f64::from(*j) * 1e9 + y)).collect());
+    let clusters = vec((0..4i32, 0..3i32, -1.0..1.0, -1.0..1.0), 1..150).prop_map(|all| {
+        all.iter()
+            .map(|(i, j, x, y)| (f64::from(*i) * 1e9 + x, f64::from(*j) * 1e9 + y))
+            .collect()
+    });
     // More than half have the lowest coordinate: no median splits them evenly.
-    let edge = vec((prop_oneof![3 => Just(0.0), 2 => 1.0..2.0], 0.0..0.1), 1..150);
-    let zeros = pairs_of(prop_oneof![Just(0.0), Just(-0.0), Just(1.0), Just(-1.0)], 60);
-    let mixed = pairs_of(prop_oneof![Just(0.0), -1e160..1e160, -1e154..1e154, -1.0..1.0, -1e-160..1e-160], 60);
+    let edge = vec(
+        (prop_oneof![3 => Just(0.0), 2 => 1.0..2.0], 0.0..0.1),
+        1..150,
+    );
+    let zeros = pairs_of(
+        prop_oneof![Just(0.0), Just(-0.0), Just(1.0), Just(-1.0)],
+        60,
+    );
+    let mixed = pairs_of(
+        prop_oneof![
+            Just(0.0),
+            -1e160..1e160,
+            -1e154..1e154,
+            -1.0..1.0,
+            -1e-160..1e-160
+        ],
+        60,
+    );
     prop_oneof![
         pairs_of(-1e3..1e3, 150),
         pairs_of(1e9..1e9 + 1e-5, 150),
         whole(0..12, 1.0),
         whole(0..12, 0.1),
-        (1..20usize, 1..150usize, 0.1..9.0).prop_map(|(columns, count, width)| lattice(columns, count, width)),
+        (1..20usize, 1..150usize, 0.1..9.0)
+            .prop_map(|(columns, count, width)| lattice(columns, count, width)),
         places,
         (1..150usize).prop_map(|count| vec![(1.5, -0.0); count]),
         on_line(0.0, 1.0),
@@ -200,23 +281,48 @@ fn engines_agree_on_many_points() {
     let mut answers: Vec<Vec<Vec<(f64, u32)>>> = Vec::new();
     for neighbors in engines(&x, &y, &points) {
         let mut answer = vec![Vec::new(); points.len()];
-        neighbors.nearest_of_each(&points, &neighbors.spatial_order(&points), 6, |seed, found| {
-            answer[seed] = found.iter().map(|n| (n.distance2, n.scan_point)).collect();
-        });
-        assert_eq!(neighbors.num_places(), naive_places(&x, &y, &points, [0.0; 2]).1, "{neighbors:?}");
+        neighbors.nearest_of_each(
+            &points,
+            &neighbors.spatial_order(&points),
+            6,
+            |seed, found| {
+                answer[seed] = found.iter().map(|n| (n.distance2, n.scan_point)).collect();
+            },
+        );
+        assert_eq!(
+            neighbors.num_places(),
+            naive_places(&x, &y, &points, [0.0; 2]).1,
+            "{neighbors:?}"
+        );
         answers.push(answer);
     }
     assert!(answers.len() > 2 && answers.windows(2).all(|pair| pair[0] == pair[1]));
     for point in points.iter().step_by(5_003) {
         let at = [x[*point as usize], y[*point as usize]];
-        assert_eq!(answers[0][*point as usize], naive(&x, &y, &points, at, 6, Some(*point)), "of {point}");
+        assert_eq!(
+            answers[0][*point as usize],
+            naive(&x, &y, &points, at, 6, Some(*point)),
+            "of {point}"
+        );
     }
 }
 
 #[test]
 fn spacing_counts_duplicates_once() {
-    let positions = Positions { x: vec![0.0, 3.0, 3.0, 10.0, f64::NAN], y: vec![0.0, 4.0, 4.0, 4.0, 0.0] };
+    let positions = Positions {
+        x: vec![0.0, 3.0, 3.0, 10.0, f64::NAN],
+        y: vec![0.0, 4.0, 4.0, 4.0, 0.0],
+    };
     let spacing = spacing(&positions).unwrap();
-    assert_eq!((spacing.min, spacing.median, spacing.max, spacing.duplicates), (5.0, 5.0, 7.0, 1));
-    assert_eq!(super::spacing(&Positions { x: vec![1.0; 3], y: vec![2.0; 3] }), None);
+    assert_eq!(
+        (spacing.min, spacing.median, spacing.max, spacing.duplicates),
+        (5.0, 5.0, 7.0, 1)
+    );
+    assert_eq!(
+        super::spacing(&Positions {
+            x: vec![1.0; 3],
+            y: vec![2.0; 3]
+        }),
+        None
+    );
 }

@@ -26,7 +26,10 @@ const MIN_PARALLEL: usize = 1 << 15;
 
 impl Tree {
     pub(super) fn new(x: &[f64], y: &[f64], scan_points: &[u32]) -> Self {
-        let entry = |point: &u32| Entry { at: [x[*point as usize], y[*point as usize]], scan_point: *point };
+        let entry = |point: &u32| Entry {
+            at: [x[*point as usize], y[*point as usize]],
+            scan_point: *point,
+        };
         let mut entries: Vec<Entry> = scan_points.iter().map(entry).collect();
         let nodes = build(&mut entries, 0);
         Self { nodes, entries }
@@ -46,7 +49,11 @@ impl Tree {
                 let axis = usize::from(axis & 1);
                 let beyond = at[axis] - value;
                 let (left, right) = (node + 1, node + skip as usize);
-                let (near, far) = if beyond < 0.0 { (left, right) } else { (right, left) };
+                let (near, far) = if beyond < 0.0 {
+                    (left, right)
+                } else {
+                    (right, left)
+                };
                 self.visit_node(near, at, offset, sink);
                 offset[axis] = beyond;
                 if offset[0] * offset[0] + offset[1] * offset[1] <= sink.bound() {
@@ -96,11 +103,20 @@ fn build(entries: &mut [Entry], start: usize) -> Vec<Node> {
     let mut nodes = Vec::new();
     if entries.len() < MIN_PARALLEL {
         append(entries, start, &mut nodes);
-    } else if let Some(Split { axis, value, middle }) = split(entries) {
+    } else if let Some(Split {
+        axis,
+        value,
+        middle,
+    }) = split(entries)
+    {
         let (left, right) = entries.split_at_mut(middle);
         let (left, right) = rayon::join(|| build(left, start), || build(right, start + middle));
         nodes.reserve_exact(1 + left.len() + right.len());
-        nodes.push(Node::Split { value, skip: left.len() as u32 + 1, axis: axis as u8 });
+        nodes.push(Node::Split {
+            value,
+            skip: left.len() as u32 + 1,
+            axis: axis as u8,
+        });
         nodes.extend(left);
         nodes.extend(right);
     } else {
@@ -110,19 +126,41 @@ fn build(entries: &mut [Entry], start: usize) -> Vec<Node> {
 }
 
 fn append(entries: &mut [Entry], start: usize, nodes: &mut Vec<Node>) {
-    let parts = if entries.len() > MAX_LEAF { split(entries) } else { None };
-    let Some(Split { axis, value, middle }) = parts else { return append_leaf(entries, start, nodes) };
+    let parts = if entries.len() > MAX_LEAF {
+        split(entries)
+    } else {
+        None
+    };
+    let Some(Split {
+        axis,
+        value,
+        middle,
+    }) = parts
+    else {
+        return append_leaf(entries, start, nodes);
+    };
     let node = nodes.len();
     let (left, right) = entries.split_at_mut(middle);
-    nodes.push(Node::Split { value, skip: 0, axis: axis as u8 });
+    nodes.push(Node::Split {
+        value,
+        skip: 0,
+        axis: axis as u8,
+    });
     append(left, start, nodes);
-    nodes[node] = Node::Split { value, skip: (nodes.len() - node) as u32, axis: axis as u8 };
+    nodes[node] = Node::Split {
+        value,
+        skip: (nodes.len() - node) as u32,
+        axis: axis as u8,
+    };
     append(right, start + middle, nodes);
 }
 
 fn append_leaf(entries: &mut [Entry], start: usize, nodes: &mut Vec<Node>) {
     entries.sort_unstable_by_key(|entry| entry.scan_point);
-    nodes.push(Node::Leaf { start: start as u32, end: (start + entries.len()) as u32 });
+    nodes.push(Node::Leaf {
+        start: start as u32,
+        end: (start + entries.len()) as u32,
+    });
 }
 
 /// Where to split: before the middle, coordinates along the axis are less than the value; from there on, at least that.
@@ -141,12 +179,23 @@ fn split(entries: &mut [Entry]) -> Option<Split> {
     let value = entries[half].at[axis];
     let below = partition(&mut entries[..half], |entry| entry.at[axis] < value);
     if below > 0 {
-        return Some(Split { axis, value, middle: below });
+        return Some(Split {
+            axis,
+            value,
+            middle: below,
+        });
     }
     // Nothing is less: the median is the lowest, and something is more.
     let middle = half + partition(&mut entries[half..], |entry| entry.at[axis] == value);
-    let value = entries[middle..].iter().map(|entry| entry.at[axis]).fold(f64::INFINITY, f64::min);
-    Some(Split { axis, value, middle })
+    let value = entries[middle..]
+        .iter()
+        .map(|entry| entry.at[axis])
+        .fold(f64::INFINITY, f64::min);
+    Some(Split {
+        axis,
+        value,
+        middle,
+    })
 }
 
 /// The axis along which the positions lie farther apart; `None` if they are equal.

@@ -29,7 +29,8 @@ fn situations() -> Vec<(usize, (usize, usize), [f64; 2])> {
     for n in [1, 2, 3, 7, 8, 16, 33] {
         for shape in [(40, 45), (1, 1), (2, 9), (9, 2), (64, 5)] {
             for trial in 0..60 {
-                let mut offset = [shape.1, shape.0].map(|side| (next() + 0.5) * (side + 2 * n) as f64 - n as f64);
+                let mut offset = [shape.1, shape.0]
+                    .map(|side| (next() + 0.5) * (side + 2 * n) as f64 - n as f64);
                 match trial % 5 {
                     0 => offset = offset.map(|v| v.round()),
                     1 => offset = offset.map(|v| v.round() + next() * 1e-6),
@@ -44,12 +45,28 @@ fn situations() -> Vec<(usize, (usize, usize), [f64; 2])> {
 }
 
 /// The definition, in f64: four neighbours, zero beyond the object. `double`: positions are not rounded to f32.
-fn naive(pixels: &[f64], (height, width): (usize, usize), offset: [f64; 2], n: usize, double: bool) -> Vec<f64> {
+fn naive(
+    pixels: &[f64],
+    (height, width): (usize, usize),
+    offset: [f64; 2],
+    n: usize,
+    double: bool,
+) -> Vec<f64> {
     let pixel = |row: f64, column: f64, part: usize| {
         let inside = row >= 0.0 && column >= 0.0 && row < height as f64 && column < width as f64;
-        if inside { pixels[2 * (row as usize * width + column as usize) + part] } else { 0.0 }
+        if inside {
+            pixels[2 * (row as usize * width + column as usize) + part]
+        } else {
+            0.0
+        }
     };
-    let place = |k: usize, o: f64| if double { k as f64 + f64::from(o as f32) } else { (k as f32 + o as f32).into() };
+    let place = |k: usize, o: f64| {
+        if double {
+            k as f64 + f64::from(o as f32)
+        } else {
+            (k as f32 + o as f32).into()
+        }
+    };
     let mut out = Vec::new();
     for i in 0..n {
         for j in 0..n {
@@ -77,7 +94,10 @@ fn patches_match_naive() {
         for (object, is_double) in objects {
             let expected = naive(&double, shape, offset, n, is_double);
             for (got, want) in patch(&object, offset, n).iter().zip(expected) {
-                assert!((f64::from(*got) - want).abs() < 1e-6, "{got} {want}: n {n}, {shape:?}, at {offset:?}");
+                assert!(
+                    (f64::from(*got) - want).abs() < 1e-6,
+                    "{got} {want}: n {n}, {shape:?}, at {offset:?}"
+                );
             }
         }
     }
@@ -85,7 +105,10 @@ fn patches_match_naive() {
 
 /// Bits, with every NaN alike: which NaN comes out of a sum of several is not specified.
 fn bits(values: &[f32]) -> Vec<u32> {
-    values.iter().map(|v| if v.is_nan() { u32::MAX } else { v.to_bits() }).collect()
+    values
+        .iter()
+        .map(|v| if v.is_nan() { u32::MAX } else { v.to_bits() })
+        .collect()
 }
 
 /// What a machine with FMA but without AVX-512 runs, also where this one has both.
@@ -114,8 +137,16 @@ fn dispatched_and_portable_code_give_the_same_bits() {
             cut_portable(&object, offset, n, &mut portable);
             let mut avx2 = vec![0.0; n * n * 2];
             cut_avx2(&object, offset, n, &mut avx2);
-            assert_eq!(bits(&patch(&object, offset, n)), bits(&portable), "n {n}, {shape:?}, at {offset:?}");
-            assert_eq!(bits(&avx2), bits(&portable), "AVX2: n {n}, {shape:?}, at {offset:?}");
+            assert_eq!(
+                bits(&patch(&object, offset, n)),
+                bits(&portable),
+                "n {n}, {shape:?}, at {offset:?}"
+            );
+            assert_eq!(
+                bits(&avx2),
+                bits(&portable),
+                "AVX2: n {n}, {shape:?}, at {offset:?}"
+            );
         }
     }
 }
@@ -128,9 +159,19 @@ fn interior_and_border_code_give_the_same_bits() {
         let canvas = Canvas::new(&pixels, shape, n);
         let mut expected = vec![0.0; n * n * 2];
         for (i, out) in expected.chunks_exact_mut(2 * n).enumerate() {
-            cut_border(&canvas, &Tap::new(i, offset[1] as f32), offset[0] as f32, 0..n, out);
+            cut_border(
+                &canvas,
+                &Tap::new(i, offset[1] as f32),
+                offset[0] as f32,
+                0..n,
+                out,
+            );
         }
-        assert_eq!(bits(&patch(&object, offset, n)), bits(&expected), "n {n}, {shape:?}, at {offset:?}");
+        assert_eq!(
+            bits(&patch(&object, offset, n)),
+            bits(&expected),
+            "n {n}, {shape:?}, at {offset:?}"
+        );
     }
 }
 
@@ -138,8 +179,16 @@ fn interior_and_border_code_give_the_same_bits() {
 fn an_offset_just_under_an_integer_splits_the_columns() {
     let pixels = values(3, 60, 60);
     let columns = Columns::new(&Canvas::new(&pixels, (60, 60), 8), 7.999_999_5_f32, 8);
-    let runs: Vec<_> = columns.runs.iter().map(|run| (run.columns.clone(), run.start)).collect();
-    assert_eq!(runs, [(0..1, Some(3)), (1..8, Some(5))], "7.9999995 + 1 rounds to 9 and so skips column 8 - 4");
+    let runs: Vec<_> = columns
+        .runs
+        .iter()
+        .map(|run| (run.columns.clone(), run.start))
+        .collect();
+    assert_eq!(
+        runs,
+        [(0..1, Some(3)), (1..8, Some(5))],
+        "7.9999995 + 1 rounds to 9 and so skips column 8 - 4"
+    );
 }
 
 #[test]
@@ -151,7 +200,10 @@ fn whole_offsets_copy_pixels() {
         assert_eq!(row, &pixels[2 * ((7 + i) * 30 + 10)..][..10]);
     }
     let edge = patch(&object, [29.0, 0.0], 4); // column 27.., row -2..
-    assert!(edge[..16].iter().all(|v| *v == 0.0), "two rows above the object");
+    assert!(
+        edge[..16].iter().all(|v| *v == 0.0),
+        "two rows above the object"
+    );
     assert_eq!(edge[16..22], pixels[54..60]);
     assert_eq!(edge[22..24], [0.0; 2], "right of the object");
 }
@@ -164,7 +216,10 @@ fn patches_outside_are_zero() {
     for n in [1, 2, 7, 64] {
         for x in far {
             for offset in [[x, 5.5], [5.5, x], [x, x]] {
-                assert!(patch(&object, offset, n).iter().all(|v| *v == 0.0), "n {n} at {offset:?}");
+                assert!(
+                    patch(&object, offset, n).iter().all(|v| *v == 0.0),
+                    "n {n} at {offset:?}"
+                );
             }
         }
     }
@@ -174,13 +229,19 @@ fn patches_outside_are_zero() {
 fn offsets_that_are_not_finite_give_nan() {
     let pixels = values(6, 20, 30);
     let wide: Vec<f64> = pixels.iter().map(|&v| v.into()).collect();
-    let objects = [Object::complex64(&pixels, 20, 30).unwrap(), Object::complex128(&wide, 20, 30).unwrap()];
+    let objects = [
+        Object::complex64(&pixels, 20, 30).unwrap(),
+        Object::complex128(&wide, 20, 30).unwrap(),
+    ];
     for object in objects {
         for n in [1, 2, 7, 64] {
             // 1e300 is infinite as an f32.
             for x in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 1e300, -f64::MAX] {
                 for offset in [[x, 5.5], [5.5, x], [x, x]] {
-                    assert!(patch(&object, offset, n).iter().all(|v| v.is_nan()), "n {n} at {offset:?}");
+                    assert!(
+                        patch(&object, offset, n).iter().all(|v| v.is_nan()),
+                        "n {n} at {offset:?}"
+                    );
                 }
             }
         }
@@ -207,9 +268,17 @@ fn no_offset_panics() {
 fn pixels_that_are_not_finite_stay_local() {
     let mut pixels = values(7, 20, 30);
     pixels[2 * (10 * 30 + 15)] = f32::INFINITY;
-    let out = patch(&Object::complex64(&pixels, 20, 30).unwrap(), [15.5, 10.5], 8);
+    let out = patch(
+        &Object::complex64(&pixels, 20, 30).unwrap(),
+        [15.5, 10.5],
+        8,
+    );
     let touched: Vec<usize> = (0..128).filter(|&k| !out[k].is_finite()).collect();
-    assert_eq!(touched, [3 * 16 + 6, 3 * 16 + 8, 4 * 16 + 6, 4 * 16 + 8], "re of the four pixels around it");
+    assert_eq!(
+        touched,
+        [3 * 16 + 6, 3 * 16 + 8, 4 * 16 + 6, 4 * 16 + 8],
+        "re of the four pixels around it"
+    );
 }
 
 #[test]
@@ -217,7 +286,10 @@ fn objects_without_pixels_are_zero() {
     for shape in [(0, 0), (0, usize::MAX), (7, 0)] {
         let object = Object::complex64(&[], shape.0, shape.1).unwrap();
         for n in [0, 1, 2, 5] {
-            assert!(patch(&object, [0.25, 1e9], n).iter().all(|v| *v == 0.0), "n {n}, {shape:?}");
+            assert!(
+                patch(&object, [0.25, 1e9], n).iter().all(|v| *v == 0.0),
+                "n {n}, {shape:?}"
+            );
         }
     }
 }
@@ -225,12 +297,25 @@ fn objects_without_pixels_are_zero() {
 #[test]
 fn refuses_pixels_that_do_not_fill_the_shape() {
     let found = Object::complex64(&[0.0; 7], 2, 2).unwrap_err();
-    assert_eq!(found, ObjectLength { height: 2, width: 2, expected: 8, found: 7 });
+    assert_eq!(
+        found,
+        ObjectLength {
+            height: 2,
+            width: 2,
+            expected: 8,
+            found: 7
+        }
+    );
     assert!(Object::complex128(&[], usize::MAX, usize::MAX).is_err());
 }
 
 #[test]
 #[should_panic(expected = "n * n * 2")]
 fn refuses_an_output_of_the_wrong_length() {
-    cut(&Object::complex64(&[0.0; 2], 1, 1).unwrap(), [0.0; 2], 4, &mut [0.0; 31]);
+    cut(
+        &Object::complex64(&[0.0; 2], 1, 1).unwrap(),
+        [0.0; 2],
+        4,
+        &mut [0.0; 31],
+    );
 }

@@ -143,14 +143,24 @@ pub fn table(x: &[f64], y: &[f64], call: &Call) -> Result<Table, Refusal> {
 #[doc(hidden)]
 pub fn table_and_next(x: &[f64], y: &[f64], call: &Call) -> Result<(Table, u32), Refusal> {
     if x.len() != y.len() {
-        return Err(Refusal::LengthsDiffer { x: x.len(), y: y.len() });
+        return Err(Refusal::LengthsDiffer {
+            x: x.len(),
+            y: y.len(),
+        });
     }
     check_count(x.len(), MOST_POINTS)?;
     let oversampled = call.n_groups > x.len() && call.group_size() > 1;
-    let seed = if call.sequential && !oversampled { 0 } else { call.seed };
+    let seed = if call.sequential && !oversampled {
+        0
+    } else {
+        call.seed
+    };
     let mut stream = Stream::new(seed);
-    let table =
-        if oversampled { pool::oversampled(x, y, call, &mut stream) } else { standard(x, y, call, &mut stream) }?;
+    let table = if oversampled {
+        pool::oversampled(x, y, call, &mut stream)
+    } else {
+        standard(x, y, call, &mut stream)
+    }?;
     check_members(&table, x.len())?;
     Ok((table, stream.next_u32()))
 }
@@ -159,14 +169,30 @@ pub fn table_and_next(x: &[f64], y: &[f64], call: &Call) -> Result<(Table, u32),
 fn standard(x: &[f64], y: &[f64], call: &Call, stream: &mut Stream) -> Result<Table, Refusal> {
     let (positions, neighbors, group_size) = (x.len(), call.neighbors, call.group_size());
     if positions < group_size {
-        return Err(Refusal::TooFewPoints { positions, group_size });
+        return Err(Refusal::TooFewPoints {
+            positions,
+            group_size,
+        });
     }
     if neighbors < group_size {
-        return Err(Refusal::TooFewNeighbors { neighbors, group_size });
+        return Err(Refusal::TooFewNeighbors {
+            neighbors,
+            group_size,
+        });
     }
-    let seed_points = seed_points(positions, call.n_groups.min(positions), call.sequential, stream);
+    let seed_points = seed_points(
+        positions,
+        call.n_groups.min(positions),
+        call.sequential,
+        stream,
+    );
     if group_size == 1 {
-        return Ok(Table { group_size, members: seed_points.clone(), seed_points, wide: true });
+        return Ok(Table {
+            group_size,
+            members: seed_points.clone(),
+            seed_points,
+            wide: true,
+        });
     }
     let mut around = Neighborhood::try_new(x, y, neighbors)?;
     if around.k == 1 && !seed_points.is_empty() {
@@ -179,11 +205,21 @@ fn standard(x: &[f64], y: &[f64], call: &Call, stream: &mut Stream) -> Result<Ta
         stream.shuffle(&mut found[first..]);
         members.extend_from_slice(&found[first..][..group_size]);
     }
-    Ok(Table { group_size, seed_points, members, wide: false })
+    Ok(Table {
+        group_size,
+        seed_points,
+        members,
+        wide: false,
+    })
 }
 
 /// The seed points: the first `count`, or a choice. All of them come in order and without a draw.
-pub(super) fn seed_points(positions: usize, count: usize, sequential: bool, stream: &mut Stream) -> Vec<u32> {
+pub(super) fn seed_points(
+    positions: usize,
+    count: usize,
+    sequential: bool,
+    stream: &mut Stream,
+) -> Vec<u32> {
     // Both fit u32: the scan points were counted.
     if sequential || count == positions {
         return (0..count as u32).collect();
@@ -193,13 +229,23 @@ pub(super) fn seed_points(positions: usize, count: usize, sequential: bool, stre
 
 /// Refuses a count that does not fit.
 pub(super) fn check_count(count: usize, limit: usize) -> Result<(), Refusal> {
-    if count > limit { Err(Refusal::TooMany { count, limit }) } else { Ok(()) }
+    if count > limit {
+        Err(Refusal::TooMany { count, limit })
+    } else {
+        Ok(())
+    }
 }
 
 /// Refuses members that stand for a neighbour not found; only a group that drew one is lost.
 fn check_members(table: &Table, positions: usize) -> Result<(), Refusal> {
-    match table.members.iter().position(|&member| member as usize >= positions) {
-        Some(place) => Err(Refusal::TooFarApart { seed_point: table.seed_points[place / table.group_size] }),
+    match table
+        .members
+        .iter()
+        .position(|&member| member as usize >= positions)
+    {
+        Some(place) => Err(Refusal::TooFarApart {
+            seed_point: table.seed_points[place / table.group_size],
+        }),
         None => Ok(()),
     }
 }
@@ -218,17 +264,31 @@ impl Neighborhood {
     /// Builds the tree.
     pub(super) fn try_new(x: &[f64], y: &[f64], neighbors: usize) -> Result<Self, Refusal> {
         let points: Vec<[f64; 2]> = x.iter().zip(y).map(|(&x, &y)| [x, y]).collect();
-        if let Some(scan_point) = points.iter().position(|[x, y]| !(x.is_finite() && y.is_finite())) {
+        if let Some(scan_point) = points
+            .iter()
+            .position(|[x, y]| !(x.is_finite() && y.is_finite()))
+        {
             return Err(Refusal::NonFinite { scan_point });
         }
         let k = neighbors.saturating_add(1).min(points.len());
         let tree = KdTree::new(&points);
-        Ok(Self { points, tree, k, scratch: Scratch::default(), found: Vec::with_capacity(k) })
+        Ok(Self {
+            points,
+            tree,
+            k,
+            scratch: Scratch::default(),
+            found: Vec::with_capacity(k),
+        })
     }
 
     /// The `k` nearest points, usually `scan_point` first. What is not found is the number of points, as in cKDTree.
     pub(super) fn of(&mut self, scan_point: u32) -> &mut [u32] {
-        self.tree.query(self.points[scan_point as usize], self.k, &mut self.scratch, &mut self.found);
+        self.tree.query(
+            self.points[scan_point as usize],
+            self.k,
+            &mut self.scratch,
+            &mut self.found,
+        );
         self.found.resize(self.k, self.points.len() as u32);
         &mut self.found
     }
@@ -239,7 +299,9 @@ mod tests {
     use super::*;
 
     fn lattice(side: u32) -> (Vec<f64>, Vec<f64>) {
-        (0..side * side).map(|i| (f64::from(i % side), f64::from(i / side))).unzip()
+        (0..side * side)
+            .map(|i| (f64::from(i % side), f64::from(i / side)))
+            .unzip()
     }
 
     fn drawn(positions: &(Vec<f64>, Vec<f64>), call: Call) -> Result<Table, Refusal> {
@@ -249,7 +311,13 @@ mod tests {
     #[test]
     fn sequential_sampling_ignores_the_seed() {
         let positions = lattice(5);
-        let call = |seed| Call { gridsize: 2, n_groups: 9, seed, sequential: true, ..Call::default() };
+        let call = |seed| Call {
+            gridsize: 2,
+            n_groups: 9,
+            seed,
+            sequential: true,
+            ..Call::default()
+        };
         let groups = drawn(&positions, call(1)).expect("25 positions are enough");
         assert_eq!(groups.seed_points, (0..9).collect::<Vec<_>>());
         assert_eq!(drawn(&positions, call(2)), Ok(groups));
@@ -257,57 +325,175 @@ mod tests {
 
     #[test]
     fn as_many_groups_as_points_need_no_choice_of_seed_points() {
-        let groups = drawn(&lattice(4), Call { n_groups: 99, ..Call::default() }).expect("one member a group");
+        let groups = drawn(
+            &lattice(4),
+            Call {
+                n_groups: 99,
+                ..Call::default()
+            },
+        )
+        .expect("one member a group");
         assert_eq!((groups.members, groups.wide), ((0..16).collect(), true));
     }
 
     #[test]
     fn one_member_a_group_passes_nan_but_demands_a_neighbor() {
         let positions = (vec![f64::NAN; 3], vec![0.0; 3]);
-        assert_eq!(drawn(&positions, Call { n_groups: 3, ..Call::default() }).map(|t| t.members), Ok(vec![0, 1, 2]));
-        let refused = Refusal::TooFewNeighbors { neighbors: 0, group_size: 1 };
-        assert_eq!(drawn(&positions, Call { neighbors: 0, ..Call::default() }), Err(refused));
+        assert_eq!(
+            drawn(
+                &positions,
+                Call {
+                    n_groups: 3,
+                    ..Call::default()
+                }
+            )
+            .map(|t| t.members),
+            Ok(vec![0, 1, 2])
+        );
+        let refused = Refusal::TooFewNeighbors {
+            neighbors: 0,
+            group_size: 1,
+        };
+        assert_eq!(
+            drawn(
+                &positions,
+                Call {
+                    neighbors: 0,
+                    ..Call::default()
+                }
+            ),
+            Err(refused)
+        );
     }
 
     #[test]
     fn checks_come_in_the_references_order() {
         let positions = (vec![f64::NAN; 3], vec![0.0; 3]);
-        let call = Call { gridsize: 2, neighbors: 3, n_groups: 4, ..Call::default() };
+        let call = Call {
+            gridsize: 2,
+            neighbors: 3,
+            n_groups: 4,
+            ..Call::default()
+        };
         let refused = |call| drawn(&positions, call).expect_err("never enough");
-        assert_eq!(refused(call.clone()), Refusal::OversamplingNotEnabled { n_groups: 4, positions: 3 });
-        let call = Call { oversampling: true, ..call };
-        assert_eq!(refused(call.clone()), Refusal::PoolTooSmall { neighbors: 3, group_size: 4 });
-        let call = Call { pool_size: Some(5), ..call };
-        assert_eq!(refused(call.clone()), Refusal::TooFewPoints { positions: 3, group_size: 4 });
-        assert_eq!(refused(Call { n_groups: 3, ..call }), Refusal::TooFewPoints { positions: 3, group_size: 4 });
+        assert_eq!(
+            refused(call.clone()),
+            Refusal::OversamplingNotEnabled {
+                n_groups: 4,
+                positions: 3
+            }
+        );
+        let call = Call {
+            oversampling: true,
+            ..call
+        };
+        assert_eq!(
+            refused(call.clone()),
+            Refusal::PoolTooSmall {
+                neighbors: 3,
+                group_size: 4
+            }
+        );
+        let call = Call {
+            pool_size: Some(5),
+            ..call
+        };
+        assert_eq!(
+            refused(call.clone()),
+            Refusal::TooFewPoints {
+                positions: 3,
+                group_size: 4
+            }
+        );
+        assert_eq!(
+            refused(Call {
+                n_groups: 3,
+                ..call
+            }),
+            Refusal::TooFewPoints {
+                positions: 3,
+                group_size: 4
+            }
+        );
         let five = (vec![0.0, 1.0, f64::INFINITY, 2.0, 3.0], vec![0.0; 5]);
-        let call = Call { gridsize: 2, n_groups: 0, ..Call::default() };
-        assert_eq!(drawn(&five, call), Err(Refusal::NonFinite { scan_point: 2 }));
-        assert_eq!(table(&[0.0], &[], &Call::default()), Err(Refusal::LengthsDiffer { x: 1, y: 0 }));
+        let call = Call {
+            gridsize: 2,
+            n_groups: 0,
+            ..Call::default()
+        };
+        assert_eq!(
+            drawn(&five, call),
+            Err(Refusal::NonFinite { scan_point: 2 })
+        );
+        assert_eq!(
+            table(&[0.0], &[], &Call::default()),
+            Err(Refusal::LengthsDiffer { x: 1, y: 0 })
+        );
     }
 
     #[test]
     fn groups_of_no_members_are_groups() {
-        let groups =
-            drawn(&lattice(3), Call { gridsize: 0, n_groups: 4, ..Call::default() }).expect("as the reference");
+        let groups = drawn(
+            &lattice(3),
+            Call {
+                gridsize: 0,
+                n_groups: 4,
+                ..Call::default()
+            },
+        )
+        .expect("as the reference");
         assert_eq!((groups.seed_points.len(), groups.members.len()), (4, 0));
-        let lone = drawn(&lattice(1), Call { gridsize: 0, ..Call::default() });
+        let lone = drawn(
+            &lattice(1),
+            Call {
+                gridsize: 0,
+                ..Call::default()
+            },
+        );
         assert_eq!(lone, Err(Refusal::LoneNeighbor));
     }
 
     #[test]
     fn points_too_far_apart_to_measure_are_not_drawn() {
         let far = ((0..4).map(|i| f64::from(i) * 1e300).collect(), vec![0.0; 4]);
-        let refused = drawn(&far, Call { gridsize: 2, ..Call::default() });
-        assert!(matches!(refused, Err(Refusal::TooFarApart { .. })), "{refused:?}");
+        let refused = drawn(
+            &far,
+            Call {
+                gridsize: 2,
+                ..Call::default()
+            },
+        );
+        assert!(
+            matches!(refused, Err(Refusal::TooFarApart { .. })),
+            "{refused:?}"
+        );
     }
 
     #[test]
     fn sizes_beyond_counting_are_refused_not_wrapped() {
-        let huge = Call { gridsize: usize::MAX, neighbors: usize::MAX, n_groups: 1, ..Call::default() };
+        let huge = Call {
+            gridsize: usize::MAX,
+            neighbors: usize::MAX,
+            n_groups: 1,
+            ..Call::default()
+        };
         let group_size = usize::MAX;
-        assert_eq!(drawn(&lattice(3), huge), Err(Refusal::TooFewPoints { positions: 9, group_size }));
-        let all = Call { gridsize: 2, neighbors: usize::MAX, n_groups: 9, ..Call::default() };
-        assert_eq!(drawn(&lattice(3), all).map(|groups| groups.members.len()), Ok(36));
+        assert_eq!(
+            drawn(&lattice(3), huge),
+            Err(Refusal::TooFewPoints {
+                positions: 9,
+                group_size
+            })
+        );
+        let all = Call {
+            gridsize: 2,
+            neighbors: usize::MAX,
+            n_groups: 9,
+            ..Call::default()
+        };
+        assert_eq!(
+            drawn(&lattice(3), all).map(|groups| groups.members.len()),
+            Ok(36)
+        );
     }
 }

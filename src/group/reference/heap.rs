@@ -11,7 +11,9 @@ pub(super) struct Heap<T> {
 
 impl<T> Default for Heap<T> {
     fn default() -> Self {
-        Self { entries: Vec::new() }
+        Self {
+            entries: Vec::new(),
+        }
     }
 }
 
@@ -57,7 +59,11 @@ impl<T: Copy> Heap<T> {
             if !(sinks(left) || sinks(right)) {
                 return root;
             }
-            let child = if right < last && entries[left].0 > entries[right].0 { right } else { left };
+            let child = if right < last && entries[left].0 > entries[right].0 {
+                right
+            } else {
+                left
+            };
             entries.swap(parent, child);
             parent = child;
         }
@@ -79,12 +85,24 @@ mod tests {
     #[test]
     fn keys_come_out_in_order() {
         let keys = [5.0, 1.0, 4.0, 2.0, 3.0, 0.0];
-        assert_eq!(drained(&keys).iter().map(|entry| entry.0).collect::<Vec<_>>(), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+        assert_eq!(
+            drained(&keys)
+                .iter()
+                .map(|entry| entry.0)
+                .collect::<Vec<_>>(),
+            [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]
+        );
     }
 
     #[test]
     fn equal_keys_come_out_last_in_second() {
         // The last entry takes the root's place and has no reason to sink.
-        assert_eq!(drained(&[0.0; 5]).iter().map(|entry| entry.1).collect::<Vec<_>>(), [0, 4, 3, 2, 1]);
+        assert_eq!(
+            drained(&[0.0; 5])
+                .iter()
+                .map(|entry| entry.1)
+                .collect::<Vec<_>>(),
+            [0, 4, 3, 2, 1]
+        );
     }
 }

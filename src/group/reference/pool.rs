@@ -11,10 +11,20 @@ use super::stream::Stream;
 const COMBINATIONS_PER_GROUP: usize = 2;
 
 /// Draws the groups; `call` wants more of them than there are scan points.
-pub(super) fn oversampled(x: &[f64], y: &[f64], call: &Call, stream: &mut Stream) -> Result<Table, Refusal> {
+pub(super) fn oversampled(
+    x: &[f64],
+    y: &[f64],
+    call: &Call,
+    stream: &mut Stream,
+) -> Result<Table, Refusal> {
     check(x.len(), call)?;
     let (group_size, n_groups) = (call.group_size(), call.n_groups);
-    let walked = seed_points(x.len(), seed_points_walked(x.len(), call), call.sequential, stream);
+    let walked = seed_points(
+        x.len(),
+        seed_points_walked(x.len(), call),
+        call.sequential,
+        stream,
+    );
     let mut around = Neighborhood::try_new(x, y, neighbors(call))?;
     let pool = Pool::new(&walked, group_size, n_groups, &mut around);
     let chosen = stream.choice(pool.len as u32, n_groups, n_groups > pool.len);
@@ -35,13 +45,22 @@ pub(super) fn oversampled(x: &[f64], y: &[f64], call: &Call, stream: &mut Stream
 fn check(positions: usize, call: &Call) -> Result<(), Refusal> {
     let (n_groups, neighbors, group_size) = (call.n_groups, neighbors(call), call.group_size());
     if !call.oversampling {
-        return Err(Refusal::OversamplingNotEnabled { n_groups, positions });
+        return Err(Refusal::OversamplingNotEnabled {
+            n_groups,
+            positions,
+        });
     }
     if neighbors < group_size {
-        return Err(Refusal::PoolTooSmall { neighbors, group_size });
+        return Err(Refusal::PoolTooSmall {
+            neighbors,
+            group_size,
+        });
     }
     if positions < group_size {
-        return Err(Refusal::TooFewPoints { positions, group_size });
+        return Err(Refusal::TooFewPoints {
+            positions,
+            group_size,
+        });
     }
     check_count(n_groups, u32::MAX as usize / COMBINATIONS_PER_GROUP)
 }
@@ -87,7 +106,13 @@ impl Pool {
             found[0] = seed_point;
             candidates.extend_from_slice(&found[found.len() - reach..]);
         }
-        Self { candidates, reach, group_size, each, len }
+        Self {
+            candidates,
+            reach,
+            group_size,
+            each,
+            len,
+        }
     }
 
     /// Appends the members of the combination at `place`.
@@ -139,17 +164,28 @@ mod tests {
         assert_eq!(combinations(6, 4, 14), 14);
         assert_eq!(combinations(4, 4, 9), 1);
         assert_eq!(combinations(3, 4, 9), 0);
-        assert_eq!(combinations(usize::MAX, usize::MAX / 2, usize::MAX), usize::MAX);
+        assert_eq!(
+            combinations(usize::MAX, usize::MAX / 2, usize::MAX),
+            usize::MAX
+        );
     }
 
     #[test]
     fn places_name_combinations_in_lexicographic_order() {
-        let pool = Pool { candidates: (0..10).collect(), reach: 5, group_size: 3, each: 10, len: 20 };
+        let pool = Pool {
+            candidates: (0..10).collect(),
+            reach: 5,
+            group_size: 3,
+            each: 10,
+            len: 20,
+        };
         let mut listed = Vec::new();
         (0..20).for_each(|place| pool.combination(place, &mut listed));
         let mut naive = Vec::new();
         for base in [0, 5] {
-            for (a, b, c) in (0..5).flat_map(|a| (a + 1..5).flat_map(move |b| (b + 1..5).map(move |c| (a, b, c)))) {
+            for (a, b, c) in (0..5)
+                .flat_map(|a| (a + 1..5).flat_map(move |b| (b + 1..5).map(move |c| (a, b, c))))
+            {
                 naive.extend([base + a, base + b, base + c]);
             }
         }
@@ -158,16 +194,40 @@ mod tests {
 
     #[test]
     fn a_scan_of_one_group_repeats_it() {
-        let call = Call { gridsize: 2, n_groups: 6, oversampling: true, ..Call::default() };
-        let groups = table(&[0.0, 1.0, 2.0, 3.0], &[0.0; 4], &call).expect("four positions make a group");
+        let call = Call {
+            gridsize: 2,
+            n_groups: 6,
+            oversampling: true,
+            ..Call::default()
+        };
+        let groups =
+            table(&[0.0, 1.0, 2.0, 3.0], &[0.0; 4], &call).expect("four positions make a group");
         assert_eq!(groups.seed_points.len(), 6);
-        assert!(groups.wide && groups.members.chunks(4).zip(&groups.seed_points).all(|(m, &seed)| m[0] == seed));
+        assert!(
+            groups.wide
+                && groups
+                    .members
+                    .chunks(4)
+                    .zip(&groups.seed_points)
+                    .all(|(m, &seed)| m[0] == seed)
+        );
     }
 
     #[test]
     fn more_groups_than_can_be_counted_are_refused() {
-        let call = Call { gridsize: 2, n_groups: usize::MAX, oversampling: true, ..Call::default() };
+        let call = Call {
+            gridsize: 2,
+            n_groups: usize::MAX,
+            oversampling: true,
+            ..Call::default()
+        };
         let limit = u32::MAX as usize / 2;
-        assert_eq!(table(&[0.0; 5], &[0.0; 5], &call), Err(Refusal::TooMany { count: usize::MAX, limit }));
+        assert_eq!(
+            table(&[0.0; 5], &[0.0; 5], &call),
+            Err(Refusal::TooMany {
+                count: usize::MAX,
+                limit
+            })
+        );
     }
 }

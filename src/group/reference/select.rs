@@ -111,7 +111,11 @@ fn sink<const AXIS: usize>(heap: &mut [Entry], top: usize, entry: Entry) {
     let mut hole = top;
     while 2 * hole + 2 < heap.len() {
         let (left, right) = (2 * hole + 1, 2 * hole + 2);
-        let child = if heap[right].at[AXIS] < heap[left].at[AXIS] { left } else { right };
+        let child = if heap[right].at[AXIS] < heap[left].at[AXIS] {
+            left
+        } else {
+            right
+        };
         heap[hole] = heap[child];
         hole = child;
     }
@@ -151,7 +155,13 @@ mod tests {
     use super::*;
 
     fn entries(keys: &[f64]) -> Vec<Entry> {
-        keys.iter().zip(0..).map(|(&key, index)| Entry { at: [key, 0.0], index }).collect()
+        keys.iter()
+            .zip(0..)
+            .map(|(&key, index)| Entry {
+                at: [key, 0.0],
+                index,
+            })
+            .collect()
     }
 
     fn keys(entries: &[Entry]) -> Vec<f64> {
@@ -172,10 +182,16 @@ mod tests {
         sorted.sort_by(f64::total_cmp);
         let got = keys(&parted);
         assert_eq!(got[nth], sorted[nth]);
-        assert!(got[..nth].iter().all(|&key| key <= got[nth]) && got[nth..].iter().all(|&key| key >= got[nth]));
+        assert!(
+            got[..nth].iter().all(|&key| key <= got[nth])
+                && got[nth..].iter().all(|&key| key >= got[nth])
+        );
         let mut seen: Vec<u32> = parted.iter().map(|entry| entry.index).collect();
         seen.sort_unstable();
-        assert!(seen.iter().copied().eq(0..values.len() as u32), "every entry is still there once");
+        assert!(
+            seen.iter().copied().eq(0..values.len() as u32),
+            "every entry is still there once"
+        );
     }
 
     #[test]
@@ -203,7 +219,10 @@ mod tests {
     fn partition_swaps_from_both_ends() {
         let mut parted = entries(&[3.0, 1.0, 4.0, 1.0, 5.0, 0.0]);
         assert_eq!(partition::<0>(&mut parted, 3.0), 3);
-        assert_eq!(parted.iter().map(|entry| entry.index).collect::<Vec<_>>(), [5, 1, 3, 2, 4, 0]);
+        assert_eq!(
+            parted.iter().map(|entry| entry.index).collect::<Vec<_>>(),
+            [5, 1, 3, 2, 4, 0]
+        );
         assert_eq!(partition::<0>(&mut parted, -1.0), 0);
         assert_eq!(partition::<0>(&mut parted, 9.0), 6);
     }

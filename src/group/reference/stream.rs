@@ -16,7 +16,9 @@ pub struct Stream {
 impl Stream {
     /// Starts the stream at `seed`. Every `u32` is a valid seed, and no other number is.
     pub fn new(seed: u32) -> Self {
-        Self { words: Mt::new(seed) }
+        Self {
+            words: Mt::new(seed),
+        }
     }
 
     /// The next 32-bit word.
@@ -71,7 +73,10 @@ impl Stream {
             assert!(n > 0 || size == 0, "there is nothing to choose from");
             return (0..size).map(|_| self.bounded(n - 1)).collect();
         }
-        assert!(size <= n as usize, "{size} different numbers do not exist below {n}");
+        assert!(
+            size <= n as usize,
+            "{size} different numbers do not exist below {n}"
+        );
         let mut order = self.permutation(n);
         order.truncate(size);
         order
@@ -87,13 +92,19 @@ mod tests {
         // mt19937ar.c, init_genrand(5489): the 1st and, as the C++ standard requires, the 10,000th word.
         let mut stream = Stream::new(5489);
         assert_eq!(stream.next_u32(), 3_499_211_612);
-        assert_eq!((0..9_999).map(|_| stream.next_u32()).last(), Some(4_123_659_995));
+        assert_eq!(
+            (0..9_999).map(|_| stream.next_u32()).last(),
+            Some(4_123_659_995)
+        );
     }
 
     #[test]
     fn permutations_are_numpys() {
         // np.random.seed(42); np.random.permutation(10)
-        assert_eq!(Stream::new(42).permutation(10), [8, 1, 5, 0, 7, 2, 9, 4, 3, 6]);
+        assert_eq!(
+            Stream::new(42).permutation(10),
+            [8, 1, 5, 0, 7, 2, 9, 4, 3, 6]
+        );
         assert!(Stream::new(0).permutation(0).is_empty());
     }
 
@@ -116,7 +127,10 @@ mod tests {
     #[test]
     fn a_small_choice_costs_a_whole_permutation() {
         let (mut chooses, mut permutes) = (Stream::new(3), Stream::new(3));
-        assert_eq!(chooses.choice(1000, 2, false), permutes.permutation(1000)[..2]);
+        assert_eq!(
+            chooses.choice(1000, 2, false),
+            permutes.permutation(1000)[..2]
+        );
         assert_eq!(chooses.next_u32(), permutes.next_u32());
     }
 }

@@ -19,7 +19,12 @@ enum Node {
     /// `entries[start..end]`.
     Leaf { start: u32, end: u32 },
     /// Points with `at[axis] < split` under `less`, the others under `greater`.
-    Inner { axis: u32, split: f64, less: u32, greater: u32 },
+    Inner {
+        axis: u32,
+        split: f64,
+        less: u32,
+        greater: u32,
+    },
 }
 
 /// A subtree still to be searched.
@@ -55,13 +60,32 @@ impl KdTree {
     ///
     /// If there are more than 2<sup>31</sup> - 1 points, or one is not finite: cKDTree refuses it too.
     pub fn new(points: &[[f64; 2]]) -> Self {
-        assert!(points.len() <= MOST_POINTS, "points and nodes are counted in u32");
-        assert!(points.iter().flatten().all(|value| value.is_finite()), "the points of a k-d tree are finite");
-        let mut entries: Vec<Entry> = points.iter().zip(0..).map(|(&at, index)| Entry { at, index }).collect();
-        let (low, high) = if entries.is_empty() { ([0.0; 2], [0.0; 2]) } else { bounds(&entries) };
+        assert!(
+            points.len() <= MOST_POINTS,
+            "points and nodes are counted in u32"
+        );
+        assert!(
+            points.iter().flatten().all(|value| value.is_finite()),
+            "the points of a k-d tree are finite"
+        );
+        let mut entries: Vec<Entry> = points
+            .iter()
+            .zip(0..)
+            .map(|(&at, index)| Entry { at, index })
+            .collect();
+        let (low, high) = if entries.is_empty() {
+            ([0.0; 2], [0.0; 2])
+        } else {
+            bounds(&entries)
+        };
         let mut nodes = Vec::with_capacity(2 * entries.len().div_ceil(LEAF / 2));
         grow(&mut entries, 0, &mut nodes);
-        Self { entries, nodes, low, high }
+        Self {
+            entries,
+            nodes,
+            low,
+            high,
+        }
     }
 
     /// Writes to `out` the `k` nearest points of `at`, nearest first, in the order `cKDTree.query(at, k)` gives them.
@@ -87,8 +111,14 @@ impl KdTree {
                 }
                 // The nearest subtree left is too far. A leaf would have been scanned all the same.
                 Node::Inner { .. } if distance > bound => break,
-                Node::Inner { axis, split, less, greater } => {
-                    let (near, far) = children(distance, visit, at, (axis as usize, split, less, greater));
+                Node::Inner {
+                    axis,
+                    split,
+                    less,
+                    greater,
+                } => {
+                    let (near, far) =
+                        children(distance, visit, at, (axis as usize, split, less, greater));
                     if far.0 <= bound {
                         pending.push(far.0, far.1);
                     }
@@ -109,7 +139,14 @@ impl KdTree {
     }
 
     /// Offers the points of a leaf in leaf order; returns the new bound, the k-th best squared distance once k are held.
-    fn scan(&self, leaf: std::ops::Range<usize>, at: [f64; 2], k: usize, best: &mut Heap<u32>, mut bound: f64) -> f64 {
+    fn scan(
+        &self,
+        leaf: std::ops::Range<usize>,
+        at: [f64; 2],
+        k: usize,
+        best: &mut Heap<u32>,
+        mut bound: f64,
+    ) -> f64 {
         let mut points = &self.entries[leaf];
         if points.len() > LEAF {
             // A leaf this large holds one position many times over: after k of them no further one is strictly nearer.
@@ -150,16 +187,35 @@ fn children(
     at: [f64; 2],
     (axis, split, less, greater): (usize, f64, u32, u32),
 ) -> ((f64, Visit), (f64, Visit)) {
-    let (near, far, gap) =
-        if at[axis] < split { (less, greater, split - at[axis]) } else { (greater, less, at[axis] - split) };
+    let (near, far, gap) = if at[axis] < split {
+        (less, greater, split - at[axis])
+    } else {
+        (greater, less, at[axis] - split)
+    };
     let squared = gap * gap;
     let far_distance = distance + (squared - visit.side[axis]);
     let mut far_side = visit.side;
     far_side[axis] = squared;
-    let near = (distance, Visit { node: near, side: visit.side });
-    let far = (far_distance, Visit { node: far, side: far_side });
+    let near = (
+        distance,
+        Visit {
+            node: near,
+            side: visit.side,
+        },
+    );
+    let far = (
+        far_distance,
+        Visit {
+            node: far,
+            side: far_side,
+        },
+    );
     // Rounding can turn the two round; the nearer one is always searched first.
-    if distance > far_distance { (far, near) } else { (near, far) }
+    if distance > far_distance {
+        (far, near)
+    } else {
+        (near, far)
+    }
 }
 
 /// Appends the subtree over `entries`, which start at `offset` among all, and returns its place; lesser child first.
@@ -169,7 +225,10 @@ fn children(
 fn grow(entries: &mut [Entry], offset: u32, nodes: &mut Vec<Node>) -> u32 {
     // Points and nodes fit u32: see `MOST_POINTS`.
     let place = nodes.len() as u32;
-    nodes.push(Node::Leaf { start: offset, end: offset + entries.len() as u32 });
+    nodes.push(Node::Leaf {
+        start: offset,
+        end: offset + entries.len() as u32,
+    });
     if entries.len() <= LEAF {
         return place;
     }
@@ -181,7 +240,12 @@ fn grow(entries: &mut [Entry], offset: u32, nodes: &mut Vec<Node>) -> u32 {
     let (front, back) = entries.split_at_mut(cut);
     let less = grow(front, offset, nodes);
     let greater = grow(back, offset + cut as u32, nodes);
-    nodes[place as usize] = Node::Inner { axis, split, less, greater };
+    nodes[place as usize] = Node::Inner {
+        axis,
+        split,
+        less,
+        greater,
+    };
     place
 }
 
@@ -217,7 +281,10 @@ fn bounds(entries: &[Entry]) -> ([f64; 2], [f64; 2]) {
     let start = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
     entries.iter().fold(start, |(low, high), entry| {
         let [x, y] = entry.at;
-        ([low[0].min(x), low[1].min(y)], [high[0].max(x), high[1].max(y)])
+        (
+            [low[0].min(x), low[1].min(y)],
+            [high[0].max(x), high[1].max(y)],
+        )
     })
 }
 
@@ -226,12 +293,21 @@ mod tests {
     use super::*;
 
     fn lattice(side: u32) -> Vec<[f64; 2]> {
-        (0..side * side).map(|i| [f64::from(i % side), f64::from(i / side)]).collect()
+        (0..side * side)
+            .map(|i| [f64::from(i % side), f64::from(i / side)])
+            .collect()
     }
 
     /// Points without ties, the same on every machine.
     fn scattered(n: u32) -> Vec<[f64; 2]> {
-        (0..n).map(|i| [f64::from(i.wrapping_mul(2_654_435_761)), f64::from(i.wrapping_mul(2_246_822_519))]).collect()
+        (0..n)
+            .map(|i| {
+                [
+                    f64::from(i.wrapping_mul(2_654_435_761)),
+                    f64::from(i.wrapping_mul(2_246_822_519)),
+                ]
+            })
+            .collect()
     }
 
     fn nearest(tree: &KdTree, at: [f64; 2], k: usize) -> Vec<u32> {
@@ -269,7 +345,10 @@ mod tests {
             for &at in points.iter().chain(&[[-3.5, 7.25], [1e10, 2e9]]) {
                 let mut naive: Vec<f64> = points.iter().map(|&point| squared(point, at)).collect();
                 naive.sort_by(f64::total_cmp);
-                let got: Vec<f64> = nearest(&tree, at, 9).iter().map(|&i| squared(points[i as usize], at)).collect();
+                let got: Vec<f64> = nearest(&tree, at, 9)
+                    .iter()
+                    .map(|&i| squared(points[i as usize], at))
+                    .collect();
                 assert_eq!(got, naive[..9]);
             }
         }
@@ -278,19 +357,28 @@ mod tests {
     #[test]
     fn fewer_points_than_asked_for_all_come() {
         assert!(nearest(&KdTree::new(&[]), [0.0, 0.0], 3).is_empty());
-        assert_eq!(nearest(&KdTree::new(&[[1.0, 1.0], [0.0, 0.0]]), [0.0, 0.0], 3), [1, 0]);
+        assert_eq!(
+            nearest(&KdTree::new(&[[1.0, 1.0], [0.0, 0.0]]), [0.0, 0.0], 3),
+            [1, 0]
+        );
         assert!(nearest(&KdTree::new(&lattice(5)), [0.0, 0.0], 0).is_empty());
     }
 
     #[test]
     fn leaves_hold_scipys_order_where_selection_ends_in_a_heap() {
         // Musser's sequence against medians of three; `cKDTree(...).indices`.
-        let values = (1..=22).map(|i| if i % 2 == 1 { i } else { 21 + i }).chain((1..=22).map(|i| 2 * i));
-        let tree = KdTree::new(&values.map(|value| [f64::from(value), 0.0]).collect::<Vec<_>>());
+        let values = (1..=22)
+            .map(|i| if i % 2 == 1 { i } else { 21 + i })
+            .chain((1..=22).map(|i| 2 * i));
+        let tree = KdTree::new(
+            &values
+                .map(|value| [f64::from(value), 0.0])
+                .collect::<Vec<_>>(),
+        );
         let order: Vec<u32> = tree.entries.iter().map(|entry| entry.index).collect();
         let scipys = [
-            23, 0, 22, 2, 24, 4, 25, 6, 26, 8, 10, 27, 28, 12, 14, 29, 16, 30, 18, 31, 20, 32, 3, 1, 33, 36, 35, 34, 5,
-            7, 11, 9, 37, 38, 13, 39, 15, 19, 21, 17, 40, 41, 42, 43,
+            23, 0, 22, 2, 24, 4, 25, 6, 26, 8, 10, 27, 28, 12, 14, 29, 16, 30, 18, 31, 20, 32, 3,
+            1, 33, 36, 35, 34, 5, 7, 11, 9, 37, 38, 13, 39, 15, 19, 21, 17, 40, 41, 42, 43,
         ];
         assert_eq!(order, scipys);
     }
@@ -314,7 +402,11 @@ mod tests {
             .collect();
         for points in [column, growing, cross, vec![[0.0, 0.0]; 50_000]] {
             let tree = KdTree::new(&points);
-            assert!(depth(&tree, 0) <= 3 * points.len().ilog2() as usize, "{}", depth(&tree, 0));
+            assert!(
+                depth(&tree, 0) <= 3 * points.len().ilog2() as usize,
+                "{}",
+                depth(&tree, 0)
+            );
             assert_eq!(nearest(&tree, points[0], 4).len(), 4);
         }
     }

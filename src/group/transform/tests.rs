@@ -33,51 +33,101 @@ fn bytes_of(descr: &str, value: f64) -> Vec<u8> {
     }
 }
 
-fn scan(folder: &Path, [height, width]: [usize; 2], descr: &str, measurement: Option<Measurement>) -> Scan {
+fn scan(
+    folder: &Path,
+    [height, width]: [usize; 2],
+    descr: &str,
+    measurement: Option<Measurement>,
+) -> Scan {
     let path = folder.join("scan.npz");
     let mut out = NpzWriter::new(std::fs::File::create(&path).unwrap());
     for name in ["xcoords", "ycoords"] {
-        out.begin(name, "<f8", &[PATTERNS], PATTERNS as u64 * 8).unwrap();
+        out.begin(name, "<f8", &[PATTERNS], PATTERNS as u64 * 8)
+            .unwrap();
         (0..PATTERNS).for_each(|i| out.write_all(&((i * i) as f64).to_le_bytes()).unwrap());
     }
     let item = bytes_of(descr, 0.0).len();
-    out.begin("diff3d", descr, &[PATTERNS, height, width], (PATTERNS * height * width * item) as u64).unwrap();
+    out.begin(
+        "diff3d",
+        descr,
+        &[PATTERNS, height, width],
+        (PATTERNS * height * width * item) as u64,
+    )
+    .unwrap();
     for (pattern, row, col) in each(PATTERNS, height, width) {
-        out.write_all(&bytes_of(descr, pixel(pattern, row, col))).unwrap();
+        out.write_all(&bytes_of(descr, pixel(pattern, row, col)))
+            .unwrap();
     }
-    out.begin("bad_pixels", "|b1", &[height, width], (height * width) as u64).unwrap();
+    out.begin(
+        "bad_pixels",
+        "|b1",
+        &[height, width],
+        (height * width) as u64,
+    )
+    .unwrap();
     for (_, row, col) in each(1, height, width) {
         out.write_all(&[u8::from(is_bad(row, col))]).unwrap();
     }
     out.finish().unwrap();
-    let layout =
-        LayoutOptions { measurement, roles: vec![(Role::BadPixels, "bad_pixels".to_string())], ..Default::default() };
-    Scan::open_with(&path, &ScanOptions { layout, ..Default::default() }).unwrap()
+    let layout = LayoutOptions {
+        measurement,
+        roles: vec![(Role::BadPixels, "bad_pixels".to_string())],
+        ..Default::default()
+    };
+    Scan::open_with(
+        &path,
+        &ScanOptions {
+            layout,
+            ..Default::default()
+        },
+    )
+    .unwrap()
 }
 
-fn each(patterns: usize, height: usize, width: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-    (0..patterns).flat_map(move |p| (0..height).flat_map(move |row| (0..width).map(move |col| (p, row, col))))
+fn each(
+    patterns: usize,
+    height: usize,
+    width: usize,
+) -> impl Iterator<Item = (usize, usize, usize)> {
+    (0..patterns).flat_map(move |p| {
+        (0..height).flat_map(move |row| (0..width).map(move |col| (p, row, col)))
+    })
 }
 
 /// A pattern by the definition, in f8.
-fn expected(pattern: usize, [height, width]: [usize; 2], options: &PatternOptions, amplitude: bool) -> Vec<f64> {
+fn expected(
+    pattern: usize,
+    [height, width]: [usize; 2],
+    options: &PatternOptions,
+    amplitude: bool,
+) -> Vec<f64> {
     let stored = |row: usize, col: usize| match options.mask && is_bad(row, col) {
         true => 0.0,
         false => pixel(pattern, row, col),
     };
-    let (rows, cols) = (options.crop.unwrap_or(height), options.crop.unwrap_or(width));
+    let (rows, cols) = (
+        options.crop.unwrap_or(height),
+        options.crop.unwrap_or(width),
+    );
     let (top, left) = (height / 2 - rows / 2, width / 2 - cols / 2);
     let bin = options.bin.unwrap_or(1);
     let block = |row: usize, col: usize| {
-        let values = each(1, bin, bin).map(|(_, i, j)| stored(top + row * bin + i, left + col * bin + j));
-        let sum = if amplitude { values.map(|v| v * v).sum::<f64>().sqrt() } else { values.sum::<f64>() };
+        let values =
+            each(1, bin, bin).map(|(_, i, j)| stored(top + row * bin + i, left + col * bin + j));
+        let sum = if amplitude {
+            values.map(|v| v * v).sum::<f64>().sqrt()
+        } else {
+            values.sum::<f64>()
+        };
         match options.measure {
             Measure::Amplitude if !amplitude => sum.sqrt(),
             Measure::Intensity if amplitude => sum * sum,
             _ => sum,
         }
     };
-    each(1, rows / bin, cols / bin).map(|(_, row, col)| block(row, col)).collect()
+    each(1, rows / bin, cols / bin)
+        .map(|(_, row, col)| block(row, col))
+        .collect()
 }
 
 #[test]
@@ -106,8 +156,18 @@ fn patterns_are_changed_as_the_words_say() {
                     (Measure::Amplitude, Channels::First),
                     (Measure::Intensity, Channels::Last),
                 ] {
-                    let options = PatternOptions { measure, channels, crop, bin, mask };
-                    let spec = GroupSpec { neighbors: Some(6), seed: 5, ..Default::default() };
+                    let options = PatternOptions {
+                        measure,
+                        channels,
+                        crop,
+                        bin,
+                        mask,
+                    };
+                    let spec = GroupSpec {
+                        neighbors: Some(6),
+                        seed: 5,
+                        ..Default::default()
+                    };
                     let groups = Groups::try_new_with(&scan, spec, options).unwrap();
                     compare(&groups, shape, &options, amplitude);
                     compared += 1;
@@ -119,12 +179,19 @@ fn patterns_are_changed_as_the_words_say() {
 }
 
 fn compare(groups: &Groups, shape: [usize; 2], options: &PatternOptions, amplitude: bool) {
-    let columns = ["diffraction", "diffraction_normalized", "norm_factor"].map(str::to_string).to_vec();
-    let read = ReadOptions { columns: Some(columns), ..Default::default() };
+    let columns = ["diffraction", "diffraction_normalized", "norm_factor"]
+        .map(str::to_string)
+        .to_vec();
+    let read = ReadOptions {
+        columns: Some(columns),
+        ..Default::default()
+    };
     let batch = groups.read(&read).unwrap().next().unwrap().unwrap();
     let found = batch.column(0).as_fixed_size_list();
     let values = found.values().as_primitive::<Float32Type>().values();
-    let patterns: Vec<Vec<f64>> = (0..PATTERNS).map(|pattern| expected(pattern, shape, options, amplitude)).collect();
+    let patterns: Vec<Vec<f64>> = (0..PATTERNS)
+        .map(|pattern| expected(pattern, shape, options, amplitude))
+        .collect();
     let pixels = patterns[0].len();
     let index = groups.index().unwrap();
     assert_eq!(found.value_length() as usize, 4 * pixels);
@@ -136,20 +203,32 @@ fn compare(groups: &Groups, shape: [usize; 2], options: &PatternOptions, amplitu
                     Channels::Last => at * 4 + slot,
                 };
                 let found = f64::from(values[group * 4 * pixels + place]);
-                assert!((found - expected).abs() <= 1e-5 * expected.abs(), "{options:?}: {found}, {expected}");
+                assert!(
+                    (found - expected).abs() <= 1e-5 * expected.abs(),
+                    "{options:?}: {found}, {expected}"
+                );
             }
         }
     }
     // The factor is that of the patterns as they are handed out, taken for amplitudes or rooted.
-    let plain = PatternOptions { measure: Measure::Stored, ..*options };
+    let plain = PatternOptions {
+        measure: Measure::Stored,
+        ..*options
+    };
     let power = |pattern: usize| -> f64 {
         let values = expected(pattern, shape, &plain, amplitude);
-        values.iter().map(|value| if amplitude { value * value } else { *value }).sum()
+        values
+            .iter()
+            .map(|value| if amplitude { value * value } else { *value })
+            .sum()
     };
     let mean = (0..PATTERNS).map(power).sum::<f64>() / PATTERNS as f64;
     let factor = (pixels as f64 / 4.0 / mean).sqrt();
     let found = f64::from(groups.norm_factor().unwrap());
-    assert!((found - factor).abs() < 1e-6 * factor, "{options:?}: {found}, {factor}");
+    assert!(
+        (found - factor).abs() < 1e-6 * factor,
+        "{options:?}: {found}, {factor}"
+    );
 }
 
 #[test]
@@ -159,8 +238,14 @@ fn what_cannot_be_done_is_told() {
         let scan = scan(folder.path(), [12, 16], "<f4", measurement);
         Transform::of(&scan, &options).unwrap_err().report()
     };
-    let crop = |crop| PatternOptions { crop: Some(crop), ..Default::default() };
-    let bin = |bin| PatternOptions { bin: Some(bin), ..Default::default() };
+    let crop = |crop| PatternOptions {
+        crop: Some(crop),
+        ..Default::default()
+    };
+    let bin = |bin| PatternOptions {
+        bin: Some(bin),
+        ..Default::default()
+    };
     assert_eq!(
         told(None, crop(13)),
         "crop = 13: expected 1 to 12, the pixels of a pattern; choose a smaller part, or leave it out"
@@ -176,8 +261,16 @@ fn the_file_changes_nothing_where_nothing_is_asked() {
     let scan = Scan::open("tests/data/siemens_star.npz").unwrap();
     let transform = Transform::of(&scan, &PatternOptions::default()).unwrap();
     assert!(!transform.changes() && transform.shape() == [64, 64]);
-    let masked = PatternOptions { mask: true, ..Default::default() };
-    assert!(Transform::of(&scan, &masked).unwrap_err().report().contains("--role bad_pixels=NAME"));
+    let masked = PatternOptions {
+        mask: true,
+        ..Default::default()
+    };
+    assert!(
+        Transform::of(&scan, &masked)
+            .unwrap_err()
+            .report()
+            .contains("--role bad_pixels=NAME")
+    );
     let json = serde_json::to_string(&PatternOptions::default()).unwrap();
     assert_eq!(json, r#"{"measure":"stored","channels":"first"}"#);
 }

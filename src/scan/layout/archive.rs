@@ -64,7 +64,9 @@ impl<'a> Archive<'a> {
 
     /// The members that are arrays.
     pub fn arrays(&self) -> impl Iterator<Item = &'a ArrayInfo> {
-        self.members.iter().filter_map(|member| member.array.as_ref().ok())
+        self.members
+            .iter()
+            .filter_map(|member| member.array.as_ref().ok())
     }
 
     /// Whether there is a member of exactly that name, array or not.
@@ -74,13 +76,26 @@ impl<'a> Archive<'a> {
 
     /// The first of the names that is an array of this form: exact spelling through all names, then any case.
     pub fn find(&self, names: &[&str], form: Form) -> Option<Found<'a>> {
-        Spelling::BOTH.into_iter().find_map(|spelling| self.find_spelled(names, form, spelling))
+        Spelling::BOTH
+            .into_iter()
+            .find_map(|spelling| self.find_spelled(names, form, spelling))
     }
 
     /// The first of the names, so spelled, that is an array of this form.
-    pub fn find_spelled(&self, names: &[&str], form: Form, spelling: Spelling) -> Option<Found<'a>> {
-        let of_name = |name: &&str| self.arrays().find(|info| spelling.matches(&info.name, name) && form.fits(info));
-        names.iter().find_map(of_name).map(|info| Found { info, spelling })
+    pub fn find_spelled(
+        &self,
+        names: &[&str],
+        form: Form,
+        spelling: Spelling,
+    ) -> Option<Found<'a>> {
+        let of_name = |name: &&str| {
+            self.arrays()
+                .find(|info| spelling.matches(&info.name, name) && form.fits(info))
+        };
+        names
+            .iter()
+            .find_map(of_name)
+            .map(|info| Found { info, spelling })
     }
 
     /// The array of exactly that name.
@@ -88,18 +103,32 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// If there is no such member, or if it is no plain array.
     pub fn array(&self, name: &str) -> Result<&'a ArrayInfo> {
-        let member = self.members.iter().find(|member| member.name == name).ok_or_else(|| {
-            let available = self.names();
-            let suggestion = nearest_name(name, available.iter().map(String::as_str));
-            Error::NoSuchMember { path: self.path.to_path_buf(), member: name.to_string(), available, suggestion }
-        })?;
-        member.array.as_ref().map_err(|problem| self.unreadable(name, problem))
+        let member = self
+            .members
+            .iter()
+            .find(|member| member.name == name)
+            .ok_or_else(|| {
+                let available = self.names();
+                let suggestion = nearest_name(name, available.iter().map(String::as_str));
+                Error::NoSuchMember {
+                    path: self.path.to_path_buf(),
+                    member: name.to_string(),
+                    available,
+                    suggestion,
+                }
+            })?;
+        member
+            .array
+            .as_ref()
+            .map_err(|problem| self.unreadable(name, problem))
     }
 
     /// Why no member fills the role: one that has its name but cannot be it, else that there is none.
     pub fn missing(&self, role: Role) -> Error {
         for name in role.members() {
-            let Some(member) = self.members.iter().find(|member| member.name == *name) else { continue };
+            let Some(member) = self.members.iter().find(|member| member.name == *name) else {
+                continue;
+            };
             match &member.array {
                 Err(problem) => return self.unreadable(name, problem),
                 Ok(_) if name.len() == 1 => {}
@@ -111,7 +140,12 @@ impl<'a> Archive<'a> {
             }
         }
         let path = self.path.to_path_buf();
-        Error::MissingRole { path, role: role.name(), expected: names_of(role), available: self.names() }
+        Error::MissingRole {
+            path,
+            role: role.name(),
+            expected: names_of(role),
+            available: self.names(),
+        }
     }
 
     /// Whether the array is of this form.
@@ -119,7 +153,9 @@ impl<'a> Archive<'a> {
     /// # Errors
     /// [`Error::BadMember`] if it is not.
     pub fn check(&self, info: &ArrayInfo, form: Form) -> Result<()> {
-        form.complaint(info).map_or(Ok(()), |(found, expected)| Err(self.wrong(info, found, expected)))
+        form.complaint(info).map_or(Ok(()), |(found, expected)| {
+            Err(self.wrong(info, found, expected))
+        })
     }
 
     /// A member that cannot serve, with the usual advice.
@@ -128,24 +164,48 @@ impl<'a> Archive<'a> {
     }
 
     /// A member that cannot serve.
-    pub fn bad(&self, member: &str, found: String, expected: impl Into<String>, hint: impl Into<String>) -> Error {
+    pub fn bad(
+        &self,
+        member: &str,
+        found: String,
+        expected: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Error {
         let path = self.path.to_path_buf();
-        Error::BadMember { path, member: member.to_string(), found, expected: expected.into(), hint: hint.into() }
+        Error::BadMember {
+            path,
+            member: member.to_string(),
+            found,
+            expected: expected.into(),
+            hint: hint.into(),
+        }
     }
 
     fn unreadable(&self, name: &str, problem: &str) -> Error {
         let expected = "a plain NumPy array (numbers, text or times)";
-        self.bad(name, problem.to_string(), expected, "use another member, or save this one again as such an array")
+        self.bad(
+            name,
+            problem.to_string(),
+            expected,
+            "use another member, or save this one again as such an array",
+        )
     }
 
     fn names(&self) -> Vec<String> {
-        self.members.iter().map(|member| member.name.clone()).collect()
+        self.members
+            .iter()
+            .map(|member| member.name.clone())
+            .collect()
     }
 }
 
 /// The names a role goes by: `a`, `b` or `c`.
 fn names_of(role: Role) -> String {
-    let quoted: Vec<String> = role.members().iter().map(|name| format!("`{name}`")).collect();
+    let quoted: Vec<String> = role
+        .members()
+        .iter()
+        .map(|name| format!("`{name}`"))
+        .collect();
     let names = match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
         _ => quoted.concat(),
@@ -159,7 +219,11 @@ fn names_of(role: Role) -> String {
 /// Names for people: `a`, `b` and 3 more.
 pub fn quote(names: &[impl AsRef<str>]) -> String {
     const SHOWN: usize = 12;
-    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| format!("`{}`", name.as_ref())).collect();
+    let shown: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
     match names.len().saturating_sub(SHOWN) {
         0 => shown.join(", "),
         more => format!("{} and {more} more", shown.join(", ")),

@@ -43,12 +43,19 @@ impl<'a> Named<'a> {
     pub fn of(archive: &Archive<'a>, roles: &[(Role, String)]) -> Result<Self> {
         let last_word = |role: Role| roles.iter().rev().find(|(named, _)| *named == role);
         let member = |(role, name): &(Role, String)| Ok((*role, archive.array(name)?));
-        Role::all().filter_map(last_word).map(member).collect::<Result<_>>().map(Self)
+        Role::all()
+            .filter_map(last_word)
+            .map(member)
+            .collect::<Result<_>>()
+            .map(Self)
     }
 
     /// The member named for a role.
     pub fn get(&self, role: Role) -> Option<&'a ArrayInfo> {
-        self.0.iter().find(|(named, _)| *named == role).map(|(_, info)| *info)
+        self.0
+            .iter()
+            .find(|(named, _)| *named == role)
+            .map(|(_, info)| *info)
     }
 }
 
@@ -66,8 +73,15 @@ fn positions<'a>(archive: &Archive<'a>) -> Option<(Found<'a>, Option<Found<'a>>)
     Spelling::BOTH.into_iter().find_map(|spelling| {
         let vector = |name: &&str| archive.find_spelled(&[*name], Form::Vector, spelling);
         let pairs = Role::X.members().iter().zip(Role::Y.members());
-        let pair = pairs.filter_map(|(x, y)| vector(x).zip(vector(y))).map(|(x, y)| (x, Some(y))).next();
-        pair.or_else(|| archive.find_spelled(COMBINED, Form::Columns, spelling).map(|both| (both, None)))
+        let pair = pairs
+            .filter_map(|(x, y)| vector(x).zip(vector(y)))
+            .map(|(x, y)| (x, Some(y)))
+            .next();
+        pair.or_else(|| {
+            archive
+                .find_spelled(COMBINED, Form::Columns, spelling)
+                .map(|both| (both, None))
+        })
     })
 }
 
@@ -83,7 +97,12 @@ impl<'a> Roster<'a> {
             // An option that says what the layout says takes nothing from it.
             let agrees = layout.is_some_and(|layout| layout.has(*role, info));
             let by = if agrees { By::Layout } else { By::Option };
-            roster.0.push(Filled { role: *role, info, by, spelling: Spelling::Exact });
+            roster.0.push(Filled {
+                role: *role,
+                info,
+                by,
+                spelling: Spelling::Exact,
+            });
         }
         for (role, found) in layout.iter().flat_map(|layout| &layout.filled) {
             roster.offer(*role, *found, By::Layout);
@@ -100,7 +119,9 @@ impl<'a> Roster<'a> {
     fn offer_positions(&mut self, archive: &Archive<'a>) {
         match (self.get(Role::X), self.get(Role::Y)) {
             (None, None) => {
-                let Some((x, y)) = positions(archive) else { return };
+                let Some((x, y)) = positions(archive) else {
+                    return;
+                };
                 self.offer(Role::X, x, By::Name);
                 y.into_iter().for_each(|y| self.offer(Role::Y, y, By::Name));
             }
@@ -121,10 +142,16 @@ impl<'a> Roster<'a> {
     /// Fills the role, unless it is filled. A member that has a role gets no other but that of positions or patterns.
     fn offer(&mut self, role: Role, found: Found<'a>, by: By) {
         let Found { info, spelling } = found;
-        let is_filled = self.get(role).is_some() || role == Role::Y && self.x_is_named_and_combined();
+        let is_filled =
+            self.get(role).is_some() || role == Role::Y && self.x_is_named_and_combined();
         let may_share = matches!(role, Role::X | Role::Y | Role::Diffraction);
         if !is_filled && (may_share || !self.has(&info.name)) {
-            self.0.push(Filled { role, info, by, spelling });
+            self.0.push(Filled {
+                role,
+                info,
+                by,
+                spelling,
+            });
         }
     }
 

@@ -39,7 +39,8 @@ impl Form {
         if !self.shape_fits(&info.shape) {
             return Some((shape_found(info), self.expected()));
         }
-        (!self.scalar_fits(info.dtype.scalar)).then(|| (format!("dtype {}", info.dtype), self.values()))
+        (!self.scalar_fits(info.dtype.scalar))
+            .then(|| (format!("dtype {}", info.dtype), self.values()))
     }
 
     fn shape_fits(self, shape: &[usize]) -> bool {

@@ -51,11 +51,19 @@ pub struct Known {
 }
 
 const fn slot(role: Role, names: &'static [&'static str], form: Form) -> Slot {
-    Slot { role: Some(role), names, form }
+    Slot {
+        role: Some(role),
+        names,
+        form,
+    }
 }
 
 const fn mark(names: &'static [&'static str]) -> Slot {
-    Slot { role: None, names, form: Form::Any }
+    Slot {
+        role: None,
+        names,
+        form: Form::Any,
+    }
 }
 
 const NONE: Known = Known {
@@ -89,7 +97,11 @@ static KNOWN: [Known; 10] = [
         name: "PtychoPINN prepared",
         name_if_last: Some("legacy (pattern axis last)"),
         unit: Unit::Pixels,
-        required: &[XCOORDS, YCOORDS, slot(Role::Diffraction, &["diffraction"], Form::Any)],
+        required: &[
+            XCOORDS,
+            YCOORDS,
+            slot(Role::Diffraction, &["diffraction"], Form::Any),
+        ],
         optional: PTYCHOPINN,
         marks: &["_shuffle_applied", "_shuffle_seed", "_metadata"],
         ..NONE
@@ -98,7 +110,11 @@ static KNOWN: [Known; 10] = [
         name: "PtychoPINN raw",
         name_if_last: Some("legacy (pattern axis last)"),
         unit: Unit::Pixels,
-        required: &[XCOORDS, YCOORDS, slot(Role::Diffraction, &["diff3d"], Form::Any)],
+        required: &[
+            XCOORDS,
+            YCOORDS,
+            slot(Role::Diffraction, &["diff3d"], Form::Any),
+        ],
         optional: PTYCHOPINN,
         ..NONE
     },
@@ -188,7 +204,10 @@ static KNOWN: [Known; 10] = [
         name: "tike",
         unit: Unit::Pixels,
         order: Some(PositionOrder::YX),
-        required: &[slot(Role::X, &["scan"], Form::Columns), slot(Role::Diffraction, &["data"], Form::Patterns)],
+        required: &[
+            slot(Role::X, &["scan"], Form::Columns),
+            slot(Role::Diffraction, &["data"], Form::Patterns),
+        ],
         optional: &[slot(Role::Probe, &["probe"], Form::Field)],
         remark: Some(
             "tike keeps the zero frequency at the corners of a pattern, and the origin of its positions is arbitrary",
@@ -206,7 +225,10 @@ static KNOWN: [Known; 10] = [
     Known {
         name: "scan path",
         unit: Unit::Steps,
-        required: &[slot(Role::X, &["x"], Form::Vector), slot(Role::Y, &["y"], Form::Vector)],
+        required: &[
+            slot(Role::X, &["x"], Form::Vector),
+            slot(Role::Y, &["y"], Form::Vector),
+        ],
         without: Some(Role::Diffraction),
         ..NONE
     },
@@ -243,12 +265,20 @@ pub struct Match<'a> {
 /// The layouts that fit the file, best first, and after them those that come near.
 pub fn rank<'a>(archive: &Archive<'a>, named: &Named<'a>) -> Vec<Match<'a>> {
     // Who names x and y of a file of groups knows better.
-    let in_question = KNOWN.iter().filter(|known| !known.is_grouped || named.get(Role::X).is_none());
-    let mut matches: Vec<Match> = in_question.map(|known| Match::of(archive, known, named)).collect();
+    let in_question = KNOWN
+        .iter()
+        .filter(|known| !known.is_grouped || named.get(Role::X).is_none());
+    let mut matches: Vec<Match> = in_question
+        .map(|known| Match::of(archive, known, named))
+        .collect();
     matches.retain(|found| found.near);
     // The sort is stable: the earlier in the table comes first.
     matches.sort_by_key(|found| {
-        (found.missing.len() + usize::from(found.excluded.is_some()), Reverse(found.there.len()), Reverse(found.exact))
+        (
+            found.missing.len() + usize::from(found.excluded.is_some()),
+            Reverse(found.there.len()),
+            Reverse(found.exact),
+        )
     });
     let fit = matches.partition_point(Match::fits);
     // Among those that do not fit, the one with the most members comes nearest.
@@ -258,9 +288,19 @@ pub fn rank<'a>(archive: &Archive<'a>, named: &Named<'a>) -> Vec<Match<'a>> {
 
 impl<'a> Match<'a> {
     fn of(archive: &Archive<'a>, known: &'static Known, named: &Named<'a>) -> Self {
-        let excluded = known.without.filter(|role| assign::is_filled(archive, named, *role));
+        let excluded = known
+            .without
+            .filter(|role| assign::is_filled(archive, named, *role));
         let (filled, there, missing) = (Vec::new(), Vec::new(), Vec::new());
-        let mut found = Self { known, filled, there, exact: 0, near: false, missing, excluded };
+        let mut found = Self {
+            known,
+            filled,
+            there,
+            exact: 0,
+            near: false,
+            missing,
+            excluded,
+        };
         for slot in known.required {
             match archive.find(slot.names, slot.form) {
                 Some(member) => found.near |= found.take(slot, member, named),
@@ -272,7 +312,11 @@ impl<'a> Match<'a> {
                 found.take(slot, member, named);
             }
         }
-        for mark in archive.members().iter().filter(|member| known.marks.contains(&member.name.as_str())) {
+        for mark in archive
+            .members()
+            .iter()
+            .filter(|member| known.marks.contains(&member.name.as_str()))
+        {
             found.count(&mark.name, Spelling::Exact);
         }
         found
@@ -287,13 +331,18 @@ impl<'a> Match<'a> {
     pub fn has(&self, role: Role, info: &ArrayInfo) -> bool {
         let in_one = role == Role::Y && self.known.order.is_some();
         let role = if in_one { Role::X } else { role };
-        self.filled.iter().any(|(filled, found)| *filled == role && found.info.name == info.name)
+        self.filled
+            .iter()
+            .any(|(filled, found)| *filled == role && found.info.name == info.name)
     }
 
     /// The member fills the slot; it speaks for the layout unless an option names another for its role.
     fn take(&mut self, slot: &Slot, member: Found<'a>, named: &Named<'a>) -> bool {
         self.filled.extend(slot.role.map(|role| (role, member)));
-        let other = slot.role.and_then(|role| named.get(role)).filter(|info| info.name != member.info.name);
+        let other = slot
+            .role
+            .and_then(|role| named.get(role))
+            .filter(|info| info.name != member.info.name);
         if other.is_none() {
             self.count(&member.info.name, member.spelling);
         }

@@ -28,7 +28,12 @@ pub struct PositionOrder {
 
 impl PositionOrder {
     /// y, then x: what PtychoNN and tike write.
-    pub const YX: Self = Self { letters: *b"yx\0\0\0\0\0\0", len: 2, x: 1, y: 0 };
+    pub const YX: Self = Self {
+        letters: *b"yx\0\0\0\0\0\0",
+        len: 2,
+        x: 1,
+        y: 0,
+    };
 
     /// The column of x.
     pub fn x(&self) -> usize {
@@ -51,9 +56,18 @@ impl FromStr for PositionOrder {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let wrong = |problem: &str| Err(format!("`{text}`: {problem}; expected an order such as yx, xy or zyx"));
-        if let Some(other) = text.chars().find(|letter| !matches!(letter, 'x' | 'y' | 'z' | '_')) {
-            return wrong(&format!("{other:?} is no column: x, y, or z and _ for neither"));
+        let wrong = |problem: &str| {
+            Err(format!(
+                "`{text}`: {problem}; expected an order such as yx, xy or zyx"
+            ))
+        };
+        if let Some(other) = text
+            .chars()
+            .find(|letter| !matches!(letter, 'x' | 'y' | 'z' | '_'))
+        {
+            return wrong(&format!(
+                "{other:?} is no column: x, y, or z and _ for neither"
+            ));
         }
         if text.len() > MAX_COLUMNS {
             return wrong(&format!("more than {MAX_COLUMNS} columns"));
@@ -69,13 +83,20 @@ impl FromStr for PositionOrder {
         }
         let mut letters = [0; MAX_COLUMNS];
         letters[..text.len()].copy_from_slice(text.as_bytes());
-        Ok(Self { letters, len: text.len(), x: columns[0], y: columns[1] })
+        Ok(Self {
+            letters,
+            len: text.len(),
+            x: columns[0],
+            y: columns[1],
+        })
     }
 }
 
 impl fmt::Display for PositionOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.letters[..self.len].iter().try_for_each(|letter| write!(f, "{}", char::from(*letter)))
+        self.letters[..self.len]
+            .iter()
+            .try_for_each(|letter| write!(f, "{}", char::from(*letter)))
     }
 }
 
@@ -99,11 +120,20 @@ mod tests {
 
     #[test]
     fn orders_are_read_and_written_back() {
-        for (text, x, y) in
-            [("xy", 0, 1), ("yx", 1, 0), ("zyx", 2, 1), ("xyz", 0, 1), ("_yx", 2, 1), ("__y_zzzx", 7, 2)]
-        {
+        for (text, x, y) in [
+            ("xy", 0, 1),
+            ("yx", 1, 0),
+            ("zyx", 2, 1),
+            ("xyz", 0, 1),
+            ("_yx", 2, 1),
+            ("__y_zzzx", 7, 2),
+        ] {
             let order: PositionOrder = text.parse().unwrap();
-            assert_eq!((order.x(), order.y(), order.len()), (x, y, text.len()), "{text}");
+            assert_eq!(
+                (order.x(), order.y(), order.len()),
+                (x, y, text.len()),
+                "{text}"
+            );
             assert_eq!(order.to_string(), text);
             let json = serde_json::to_string(&order).unwrap();
             assert_eq!(json, format!("\"{text}\""));

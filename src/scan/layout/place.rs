@@ -29,24 +29,39 @@ pub struct Placed {
 
 impl Placed {
     fn new(info: &ArrayInfo, rows: Vec<usize>, fixed: Vec<(usize, usize)>) -> Self {
-        Self { member: info.name.clone(), rows, fixed }
+        Self {
+            member: info.name.clone(),
+            rows,
+            fixed,
+        }
     }
 
     /// As the part of an array that a column is made of.
     pub fn view(&self) -> View {
-        View { rows: self.rows.clone(), fixed: self.fixed.clone() }
+        View {
+            rows: self.rows.clone(),
+            fixed: self.fixed.clone(),
+        }
     }
 
     /// Rows of a member of this shape.
     pub fn num_rows(&self, shape: &[usize]) -> usize {
-        self.rows.iter().filter_map(|axis| shape.get(*axis)).fold(1, |product, len| product.saturating_mul(*len))
+        self.rows
+            .iter()
+            .filter_map(|axis| shape.get(*axis))
+            .fold(1, |product, len| product.saturating_mul(*len))
     }
 
     /// The shape of a row of a member of this shape.
     pub fn row_shape(&self, shape: &[usize]) -> Vec<usize> {
         let is_fixed = |axis: usize| self.fixed.iter().any(|(fixed, _)| *fixed == axis);
         let in_row = |(axis, _): &(usize, &usize)| !self.rows.contains(axis) && !is_fixed(*axis);
-        shape.iter().enumerate().filter(in_row).map(|(_, len)| *len).collect()
+        shape
+            .iter()
+            .enumerate()
+            .filter(in_row)
+            .map(|(_, len)| *len)
+            .collect()
     }
 }
 
@@ -74,7 +89,11 @@ struct Count<'a> {
 
 impl<'a> Count<'a> {
     fn of(info: &'a ArrayInfo, placed: &Placed, what: &'static str) -> Self {
-        Self { points: placed.num_rows(&info.shape), member: &info.name, what }
+        Self {
+            points: placed.num_rows(&info.shape),
+            member: &info.name,
+            what,
+        }
     }
 }
 
@@ -92,7 +111,10 @@ struct Frame<'a> {
 
 impl<'a> Frame<'a> {
     fn of(info: &'a ArrayInfo, placed: &Placed) -> Self {
-        Self { member: &info.name, shape: placed.row_shape(&info.shape) }
+        Self {
+            member: &info.name,
+            shape: placed.row_shape(&info.shape),
+        }
     }
 }
 
@@ -113,19 +135,37 @@ pub fn place<'a>(
     } else {
         positions::may_be_missing(archive, roster)?;
     }
-    let counted = x.zip(roles.first()).map(|(x, (_, placed))| Count::of(x.info, placed, "positions"));
+    let counted = x
+        .zip(roles.first())
+        .map(|(x, (_, placed))| Count::of(x.info, placed, "positions"));
     let patterns = match roster.get(Role::Diffraction) {
-        Some(filled) => Some((filled.info, patterns::place(archive, filled.info, counted.as_ref(), axis)?)),
+        Some(filled) => Some((
+            filled.info,
+            patterns::place(archive, filled.info, counted.as_ref(), axis)?,
+        )),
         None => None,
     };
-    let counted = counted.or(patterns.as_ref().map(|(info, placed)| Count::of(info, placed, "patterns")));
-    let Some(counted) = counted else { return Err(archive.missing(Role::X)) };
-    let frame = patterns.as_ref().map(|(info, placed)| Frame::of(info, placed));
-    let raster = patterns.as_ref().and_then(|(info, placed)| patterns::raster(info, placed));
+    let counted = counted.or(patterns
+        .as_ref()
+        .map(|(info, placed)| Count::of(info, placed, "patterns")));
+    let Some(counted) = counted else {
+        return Err(archive.missing(Role::X));
+    };
+    let frame = patterns
+        .as_ref()
+        .map(|(info, placed)| Frame::of(info, placed));
+    let raster = patterns
+        .as_ref()
+        .and_then(|(info, placed)| patterns::raster(info, placed));
     roles.extend(patterns.map(|(_, placed)| (Role::Diffraction, placed)));
     let notes = place_others(archive, roster, &mut roles, &counted, frame.as_ref())?;
     roles.sort_by_key(|(role, _)| *role as usize);
-    Ok(Scene { points: counted.points, raster, roles, notes })
+    Ok(Scene {
+        points: counted.points,
+        raster,
+        roles,
+        notes,
+    })
 }
 
 /// Places all roles but positions and patterns; gives the reasons of those that had to go.
@@ -138,7 +178,11 @@ fn place_others<'a>(
 ) -> Result<Vec<String>> {
     let mut notes = Vec::new();
     let is_other = |role: Role| !matches!(role, Role::X | Role::Y | Role::Diffraction);
-    let others: Vec<Filled> = roster.iter().copied().filter(|filled| is_other(filled.role)).collect();
+    let others: Vec<Filled> = roster
+        .iter()
+        .copied()
+        .filter(|filled| is_other(filled.role))
+        .collect();
     for filled in others {
         match place_other(archive, &filled, count, frame) {
             Ok(placed) => roles.push((filled.role, placed)),
@@ -160,8 +204,19 @@ fn is_strict(filled: &Filled) -> bool {
 }
 
 fn refusal(error: &Error, role: Role) -> Option<String> {
-    let Error::BadMember { member, found, expected, .. } = error else { return None };
-    Some(format!("`{member}` {MISFIT} {}: {found}, expected {expected}", role.name()))
+    let Error::BadMember {
+        member,
+        found,
+        expected,
+        ..
+    } = error
+    else {
+        return None;
+    };
+    Some(format!(
+        "`{member}` {MISFIT} {}: {found}, expected {expected}",
+        role.name()
+    ))
 }
 
 /// Start positions come in pairs.
@@ -172,10 +227,18 @@ fn half_of_starts(roster: &mut Roster, roles: &mut Vec<(Role, Placed)>) -> Optio
     };
     roster.remove(half.role);
     roles.retain(|(role, _)| *role != half.role);
-    Some(format!("`{}` alone is no start position: x_start and y_start come in pairs", half.info.name))
+    Some(format!(
+        "`{}` alone is no start position: x_start and y_start come in pairs",
+        half.info.name
+    ))
 }
 
-fn place_other(archive: &Archive, filled: &Filled, count: &Count, frame: Option<&Frame>) -> Result<Placed> {
+fn place_other(
+    archive: &Archive,
+    filled: &Filled,
+    count: &Count,
+    frame: Option<&Frame>,
+) -> Result<Placed> {
     let (info, form) = (filled.info, filled.role.form());
     if matches!(form, Form::Vector | Form::Indices) {
         return positions::per_point(archive, info, form, count);
@@ -188,20 +251,26 @@ fn place_other(archive: &Archive, filled: &Filled, count: &Count, frame: Option<
         _ => Placed::new(info, Vec::new(), ones(info, 0)),
     };
     let misfit = match (form, frame) {
-        (Form::Stack, _) if placed.num_rows(&info.shape) != count.points => {
-            Some(format!("({}, N, N): one patch for each of the {count}", count.points))
-        }
-        (Form::Mask, Some(frame)) if placed.row_shape(&info.shape) != frame.shape => {
-            Some(format!("shape {:?}, that of a pattern in `{}`", frame.shape, frame.member))
-        }
+        (Form::Stack, _) if placed.num_rows(&info.shape) != count.points => Some(format!(
+            "({}, N, N): one patch for each of the {count}",
+            count.points
+        )),
+        (Form::Mask, Some(frame)) if placed.row_shape(&info.shape) != frame.shape => Some(format!(
+            "shape {:?}, that of a pattern in `{}`",
+            frame.shape, frame.member
+        )),
         _ => None,
     };
-    misfit.map_or(Ok(placed), |expected| Err(archive.wrong(info, shape_found(info), expected)))
+    misfit.map_or(Ok(placed), |expected| {
+        Err(archive.wrong(info, shape_found(info), expected))
+    })
 }
 
 /// Axes of length 1 in front, taken at 0, of all but `keep` axes.
 fn ones(info: &ArrayInfo, keep: usize) -> Vec<(usize, usize)> {
-    (0..leading_ones(&info.shape, keep)).map(|axis| (axis, 0)).collect()
+    (0..leading_ones(&info.shape, keep))
+        .map(|axis| (axis, 0))
+        .collect()
 }
 
 /// A complex field, or several: all axes but the last two count them; those of length 1 in front, and one at the end

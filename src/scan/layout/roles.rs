@@ -44,24 +44,75 @@ struct Entry {
     form: Form,
 }
 
-const fn entry(role: Role, name: &'static str, form: Form, members: &'static [&'static str]) -> Entry {
-    Entry { role, name, members, form }
+const fn entry(
+    role: Role,
+    name: &'static str,
+    form: Form,
+    members: &'static [&'static str],
+) -> Entry {
+    Entry {
+        role,
+        name,
+        members,
+        form,
+    }
 }
 
 /// One entry a role, in the order of [`Role`]. The names of x and y are pairs.
 static ROLES: [Entry; 12] = [
-    entry(Role::X, "x", Form::Vector, &["xcoords", "probe_position_x_m", "ppX", "x", "posx"]),
-    entry(Role::Y, "y", Form::Vector, &["ycoords", "probe_position_y_m", "ppY", "y", "posy"]),
+    entry(
+        Role::X,
+        "x",
+        Form::Vector,
+        &["xcoords", "probe_position_x_m", "ppX", "x", "posx"],
+    ),
+    entry(
+        Role::Y,
+        "y",
+        Form::Vector,
+        &["ycoords", "probe_position_y_m", "ppY", "y", "posy"],
+    ),
     entry(Role::XStart, "x_start", Form::Vector, &["xcoords_start"]),
     entry(Role::YStart, "y_start", Form::Vector, &["ycoords_start"]),
     entry(Role::Diffraction, "diffraction", Form::Patterns, PATTERNS),
     entry(Role::Probe, "probe", Form::Field, PROBES),
-    entry(Role::Object, "object", Form::Field, &["objectGuess", "object", "obj", "psi", "reconstructed_object"]),
-    entry(Role::ObjectPatches, "object_patches", Form::Stack, &["Y", "real"]),
-    entry(Role::FrameIndex, "frame_index", Form::Indices, &["indexes", "probe_position_indexes", "scan_index"]),
+    entry(
+        Role::Object,
+        "object",
+        Form::Field,
+        &[
+            "objectGuess",
+            "object",
+            "obj",
+            "psi",
+            "reconstructed_object",
+        ],
+    ),
+    entry(
+        Role::ObjectPatches,
+        "object_patches",
+        Form::Stack,
+        &["Y", "real"],
+    ),
+    entry(
+        Role::FrameIndex,
+        "frame_index",
+        Form::Indices,
+        &["indexes", "probe_position_indexes", "scan_index"],
+    ),
     entry(Role::BadPixels, "bad_pixels", Form::Mask, &["bad_pixels"]),
-    entry(Role::ValidPixels, "valid_pixels", Form::Mask, &["valid_pixel_mask"]),
-    entry(Role::PixelSize, "pixel_size", Form::Number, &["object_pixel_width_m", "pixelsize"]),
+    entry(
+        Role::ValidPixels,
+        "valid_pixels",
+        Form::Mask,
+        &["valid_pixel_mask"],
+    ),
+    entry(
+        Role::PixelSize,
+        "pixel_size",
+        Form::Number,
+        &["object_pixel_width_m", "pixelsize"],
+    ),
 ];
 
 /// `diffraction` before `diff3d`: PtychoPINN prefers the prepared patterns where a file has both.
@@ -80,16 +131,33 @@ const PATTERNS: &[&str] = &[
     "arr_0",
 ];
 
-const PROBES: &[&str] = &["probeGuess", "probe", "initial_probe", "illumination", "reconstructed_probe"];
+const PROBES: &[&str] = &[
+    "probeGuess",
+    "probe",
+    "initial_probe",
+    "illumination",
+    "reconstructed_probe",
+];
 
 /// Members that hold x and y together, a column each.
-pub const COMBINED: &[&str] = &["position", "positions", "scan", "points", "encoder", "translation", "coords"];
+pub const COMBINED: &[&str] = &[
+    "position",
+    "positions",
+    "scan",
+    "points",
+    "encoder",
+    "translation",
+    "coords",
+];
 
 impl Role {
     /// Whether its member has a row a scan point.
     pub fn is_of_scan_points(self) -> bool {
         use Role::{Diffraction, FrameIndex, ObjectPatches, X, XStart, Y, YStart};
-        matches!(self, X | Y | XStart | YStart | Diffraction | ObjectPatches | FrameIndex)
+        matches!(
+            self,
+            X | Y | XStart | YStart | Diffraction | ObjectPatches | FrameIndex
+        )
     }
 
     /// Its name in `--role` and in messages.
@@ -99,7 +167,10 @@ impl Role {
 
     /// The role of that name.
     pub fn from_name(name: &str) -> Option<Self> {
-        ROLES.iter().find(|entry| entry.name == name).map(|entry| entry.role)
+        ROLES
+            .iter()
+            .find(|entry| entry.name == name)
+            .map(|entry| entry.role)
     }
 
     /// Every role.

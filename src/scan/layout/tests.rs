@@ -27,7 +27,11 @@ fn array(name: &str, descr: &str, shape: &[usize]) -> Member {
 fn of_scalar(name: &str, scalar: Scalar, descr: &str, shape: &[usize]) -> Member {
     let info = ArrayInfo {
         name: name.to_string(),
-        dtype: Dtype { descr: descr.to_string(), scalar, big_endian: false },
+        dtype: Dtype {
+            descr: descr.to_string(),
+            scalar,
+            big_endian: false,
+        },
         shape: shape.to_vec(),
         fortran_order: false,
         method: Method::Stored,
@@ -37,17 +41,30 @@ fn of_scalar(name: &str, scalar: Scalar, descr: &str, shape: &[usize]) -> Member
         packed_bytes: 0,
         crc32: None,
     };
-    Member { name: name.to_string(), size: 0, crc32: None, array: Ok(info) }
+    Member {
+        name: name.to_string(),
+        size: 0,
+        crc32: None,
+        array: Ok(info),
+    }
 }
 
 /// A member that is no plain array.
 fn pickled(name: &str) -> Member {
-    Member { name: name.to_string(), size: 0, crc32: None, array: Err("dtype object (pickled)".to_string()) }
+    Member {
+        name: name.to_string(),
+        size: 0,
+        crc32: None,
+        array: Err("dtype object (pickled)".to_string()),
+    }
 }
 
 /// `xcoords` and `ycoords` of this length.
 fn coords(len: usize) -> [Member; 2] {
-    [array("xcoords", "<f8", &[len]), array("ycoords", "<f8", &[len])]
+    [
+        array("xcoords", "<f8", &[len]),
+        array("ycoords", "<f8", &[len]),
+    ]
 }
 
 fn list<const N: usize>(parts: [&[Member]; N]) -> Vec<Member> {
@@ -55,15 +72,24 @@ fn list<const N: usize>(parts: [&[Member]; N]) -> Vec<Member> {
 }
 
 fn roles<const N: usize>(roles: [(Role, &str); N]) -> LayoutOptions {
-    LayoutOptions { roles: roles.map(|(role, name)| (role, name.to_string())).to_vec(), ..Default::default() }
+    LayoutOptions {
+        roles: roles.map(|(role, name)| (role, name.to_string())).to_vec(),
+        ..Default::default()
+    }
 }
 
 fn order(text: &str) -> LayoutOptions {
-    LayoutOptions { position_order: Some(text.parse().unwrap()), ..Default::default() }
+    LayoutOptions {
+        position_order: Some(text.parse().unwrap()),
+        ..Default::default()
+    }
 }
 
 fn axis(axis: PatternAxis) -> LayoutOptions {
-    LayoutOptions { pattern_axis: Some(axis), ..Default::default() }
+    LayoutOptions {
+        pattern_axis: Some(axis),
+        ..Default::default()
+    }
 }
 
 fn detect_with(members: &[Member], options: &LayoutOptions) -> Result<Layout> {
@@ -86,14 +112,39 @@ fn problem(members: &[Member]) -> String {
 /// All of a layout, for people.
 fn show(layout: &Layout) -> String {
     let mut lines = vec![format!("{}: {}", layout.name, layout.reason)];
-    lines.extend(layout.runner_up.iter().map(|text| format!("runner-up {text}")));
+    lines.extend(
+        layout
+            .runner_up
+            .iter()
+            .map(|text| format!("runner-up {text}")),
+    );
     lines.extend(layout.notes.iter().map(|text| format!("note: {text}")));
-    let raster = layout.raster.map(|[rows, cols]| format!(", raster {rows} x {cols}")).unwrap_or_default();
-    lines.push(format!("{} in {}{raster}", layout.positions, layout.unit.word()));
-    lines.extend(layout.roles.iter().map(|(role, Placed { member, rows, fixed })| {
-        let fixed = if fixed.is_empty() { String::new() } else { format!(", fixed {fixed:?}") };
-        format!("{} = {member}, rows {rows:?}{fixed}", role.name())
-    }));
+    let raster = layout
+        .raster
+        .map(|[rows, cols]| format!(", raster {rows} x {cols}"))
+        .unwrap_or_default();
+    lines.push(format!(
+        "{} in {}{raster}",
+        layout.positions,
+        layout.unit.word()
+    ));
+    lines.extend(layout.roles.iter().map(
+        |(
+            role,
+            Placed {
+                member,
+                rows,
+                fixed,
+            },
+        )| {
+            let fixed = if fixed.is_empty() {
+                String::new()
+            } else {
+                format!(", fixed {fixed:?}")
+            };
+            format!("{} = {member}, rows {rows:?}{fixed}", role.name())
+        },
+    ));
     lines.join("\n")
 }
 
@@ -124,8 +175,16 @@ fn unlikely_units_are_suspicious() {
         (Unit::Steps, near, near),
         (Unit::Unknown, (0.0, 1e9), near),
         (Unit::Metres, (f64::NAN, f64::NAN), near),
-        (Unit::Metres, (f64::INFINITY, -f64::INFINITY), (f64::INFINITY, -f64::INFINITY)),
-        (Unit::Pixels, (f64::INFINITY, -f64::INFINITY), (f64::INFINITY, -f64::INFINITY)),
+        (
+            Unit::Metres,
+            (f64::INFINITY, -f64::INFINITY),
+            (f64::INFINITY, -f64::INFINITY),
+        ),
+        (
+            Unit::Pixels,
+            (f64::INFINITY, -f64::INFINITY),
+            (f64::INFINITY, -f64::INFINITY),
+        ),
     ] {
         assert_eq!(suspicious_unit(unit, x, y), None, "{unit:?} {x:?} {y:?}");
     }
@@ -144,5 +203,8 @@ fn options_are_plain_data() {
         json,
         @r#"{"roles":[["bad_pixels","mask"]],"measurement":null,"unit":"steps","pixel_size_m":null,"pattern_axis":"last","position_order":"yx"}"#
     );
-    assert_eq!(serde_json::from_str::<LayoutOptions>(&json).unwrap(), options);
+    assert_eq!(
+        serde_json::from_str::<LayoutOptions>(&json).unwrap(),
+        options
+    );
 }

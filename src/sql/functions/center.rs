@@ -40,10 +40,19 @@ fn call(arguments: &Arguments) -> Result<ArrayRef> {
     });
     let centers = centers?;
     let part = |part: usize| -> ArrayRef {
-        Arc::new(centers.iter().map(|center| center.map(|center| center[part])).collect::<Float64Array>())
+        Arc::new(
+            centers
+                .iter()
+                .map(|center| center.map(|center| center[part]))
+                .collect::<Float64Array>(),
+        )
     };
     let nulls = NullBuffer::from_iter(centers.iter().map(Option::is_some));
-    Ok(Arc::new(StructArray::try_new(parts(), vec![part(0), part(1)], Some(nulls))?))
+    Ok(Arc::new(StructArray::try_new(
+        parts(),
+        vec![part(0), part(1)],
+        Some(nulls),
+    )?))
 }
 
 /// Row and column; none without weight.
@@ -54,9 +63,16 @@ fn center<T: Pixel>(values: &[T], width: usize) -> Option<[f64; 2]> {
         let sum = T::sum(line);
         total += sum;
         row_moment += row as f64 * sum;
-        columns.iter_mut().zip(line).for_each(|(column, value)| *column += value.to_f64());
+        columns
+            .iter_mut()
+            .zip(line)
+            .for_each(|(column, value)| *column += value.to_f64());
     }
-    let places: Vec<(f64, f64)> = columns.into_iter().enumerate().map(|(at, sum)| (at as f64, sum)).collect();
+    let places: Vec<(f64, f64)> = columns
+        .into_iter()
+        .enumerate()
+        .map(|(at, sum)| (at as f64, sum))
+        .collect();
     let column_moment = sum_of(&places, |(at, sum)| at * sum);
     (total != 0.0).then(|| [row_moment / total, column_moment / total])
 }

@@ -13,7 +13,10 @@ use super::{Arguments, Definition};
 
 pub const CORRELATION: Definition = Definition {
     name: "correlation",
-    arguments: &[("a", "Patterns: a column of tensors"), ("b", "Patterns of the same type and shape")],
+    arguments: &[
+        ("a", "Patterns: a column of tensors"),
+        ("b", "Patterns of the same type and shape"),
+    ],
     optional: 0,
     description: "Pearson's correlation of two patterns, from -1 to 1: 1 for frames that are the same but for a factor \
                   and an offset. Null where a pattern is constant.",
@@ -24,14 +27,19 @@ pub const CORRELATION: Definition = Definition {
 };
 
 fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
-    let (a, b) = (expect_tensors(name, &fields[0])?, expect_tensors(name, &fields[1])?);
+    let (a, b) = (
+        expect_tensors(name, &fields[0])?,
+        expect_tensors(name, &fields[1])?,
+    );
     let len = |field: &FieldRef| match field.data_type() {
         DataType::FixedSizeList(_, len) => Some(*len),
         _ => None,
     };
     match (len(&fields[0]), len(&fields[1])) {
         _ if a != b => plan_err!("{name}: patterns of {a} and of {b}; both need the same type"),
-        (Some(a), Some(b)) if a != b => plan_err!("{name}: patterns of {a} and of {b} pixels; both need the same"),
+        (Some(a), Some(b)) if a != b => {
+            plan_err!("{name}: patterns of {a} and of {b} pixels; both need the same")
+        }
         _ => Ok(DataType::Float64),
     }
 }
@@ -55,7 +63,11 @@ fn correlation<A: Pixel, B: Pixel>(a: &[A], b: &[B]) -> Option<f64> {
     let (mean_a, mean_b) = (mean(a), mean(b));
     let (mut products, mut squares_a, mut squares_b) = (0.0, 0.0, 0.0);
     for (a, b) in a.chunks(1024).zip(b.chunks(1024)) {
-        let pairs: Vec<(f64, f64)> = a.iter().zip(b).map(|(a, b)| (a.to_f64() - mean_a, b.to_f64() - mean_b)).collect();
+        let pairs: Vec<(f64, f64)> = a
+            .iter()
+            .zip(b)
+            .map(|(a, b)| (a.to_f64() - mean_a, b.to_f64() - mean_b))
+            .collect();
         products += sum_of(&pairs, |(a, b)| a * b);
         squares_a += sum_of(&pairs, |(a, _)| a * a);
         squares_b += sum_of(&pairs, |(_, b)| b * b);

@@ -10,8 +10,10 @@ use datafusion::error::Result;
 use super::tensors::expect_number;
 use super::{Arguments, Definition};
 
-const ARGUMENTS: &[(&str, &str)] =
-    &[("d", "The distance of two positions"), ("diameter", "The probe's diameter D, in the same unit")];
+const ARGUMENTS: &[(&str, &str)] = &[
+    ("d", "The distance of two positions"),
+    ("diameter", "The probe's diameter D, in the same unit"),
+];
 
 pub const LINEAR_OVERLAP: Definition = Definition {
     name: "linear_overlap",
@@ -37,7 +39,9 @@ pub const AREA_OVERLAP: Definition = Definition {
 };
 
 fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
-    fields.iter().try_for_each(|field| expect_number(name, field))?;
+    fields
+        .iter()
+        .try_for_each(|field| expect_number(name, field))?;
     Ok(DataType::Float64)
 }
 
@@ -46,7 +50,8 @@ fn call(arguments: &Arguments, overlap: fn(f64, f64) -> f64) -> Result<ArrayRef>
     let pairs = distances.iter().zip(diameters.iter());
     // Without a diameter there is no overlap to speak of.
     let overlap = |(d, diameter): (Option<f64>, Option<f64>)| {
-        d.zip(diameter.filter(|diameter| *diameter > 0.0)).map(|(d, diameter)| overlap(d.abs(), diameter))
+        d.zip(diameter.filter(|diameter| *diameter > 0.0))
+            .map(|(d, diameter)| overlap(d.abs(), diameter))
     };
     Ok(Arc::new(pairs.map(overlap).collect::<Float64Array>()))
 }
@@ -57,7 +62,8 @@ fn linear(d: f64, diameter: f64) -> f64 {
 
 fn area(d: f64, diameter: f64) -> f64 {
     let (r, d) = (diameter / 2.0, d.min(diameter));
-    let lens = 2.0 * r * r * (d / diameter).acos() - d / 2.0 * (diameter * diameter - d * d).max(0.0).sqrt();
+    let lens = 2.0 * r * r * (d / diameter).acos()
+        - d / 2.0 * (diameter * diameter - d * d).max(0.0).sqrt();
     lens / (PI * r * r)
 }
 
@@ -72,16 +78,29 @@ mod tests {
         for d in [0.0, 0.25, 0.7, 1.0, 1.5, 1.99, 2.0, 3.0] {
             let (mut both, mut one) = (0, 0);
             for (i, j) in (-SIDE..=SIDE).flat_map(|i| (-SIDE..=SIDE).map(move |j| (i, j))) {
-                let (x, y) = (f64::from(i) / f64::from(SIDE), f64::from(j) / f64::from(SIDE));
+                let (x, y) = (
+                    f64::from(i) / f64::from(SIDE),
+                    f64::from(j) / f64::from(SIDE),
+                );
                 if x * x + y * y <= 1.0 {
                     one += 1;
                     both += i32::from((x - d) * (x - d) + y * y <= 1.0);
                 }
             }
             let counted = f64::from(both) / f64::from(one);
-            assert!((area(d, 2.0) - counted).abs() < 2e-3, "{d}: {} and {counted}", area(d, 2.0));
+            assert!(
+                (area(d, 2.0) - counted).abs() < 2e-3,
+                "{d}: {} and {counted}",
+                area(d, 2.0)
+            );
         }
-        assert_eq!((area(0.0, 7.0), area(7.0, 7.0), area(8.0, 7.0)), (1.0, 0.0, 0.0));
-        assert_eq!((linear(0.0, 7.0), linear(7.0, 7.0), linear(14.0, 7.0)), (1.0, 0.0, -1.0));
+        assert_eq!(
+            (area(0.0, 7.0), area(7.0, 7.0), area(8.0, 7.0)),
+            (1.0, 0.0, 0.0)
+        );
+        assert_eq!(
+            (linear(0.0, 7.0), linear(7.0, 7.0), linear(14.0, 7.0)),
+            (1.0, 0.0, -1.0)
+        );
     }
 }

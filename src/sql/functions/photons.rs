@@ -18,7 +18,10 @@ pub const PHOTONS: Definition = Definition {
     name: "photons",
     arguments: &[
         ("diffraction", "Patterns: a column of tensors"),
-        ("measurement", "What its numbers are, 'amplitude' or 'intensity', if the column does not say"),
+        (
+            "measurement",
+            "What its numbers are, 'amplitude' or 'intensity', if the column does not say",
+        ),
     ],
     optional: 1,
     description: "The counts of a pattern: the sum of intensities, or of the squares of amplitudes. Which of them the \
@@ -33,7 +36,10 @@ fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
     expect_tensors(name, &fields[0])?;
     match fields.get(1) {
         Some(said) if !said.data_type().is_string() => {
-            plan_err!("{name}: expected 'amplitude' or 'intensity', found {}", said.data_type())
+            plan_err!(
+                "{name}: expected 'amplitude' or 'intensity', found {}",
+                said.data_type()
+            )
         }
         None if known(&fields[0]).is_none() => plan_err!(
             "{name}: the file does not say whether the numbers of `{}` are amplitudes or intensities; settle it with \
@@ -48,12 +54,18 @@ fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
 /// What the numbers of a column are, if it says so.
 fn known(field: &FieldRef) -> Option<Measurement> {
     let word = field.metadata().get(MEASUREMENT_KEY)?;
-    [Measurement::Amplitude, Measurement::Intensity].into_iter().find(|measurement| measurement.word() == word)
+    [Measurement::Amplitude, Measurement::Intensity]
+        .into_iter()
+        .find(|measurement| measurement.word() == word)
 }
 
 fn call(arguments: &Arguments) -> Result<ArrayRef> {
     let tensors = arguments.tensors(0)?;
-    let said = arguments.arrays.get(1).map(|said| cast(said, &DataType::Utf8)).transpose()?;
+    let said = arguments
+        .arrays
+        .get(1)
+        .map(|said| cast(said, &DataType::Utf8))
+        .transpose()?;
     let is_amplitude = |row: usize| match &said {
         Some(said) if said.is_null(row) => Ok(None),
         Some(said) => match said.as_string::<i32>().value(row) {

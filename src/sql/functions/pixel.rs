@@ -26,7 +26,9 @@ pub const PIXEL: Definition = Definition {
 
 fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
     image(name, &fields[0])?;
-    fields[1..].iter().try_for_each(|field| expect_whole(name, field))?;
+    fields[1..]
+        .iter()
+        .try_for_each(|field| expect_whole(name, field))?;
     expect_tensors(name, &fields[0]).cloned()
 }
 
@@ -36,12 +38,21 @@ fn call(arguments: &Arguments) -> Result<ArrayRef> {
     let (rows, cols) = (arguments.whole(1)?, arguments.whole(2)?);
     let inside = |at: i64, len: usize| usize::try_from(at).ok().filter(|at| *at < len);
     let place = |(at, (row, col)): (usize, (Option<i64>, Option<i64>))| {
-        let (Some(range), Some(row), Some(col)) = (tensors.row(at), row, col) else { return Ok(None) };
+        let (Some(range), Some(row), Some(col)) = (tensors.row(at), row, col) else {
+            return Ok(None);
+        };
         match inside(row, height).zip(inside(col, width)) {
             Some((row, col)) => Ok(Some((range.start + row * width + col) as u64)),
-            None => exec_err!("pixel: no pixel ({row}, {col}) in patterns of {height} x {width}; both count from 0"),
+            None => exec_err!(
+                "pixel: no pixel ({row}, {col}) in patterns of {height} x {width}; both count from 0"
+            ),
         }
     };
-    let places = rows.iter().zip(cols.iter()).enumerate().map(place).collect::<Result<UInt64Array>>()?;
+    let places = rows
+        .iter()
+        .zip(cols.iter())
+        .enumerate()
+        .map(place)
+        .collect::<Result<UInt64Array>>()?;
     Ok(take(tensors.values, &places, None)?)
 }

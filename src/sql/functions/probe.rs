@@ -15,8 +15,14 @@ use crate::array::tensor;
 pub const PROBE_DIAMETER: Definition = Definition {
     name: "probe_diameter",
     arguments: &[
-        ("probe", "The probe: a column of complex tensors [N, N, 2], one mode a row"),
-        ("fraction", "The part of the power that counts, above 0 and at most 1"),
+        (
+            "probe",
+            "The probe: a column of complex tensors [N, N, 2], one mode a row",
+        ),
+        (
+            "fraction",
+            "The part of the power that counts, above 0 and at most 1",
+        ),
     ],
     optional: 0,
     description: "The diameter of the smallest circle about the centre of mass of |P|^2 whose pixels hold a fraction of \
@@ -42,7 +48,9 @@ fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
 }
 
 fn call(arguments: &Arguments) -> Result<ArrayRef> {
-    let width = tensor::shape(&arguments.fields[0]).and_then(|shape| shape.get(1).copied()).unwrap_or(1);
+    let width = tensor::shape(&arguments.fields[0])
+        .and_then(|shape| shape.get(1).copied())
+        .unwrap_or(1);
     let tensors = arguments.tensors(0)?;
     let fractions = arguments.numbers(1)?;
     let diameters: Result<Result<Float64Array>> = typed!(tensors.values, values => {
@@ -63,15 +71,28 @@ fn diameter<T: Pixel>(probe: &[T], width: usize, fraction: f64) -> Option<f64> {
     let (parts, _) = probe.as_chunks::<2>();
     let power = |[re, im]: &[T; 2]| re.to_f64() * re.to_f64() + im.to_f64() * im.to_f64();
     let place = |at: usize| [(at / width) as f64, (at % width) as f64];
-    let pixels: Vec<([f64; 2], f64)> = parts.iter().enumerate().map(|(at, parts)| (place(at), power(parts))).collect();
+    let pixels: Vec<([f64; 2], f64)> = parts
+        .iter()
+        .enumerate()
+        .map(|(at, parts)| (place(at), power(parts)))
+        .collect();
     let total: f64 = pixels.iter().map(|(_, power)| power).sum();
     if !total.is_finite() || total <= 0.0 {
         return None;
     }
-    let moment = |axis: usize| pixels.iter().map(|(place, power)| place[axis] * power).sum::<f64>() / total;
+    let moment = |axis: usize| {
+        pixels
+            .iter()
+            .map(|(place, power)| place[axis] * power)
+            .sum::<f64>()
+            / total
+    };
     let center = [moment(0), moment(1)];
     let square = |[row, col]: [f64; 2]| (row - center[0]).powi(2) + (col - center[1]).powi(2);
-    let mut by_distance: Vec<(f64, f64)> = pixels.iter().map(|(place, power)| (square(*place), *power)).collect();
+    let mut by_distance: Vec<(f64, f64)> = pixels
+        .iter()
+        .map(|(place, power)| (square(*place), *power))
+        .collect();
     by_distance.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut held = 0.0;
     // What is added in another order may miss the total by a rounding.
@@ -80,7 +101,8 @@ fn diameter<T: Pixel>(probe: &[T], width: usize, fraction: f64) -> Option<f64> {
         held += power;
         held >= wanted
     });
-    edge.or(by_distance.last()).map(|(square, _)| 2.0 * square.sqrt())
+    edge.or(by_distance.last())
+        .map(|(square, _)| 2.0 * square.sqrt())
 }
 
 #[cfg(test)]
@@ -93,7 +115,9 @@ mod tests {
         let image = |value: &dyn Fn(f64) -> f64| -> Vec<f64> {
             let at = |i: usize| i as f64 - 50.0;
             let pixels = (0..n * n).map(|i| (at(i / n), at(i % n)));
-            pixels.flat_map(|(y, x)| [value((x * x + y * y).sqrt()), 0.0]).collect()
+            pixels
+                .flat_map(|(y, x)| [value((x * x + y * y).sqrt()), 0.0])
+                .collect()
         };
         let disc = image(&|r| f64::from(u8::from(r <= 20.0)));
         assert_eq!(diameter(&disc, n, 1.0), Some(40.0));

@@ -20,7 +20,9 @@ fn real_of_patterns(name: &'static str, fields: &[FieldRef]) -> Result<DataType>
 
 fn count_of_patterns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
     expect_tensors(name, &fields[0])?;
-    fields[1..].iter().try_for_each(|field| expect_number(name, field))?;
+    fields[1..]
+        .iter()
+        .try_for_each(|field| expect_number(name, field))?;
     Ok(DataType::Int64)
 }
 
@@ -30,7 +32,15 @@ const fn reduction(
     example: &'static str,
     call: fn(&Arguments) -> Result<ArrayRef>,
 ) -> Definition {
-    Definition { name, arguments: &[PATTERNS], optional: 0, description, example, returns: real_of_patterns, call }
+    Definition {
+        name,
+        arguments: &[PATTERNS],
+        optional: 0,
+        description,
+        example,
+        returns: real_of_patterns,
+        call,
+    }
 }
 
 macro_rules! each {
@@ -88,7 +98,13 @@ pub const ENERGY: Definition = reduction(
 
 pub const SATURATED: Definition = Definition {
     name: "pattern_saturated",
-    arguments: &[PATTERNS, ("level", "What the detector reads at its limit, in the numbers of the file")],
+    arguments: &[
+        PATTERNS,
+        (
+            "level",
+            "What the detector reads at its limit, in the numbers of the file",
+        ),
+    ],
     optional: 0,
     description: "How many of a pattern's pixels are at a level or above it.",
     example: "SELECT count(*) AS frames FROM scan WHERE pattern_saturated(diffraction, 1000) > 0",
@@ -142,13 +158,28 @@ pub trait Pixel: Copy + PartialOrd {
     #[inline]
     fn extreme(values: &[Self], before: impl Fn(Self, Self) -> bool + Copy) -> Option<f64> {
         let first = *values.first()?;
-        let keep = |best: Self, value: Self| if before(value, best) | value.is_nan() { value } else { best };
+        let keep = |best: Self, value: Self| {
+            if before(value, best) | value.is_nan() {
+                value
+            } else {
+                best
+            }
+        };
         let (blocks, rest) = values.as_chunks::<LANES>();
         let mut lanes = [first; LANES];
         for block in blocks {
-            lanes.iter_mut().zip(block).for_each(|(lane, value)| *lane = keep(*lane, *value));
+            lanes
+                .iter_mut()
+                .zip(block)
+                .for_each(|(lane, value)| *lane = keep(*lane, *value));
         }
-        Some(lanes.iter().chain(rest).fold(first, |best, value| keep(best, *value)).to_f64())
+        Some(
+            lanes
+                .iter()
+                .chain(rest)
+                .fold(first, |best, value| keep(best, *value))
+                .to_f64(),
+        )
     }
 }
 
@@ -160,7 +191,10 @@ pub fn sum_of<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
     let (blocks, rest) = values.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
     for block in blocks {
-        lanes.iter_mut().zip(block).for_each(|(lane, value)| *lane += term(*value));
+        lanes
+            .iter_mut()
+            .zip(block)
+            .for_each(|(lane, value)| *lane += term(*value));
     }
     lanes.iter().sum::<f64>() + rest.iter().map(|value| term(*value)).sum::<f64>()
 }
@@ -171,14 +205,24 @@ pub fn mean<T: Pixel>(values: &[T]) -> f64 {
 
 fn deviation<T: Pixel>(values: &[T]) -> f64 {
     let mean = mean(values);
-    let squares = sum_of(values, |value| (value.to_f64() - mean) * (value.to_f64() - mean));
+    let squares = sum_of(values, |value| {
+        (value.to_f64() - mean) * (value.to_f64() - mean)
+    });
     (squares / values.len() as f64).sqrt()
 }
 
 fn count<T: Pixel>(values: &[T], counts: impl Fn(f64) -> bool) -> i64 {
     // Few enough for the narrow counter, which vectorises better.
-    let of_block = |block: &[T]| block.iter().map(|value| u32::from(counts(value.to_f64()))).sum::<u32>();
-    values.chunks(1 << 16).map(|block| i64::from(of_block(block))).sum()
+    let of_block = |block: &[T]| {
+        block
+            .iter()
+            .map(|value| u32::from(counts(value.to_f64())))
+            .sum::<u32>()
+    };
+    values
+        .chunks(1 << 16)
+        .map(|block| i64::from(of_block(block)))
+        .sum()
 }
 
 macro_rules! float {
@@ -209,7 +253,8 @@ macro_rules! integer {
             }
             #[allow(clippy::cast_lossless)]
             fn sum(values: &[Self]) -> f64 {
-                let of_block = |block: &[Self]| block.iter().map(|value| *value as $sum).sum::<$sum>() as f64;
+                let of_block =
+                    |block: &[Self]| block.iter().map(|value| *value as $sum).sum::<$sum>() as f64;
                 values.chunks($block).map(of_block).sum()
             }
             #[allow(clippy::cast_lossless)]
@@ -218,7 +263,10 @@ macro_rules! integer {
                     let value = value.unsigned_abs_() as $square;
                     u64::from(value * value)
                 };
-                values.chunks($block).map(|block| block.iter().map(square).sum::<u64>() as f64).sum()
+                values
+                    .chunks($block)
+                    .map(|block| block.iter().map(square).sum::<u64>() as f64)
+                    .sum()
             }
         }
     };
@@ -292,22 +340,41 @@ mod tests {
         for len in [0, 1, 15, 16, 17, 4096, (1 << 16) + 3] {
             let counts: Vec<u16> = (0..len).map(|i: u64| (i * 40503 % 65536) as u16).collect();
             let exact: u64 = counts.iter().map(|value| u64::from(*value)).sum();
-            let squares: u64 = counts.iter().map(|value| u64::from(*value) * u64::from(*value)).sum();
-            assert_eq!((Pixel::sum(&counts), Pixel::energy(&counts)), (exact as f64, squares as f64), "{len}");
+            let squares: u64 = counts
+                .iter()
+                .map(|value| u64::from(*value) * u64::from(*value))
+                .sum();
+            assert_eq!(
+                (Pixel::sum(&counts), Pixel::energy(&counts)),
+                (exact as f64, squares as f64),
+                "{len}"
+            );
             let signed: Vec<i16> = counts.iter().map(|value| value.cast_signed()).collect();
             let exact: i64 = signed.iter().map(|value| i64::from(*value)).sum();
             assert_eq!(Pixel::sum(&signed), exact as f64);
             let real: Vec<f32> = counts.iter().map(|value| f32::from(*value)).collect();
-            assert_eq!((Pixel::sum(&real), Pixel::energy(&real)), (Pixel::sum(&counts), Pixel::energy(&counts)));
+            assert_eq!(
+                (Pixel::sum(&real), Pixel::energy(&real)),
+                (Pixel::sum(&counts), Pixel::energy(&counts))
+            );
             let most = counts.iter().max().map(|value| f64::from(*value));
             assert_eq!(Pixel::extreme(&counts, |a, b| a > b), most);
             assert_eq!(Pixel::extreme(&real, |a, b| a > b), most);
-            assert_eq!(count(&counts, |value| value >= 60000.0), counts.iter().filter(|v| **v >= 60000).count() as i64);
+            assert_eq!(
+                count(&counts, |value| value >= 60000.0),
+                counts.iter().filter(|v| **v >= 60000).count() as i64
+            );
         }
-        assert_eq!(Pixel::sum(&[u16::MAX; 1 << 17]), 65535.0 * f64::from(1 << 17));
+        assert_eq!(
+            Pixel::sum(&[u16::MAX; 1 << 17]),
+            65535.0 * f64::from(1 << 17)
+        );
         assert_eq!(Pixel::energy(&[i16::MIN; 1 << 17]), (1u64 << 47) as f64);
         assert_eq!(Pixel::sum(&[i8::MIN; 1 << 17]), -f64::from(1 << 24));
-        assert_eq!(Pixel::energy(&[u32::MAX, 0]), f64::from(u32::MAX) * f64::from(u32::MAX));
+        assert_eq!(
+            Pixel::energy(&[u32::MAX, 0]),
+            f64::from(u32::MAX) * f64::from(u32::MAX)
+        );
     }
 
     #[test]
@@ -315,8 +382,14 @@ mod tests {
         for place in [0, 3, 16, 39] {
             let mut values = vec![1.0_f32; 40];
             values[place] = f32::NAN;
-            assert!(Pixel::extreme(&values, |a, b| a > b).is_some_and(f64::is_nan), "{place}");
-            assert!(Pixel::extreme(&values, |a, b| a < b).is_some_and(f64::is_nan), "{place}");
+            assert!(
+                Pixel::extreme(&values, |a, b| a > b).is_some_and(f64::is_nan),
+                "{place}"
+            );
+            assert!(
+                Pixel::extreme(&values, |a, b| a < b).is_some_and(f64::is_nan),
+                "{place}"
+            );
             assert_eq!(count(&values, |value| !value.is_finite()), 1);
         }
     }
@@ -325,6 +398,9 @@ mod tests {
     fn deviations_are_numpys() {
         // np.std([1, 2, 3, 4]), and of numbers far from zero.
         assert_eq!(deviation(&[1.0_f32, 2.0, 3.0, 4.0]), 1.118033988749895);
-        assert_eq!(deviation(&[1e9, 1e9 + 1.0, 1e9 + 2.0, 1e9 + 3.0]), 1.118033988749895);
+        assert_eq!(
+            deviation(&[1e9, 1e9 + 1.0, 1e9 + 2.0, 1e9 + 3.0]),
+            1.118033988749895
+        );
     }
 }

@@ -39,7 +39,10 @@ impl<'a> Tensors<'a> {
                 offsets[row] as usize..offsets[row + 1] as usize
             }
         };
-        let holds_null = self.values.nulls().is_some_and(|nulls| range.clone().any(|at| nulls.is_null(at)));
+        let holds_null = self
+            .values
+            .nulls()
+            .is_some_and(|nulls| range.clone().any(|at| nulls.is_null(at)));
         (!holds_null).then_some(range)
     }
 }
@@ -59,12 +62,16 @@ impl Arguments {
 
     /// An argument that is a number a row.
     pub fn numbers(&self, place: usize) -> Result<Float64Array> {
-        Ok(cast(&self.arrays[place], &DataType::Float64)?.as_primitive::<Float64Type>().clone())
+        Ok(cast(&self.arrays[place], &DataType::Float64)?
+            .as_primitive::<Float64Type>()
+            .clone())
     }
 
     /// An argument that is a whole number a row.
     pub fn whole(&self, place: usize) -> Result<Int64Array> {
-        Ok(cast(&self.arrays[place], &DataType::Int64)?.as_primitive::<Int64Type>().clone())
+        Ok(cast(&self.arrays[place], &DataType::Int64)?
+            .as_primitive::<Int64Type>()
+            .clone())
     }
 
     /// Height and width of the tensors of an argument.
@@ -76,11 +83,19 @@ impl Arguments {
 /// The type of the numbers in a column of tensors.
 pub fn expect_tensors<'a>(name: &str, field: &'a Field) -> Result<&'a DataType> {
     let item = match field.data_type() {
-        DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item) => item.data_type(),
-        other => return plan_err!("{name}: expected a column of patterns, such as diffraction; found {other}"),
+        DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item) => {
+            item.data_type()
+        }
+        other => {
+            return plan_err!(
+                "{name}: expected a column of patterns, such as diffraction; found {other}"
+            );
+        }
     };
     if !item.is_integer() && !item.is_floating() {
-        return plan_err!("{name}: expected a column of numbers, such as diffraction; found {item}");
+        return plan_err!(
+            "{name}: expected a column of numbers, such as diffraction; found {item}"
+        );
     }
     Ok(item)
 }

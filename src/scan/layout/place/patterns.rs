@@ -11,13 +11,25 @@ use crate::scan::layout::form::{Form, is_count, leading_ones, shape_found};
 ///
 /// # Errors
 /// If there are not that many, if the shape leaves open which axis counts them, or if they are no real numbers.
-pub fn place(archive: &Archive, info: &ArrayInfo, count: Option<&Count>, said: Option<PatternAxis>) -> Result<Placed> {
+pub fn place(
+    archive: &Archive,
+    info: &ArrayInfo,
+    count: Option<&Count>,
+    said: Option<PatternAxis>,
+) -> Result<Placed> {
     let skip = leading_ones(&info.shape, 3);
     let points = count.map(|count| count.points);
     let rows = match info.shape.len() - skip {
         3 => vec![pattern_axis(archive, info, skip, points, said)?],
         4 => raster_axes(archive, info, skip, points, said)?,
-        _ => return Err(mismatch(archive, info, points, "name the patterns with --role diffraction=NAME")),
+        _ => {
+            return Err(mismatch(
+                archive,
+                info,
+                points,
+                "name the patterns with --role diffraction=NAME",
+            ));
+        }
     };
     archive.check(info, Form::Patterns)?;
     let placed = Placed::new(info, rows, (0..skip).map(|axis| (axis, 0)).collect());
@@ -32,7 +44,9 @@ pub fn place(archive: &Archive, info: &ArrayInfo, count: Option<&Count>, said: O
 
 /// Scan rows and scan columns of patterns along two axes.
 pub fn raster(info: &ArrayInfo, placed: &Placed) -> Option<[usize; 2]> {
-    let [rows, cols] = placed.rows[..] else { return None };
+    let [rows, cols] = placed.rows[..] else {
+        return None;
+    };
     Some([info.shape[rows], info.shape[cols]])
 }
 
@@ -47,15 +61,28 @@ fn pattern_axis(
     points: Option<usize>,
     said: Option<PatternAxis>,
 ) -> Result<usize> {
-    let said = said.map(|axis| if axis == PatternAxis::First { skip } else { skip + 2 });
-    let Some(points) = points else { return Ok(said.unwrap_or(skip)) };
+    let said = said.map(|axis| {
+        if axis == PatternAxis::First {
+            skip
+        } else {
+            skip + 2
+        }
+    });
+    let Some(points) = points else {
+        return Ok(said.unwrap_or(skip));
+    };
     let lengths = &info.shape[skip..];
     let first = (lengths[0] == points).then_some(skip);
     let last = (lengths[2] == points).then_some(skip + 2);
     let several = lengths.iter().filter(|len| **len == points).count() > 1;
     match said {
         Some(said) if [first, last].contains(&Some(said)) => Ok(said),
-        Some(_) => Err(mismatch(archive, info, Some(points), "the axis named by --pattern-axis has another length")),
+        Some(_) => Err(mismatch(
+            archive,
+            info,
+            Some(points),
+            "the axis named by --pattern-axis has another length",
+        )),
         // Two axes as long as the positions never leave a square image; which of them counts is anybody's guess.
         None if several => Err(archive.bad(
             &info.name,
@@ -63,9 +90,14 @@ fn pattern_axis(
             format!("one axis of length {points}, the number of positions"),
             "say which axis counts the patterns: --pattern-axis first or --pattern-axis last",
         )),
-        None => first
-            .or(last)
-            .ok_or_else(|| mismatch(archive, info, Some(points), "positions and patterns must be of the same scan")),
+        None => first.or(last).ok_or_else(|| {
+            mismatch(
+                archive,
+                info,
+                Some(points),
+                "positions and patterns must be of the same scan",
+            )
+        }),
     }
 }
 
@@ -77,10 +109,19 @@ fn raster_axes(
     points: Option<usize>,
     said: Option<PatternAxis>,
 ) -> Result<Vec<usize>> {
-    let start = if said == Some(PatternAxis::Last) { skip + 2 } else { skip };
+    let start = if said == Some(PatternAxis::Last) {
+        skip + 2
+    } else {
+        skip
+    };
     let product = info.shape[start].checked_mul(info.shape[start + 1]);
     if points.is_some() && product != points {
-        return Err(mismatch(archive, info, points, "positions and patterns must be of the same scan"));
+        return Err(mismatch(
+            archive,
+            info,
+            points,
+            "positions and patterns must be of the same scan",
+        ));
     }
     Ok(vec![start, start + 1])
 }

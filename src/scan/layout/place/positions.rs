@@ -14,11 +14,17 @@ use crate::scan::layout::roles::Role;
 /// # Errors
 /// If there are no patterns, or if one of x and y is there, whether it can be read or not.
 pub fn may_be_missing(archive: &Archive, roster: &Roster) -> Result<()> {
-    let is_there = |role: Role| role.members().iter().any(|name| name.len() > 1 && archive.has(name));
+    let is_there = |role: Role| {
+        role.members()
+            .iter()
+            .any(|name| name.len() > 1 && archive.has(name))
+    };
     let x_fits = archive.find(Role::X.members(), Form::Vector).is_some();
     match roster.get(Role::Diffraction) {
         _ if roster.get(Role::Y).is_some() => Err(archive.missing(Role::X)),
-        _ if is_there(Role::X) || is_there(Role::Y) => Err(archive.missing(if x_fits { Role::Y } else { Role::X })),
+        _ if is_there(Role::X) || is_there(Role::Y) => {
+            Err(archive.missing(if x_fits { Role::Y } else { Role::X }))
+        }
         None => Err(archive.missing(Role::X)),
         Some(_) => Ok(()),
     }
@@ -42,16 +48,26 @@ pub fn place(
         return combined(archive, x.info, order);
     }
     archive.check(x.info, Form::Vector)?;
-    let Some(y) = y else { return Err(archive.missing(Role::Y)) };
+    let Some(y) = y else {
+        return Err(archive.missing(Role::Y));
+    };
     let x_place = vector(x.info);
-    let y_place = per_point(archive, y.info, Form::Vector, &Count::of(x.info, &x_place, "positions"))?;
+    let y_place = per_point(
+        archive,
+        y.info,
+        Form::Vector,
+        &Count::of(x.info, &x_place, "positions"),
+    )?;
     Ok([(Role::X, x_place), (Role::Y, y_place)])
 }
 
 /// A vector in its place.
 fn vector(info: &ArrayInfo) -> Placed {
     let along = vector_axis(&info.shape).unwrap_or_default();
-    let fixed = (0..info.shape.len()).filter(|axis| *axis != along).map(|axis| (axis, 0)).collect();
+    let fixed = (0..info.shape.len())
+        .filter(|axis| *axis != along)
+        .map(|axis| (axis, 0))
+        .collect();
     Placed::new(info, vec![along], fixed)
 }
 
@@ -70,13 +86,23 @@ pub fn per_point(archive: &Archive, info: &ArrayInfo, form: Form, count: &Count)
 }
 
 /// x and y from the columns of one member.
-fn combined(archive: &Archive, info: &ArrayInfo, order: Option<PositionOrder>) -> Result<[(Role, Placed); 2]> {
+fn combined(
+    archive: &Archive,
+    info: &ArrayInfo,
+    order: Option<PositionOrder>,
+) -> Result<[(Role, Placed); 2]> {
     let skip = leading_ones(&info.shape, 2);
     let [first, second] = info.shape[skip..] else {
-        let expected = format!("{}, or {}", Form::Vector.expected(), Form::Columns.expected());
+        let expected = format!(
+            "{}, or {}",
+            Form::Vector.expected(),
+            Form::Columns.expected()
+        );
         return Err(archive.wrong(info, shape_found(info), expected));
     };
-    let Some(order) = order else { return Err(unknown_order(archive, info, first, second)) };
+    let Some(order) = order else {
+        return Err(unknown_order(archive, info, first, second));
+    };
     let (along, columns) = match (first == order.len(), second == order.len()) {
         (true, true) => return Err(square(archive, info)),
         (true, false) => (skip + 1, skip),
@@ -95,8 +121,12 @@ fn combined(archive: &Archive, info: &ArrayInfo, order: Option<PositionOrder>) -
 }
 
 fn other_order(archive: &Archive, info: &ArrayInfo, order: PositionOrder) -> Error {
-    let expected = format!("one axis of length {}, the columns of order `{order}`", order.len());
-    let hint = "say the order of all columns with --position-order, _ for one that is neither x nor y";
+    let expected = format!(
+        "one axis of length {}, the columns of order `{order}`",
+        order.len()
+    );
+    let hint =
+        "say the order of all columns with --position-order, _ for one that is neither x nor y";
     archive.bad(&info.name, shape_found(info), expected, hint)
 }
 
@@ -105,7 +135,8 @@ fn unknown_order(archive: &Archive, info: &ArrayInfo, first: usize, second: usiz
         return square(archive, info);
     }
     let expected = "an array whose columns are known to be x and y";
-    let hint = "say which column is which, a letter each: --position-order yx (y first), or xy, or _yx";
+    let hint =
+        "say which column is which, a letter each: --position-order yx (y first), or xy, or _yx";
     archive.bad(&info.name, shape_found(info), expected, hint)
 }
 

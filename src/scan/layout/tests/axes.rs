@@ -8,7 +8,13 @@ fn patterns(len: usize, shape: &[usize]) -> Vec<Member> {
 }
 
 fn rows(members: &[Member], options: &LayoutOptions) -> Option<Vec<usize>> {
-    Some(detect_with(members, options).ok()?.get(Role::Diffraction)?.rows.clone())
+    Some(
+        detect_with(members, options)
+            .ok()?
+            .get(Role::Diffraction)?
+            .rows
+            .clone(),
+    )
 }
 
 #[test]
@@ -34,7 +40,11 @@ fn the_pattern_axis_is_as_long_as_the_positions() {
         (12, &[3, 4, 8, 8], [Some(&[0, 1]), Some(&[0, 1]), None]),
         (12, &[1, 3, 4, 8, 8], [Some(&[1, 2]), Some(&[1, 2]), None]),
         (12, &[8, 8, 3, 4], [None, None, Some(&[2, 3])]),
-        (64, &[8, 8, 8, 8], [Some(&[0, 1]), Some(&[0, 1]), Some(&[2, 3])]),
+        (
+            64,
+            &[8, 8, 8, 8],
+            [Some(&[0, 1]), Some(&[0, 1]), Some(&[2, 3])],
+        ),
         (11, &[3, 4, 8, 8], [None, None, None]),
         (7, &[7, 8], [None, None, None]),
         (7, &[2, 7, 8, 8, 8], [None, None, None]),
@@ -42,7 +52,11 @@ fn the_pattern_axis_is_as_long_as_the_positions() {
     for (len, shape, expected) in cases {
         let members = patterns(*len, shape);
         for (options, expected) in [&unsaid, &first, &last].into_iter().zip(expected) {
-            assert_eq!(rows(&members, options).as_deref(), *expected, "{len} positions, {shape:?}, {options:?}");
+            assert_eq!(
+                rows(&members, options).as_deref(),
+                *expected,
+                "{len} positions, {shape:?}, {options:?}"
+            );
         }
     }
 }
@@ -51,13 +65,30 @@ fn the_pattern_axis_is_as_long_as_the_positions() {
 fn without_positions_patterns_count_themselves() {
     let alone = |shape: &[usize], options: &LayoutOptions| {
         let layout = detect_with(&[array("patterns", "<f4", shape)], options).unwrap();
-        (layout.positions, layout.get(Role::Diffraction).unwrap().rows.clone(), layout.raster, layout.unit)
+        (
+            layout.positions,
+            layout.get(Role::Diffraction).unwrap().rows.clone(),
+            layout.raster,
+            layout.unit,
+        )
     };
     let unsaid = LayoutOptions::default();
-    assert_eq!(alone(&[8, 8, 8], &unsaid), (8, vec![0], None, Unit::Unknown));
-    assert_eq!(alone(&[8, 8, 9], &axis(PatternAxis::Last)), (9, vec![2], None, Unit::Unknown));
-    assert_eq!(alone(&[3, 4, 8, 8], &unsaid), (12, vec![0, 1], Some([3, 4]), Unit::Steps));
-    assert_eq!(alone(&[1, 7, 8, 8], &unsaid), (7, vec![1], None, Unit::Unknown));
+    assert_eq!(
+        alone(&[8, 8, 8], &unsaid),
+        (8, vec![0], None, Unit::Unknown)
+    );
+    assert_eq!(
+        alone(&[8, 8, 9], &axis(PatternAxis::Last)),
+        (9, vec![2], None, Unit::Unknown)
+    );
+    assert_eq!(
+        alone(&[3, 4, 8, 8], &unsaid),
+        (12, vec![0, 1], Some([3, 4]), Unit::Steps)
+    );
+    assert_eq!(
+        alone(&[1, 7, 8, 8], &unsaid),
+        (7, vec![1], None, Unit::Unknown)
+    );
 }
 
 #[test]
@@ -98,7 +129,12 @@ fn patterns_of_another_scan_are_refused() {
 
 #[test]
 fn a_value_a_position() {
-    let start = |start: Member| list([&patterns(7, &[7, 8, 8]), &[start, array("ycoords_start", "<f8", &[7])]]);
+    let start = |start: Member| {
+        list([
+            &patterns(7, &[7, 8, 8]),
+            &[start, array("ycoords_start", "<f8", &[7])],
+        ])
+    };
     insta::assert_snapshot!(
         problem(&start(array("xcoords_start", "<f8", &[6]))),
         @"a.npz: member `xcoords_start`: found shape [6], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file, or name another member with --role"
@@ -107,7 +143,8 @@ fn a_value_a_position() {
         problem(&start(array("xcoords_start", "<c8", &[7]))),
         @"a.npz: member `xcoords_start`: found dtype <c8, expected real numbers; correct the file, or name another member with --role"
     );
-    let index = |descr: &str, shape: &[usize]| list([&coords(7), &[array("scan_index", descr, shape)]]);
+    let index =
+        |descr: &str, shape: &[usize]| list([&coords(7), &[array("scan_index", descr, shape)]]);
     insta::assert_snapshot!(
         problem(&index("<i8", &[7, 2])),
         @"a.npz: member `scan_index`: found shape [7, 2], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file, or name another member with --role"
@@ -116,7 +153,12 @@ fn a_value_a_position() {
         problem(&index("<f8", &[7])),
         @"a.npz: member `scan_index`: found dtype <f8, expected whole numbers; correct the file, or name another member with --role"
     );
-    let y = |shape: &[usize]| [array("xcoords", "<f8", &[7]), array("ycoords", "<f8", shape)];
+    let y = |shape: &[usize]| {
+        [
+            array("xcoords", "<f8", &[7]),
+            array("ycoords", "<f8", shape),
+        ]
+    };
     insta::assert_snapshot!(
         problem(&y(&[6])),
         @"a.npz: member `ycoords`: found shape [6], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file, or name another member with --role"
@@ -131,7 +173,10 @@ fn a_value_a_position() {
     );
     assert_eq!(detect(&y(&[7, 1])).get(Role::Y).unwrap().fixed, [(1, 0)]);
     assert_eq!(detect(&y(&[1, 7])).get(Role::Y).unwrap().fixed, [(0, 0)]);
-    let frames = [array("patterns", "<u2", &[7, 8, 8]), array("indexes", "<i8", &[9])];
+    let frames = [
+        array("patterns", "<u2", &[7, 8, 8]),
+        array("indexes", "<i8", &[9]),
+    ];
     insta::assert_snapshot!(
         problem(&frames),
         @"a.npz: member `indexes`: found shape [9], expected (7,), one value for each of the 7 patterns in `patterns`; correct the file, or name another member with --role"
@@ -143,7 +188,10 @@ fn columns(shape: &[usize], options: &LayoutOptions) -> Option<[usize; 4]> {
     let layout = detect_with(&[array("positions", "<f8", shape)], options).ok()?;
     let (x, y) = (layout.get(Role::X)?, layout.get(Role::Y)?);
     let (x_at, y_at) = (*x.fixed.last()?, *y.fixed.last()?);
-    assert_eq!((&x.rows, x_at.0, layout.positions), (&y.rows, y_at.0, shape[x.rows[0]]));
+    assert_eq!(
+        (&x.rows, x_at.0, layout.positions),
+        (&y.rows, y_at.0, shape[x.rows[0]])
+    );
     Some([x_at.0, x_at.1, y_at.1, x.rows[0]])
 }
 
@@ -185,19 +233,41 @@ fn combined_positions_that_stay_open_are_errors() {
         @"a.npz: member `positions`: found shape [2, 2], expected more, or fewer, scan points than columns, so that the axes can be told apart; save x and y as members of their own, and name them: --role x=NAME --role y=NAME"
     );
     // The layout knows two columns, not three.
-    let tike = [array("data", "<f4", &[7, 8, 8]), array("scan", "<f4", &[7, 3])];
+    let tike = [
+        array("data", "<f4", &[7, 8, 8]),
+        array("scan", "<f4", &[7, 3]),
+    ];
     insta::assert_snapshot!(
         problem(&tike),
         @"a.npz: member `scan`: found shape [7, 3], expected an array whose columns are known to be x and y; say which column is which, a letter each: --position-order yx (y first), or xy, or _yx"
     );
     let layout = detect_with(&tike, &order("_xy")).unwrap();
-    assert_eq!((layout.name, layout.get(Role::X).unwrap().fixed[0]), ("tike", (1, 1)));
+    assert_eq!(
+        (layout.name, layout.get(Role::X).unwrap().fixed[0]),
+        ("tike", (1, 1))
+    );
     // What is said counts more than what the layout knows.
-    let tike = [array("data", "<f4", &[7, 8, 8]), array("scan", "<f4", &[7, 2])];
-    assert_eq!(detect_with(&tike, &order("xy")).unwrap().get(Role::X).unwrap().fixed, [(1, 0)]);
+    let tike = [
+        array("data", "<f4", &[7, 8, 8]),
+        array("scan", "<f4", &[7, 2]),
+    ];
+    assert_eq!(
+        detect_with(&tike, &order("xy"))
+            .unwrap()
+            .get(Role::X)
+            .unwrap()
+            .fixed,
+        [(1, 0)]
+    );
     // One scan point.
-    let single = [array("data", "<f4", &[1, 8, 8]), array("scan", "<f4", &[1, 1, 2])];
-    assert_eq!(detect(&single).get(Role::X).unwrap().fixed, [(0, 0), (2, 1)]);
+    let single = [
+        array("data", "<f4", &[1, 8, 8]),
+        array("scan", "<f4", &[1, 1, 2]),
+    ];
+    assert_eq!(
+        detect(&single).get(Role::X).unwrap().fixed,
+        [(0, 0), (2, 1)]
+    );
     insta::assert_snapshot!(
         problem_with(&combined(&[1 << 31, 2]), &order("yx")),
         @"a.npz: member `positions`: found shape [2147483648, 2], expected fewer than 2^31 scan points; correct the file, or name another member with --role"
@@ -207,7 +277,11 @@ fn combined_positions_that_stay_open_are_errors() {
 #[test]
 fn layers_of_probe_and_object() {
     // Shape, axes that count layers, axes at one index.
-    type Case = (&'static [usize], &'static [usize], &'static [(usize, usize)]);
+    type Case = (
+        &'static [usize],
+        &'static [usize],
+        &'static [(usize, usize)],
+    );
     let cases: &[Case] = &[
         (&[8, 8], &[], &[]),
         (&[8, 8, 1], &[], &[(2, 0)]),
@@ -222,9 +296,16 @@ fn layers_of_probe_and_object() {
         for (role, name) in [(Role::Probe, "probeGuess"), (Role::Object, "objectGuess")] {
             let layout = detect(&list([&coords(7), &[array(name, "<c8", shape)]]));
             let placed = layout.get(role).unwrap();
-            assert_eq!((&placed.rows[..], &placed.fixed[..]), (*rows, *fixed), "{name} {shape:?}");
+            assert_eq!(
+                (&placed.rows[..], &placed.fixed[..]),
+                (*rows, *fixed),
+                "{name} {shape:?}"
+            );
             let modes: usize = rows.iter().map(|axis| shape[*axis]).product();
-            assert_eq!((placed.num_rows(shape), placed.row_shape(shape).len()), (modes, 2));
+            assert_eq!(
+                (placed.num_rows(shape), placed.row_shape(shape).len()),
+                (modes, 2)
+            );
         }
     }
 }

@@ -3,7 +3,10 @@
 use super::*;
 
 fn ptychopinn(patterns: &str) -> Vec<Member> {
-    let starts = [array("xcoords_start", "<f8", &[516]), array("ycoords_start", "<f8", &[516])];
+    let starts = [
+        array("xcoords_start", "<f8", &[516]),
+        array("ycoords_start", "<f8", &[516]),
+    ];
     let rest = [
         array(patterns, "<f4", &[516, 64, 64]),
         array("probeGuess", "<c8", &[64, 64]),
@@ -74,9 +77,15 @@ fn ptychopinn_prepared() {
 
 #[test]
 fn prepared_patterns_come_before_raw_ones() {
-    let both = list([&ptychopinn("diffraction"), &[array("diff3d", "<f4", &[516, 64, 64])]]);
+    let both = list([
+        &ptychopinn("diffraction"),
+        &[array("diff3d", "<f4", &[516, 64, 64])],
+    ]);
     let layout = detect(&both);
-    assert_eq!((layout.name, layout.member(Role::Diffraction)), ("PtychoPINN prepared", Some("diffraction")));
+    assert_eq!(
+        (layout.name, layout.member(Role::Diffraction)),
+        ("PtychoPINN prepared", Some("diffraction"))
+    );
     insta::assert_snapshot!(
         layout.runner_up.unwrap(),
         @"PtychoPINN raw: `xcoords`, `ycoords`, `diff3d`, `xcoords_start`, `ycoords_start`, `probeGuess`, `objectGuess`, `scan_index` are there too"
@@ -86,12 +95,18 @@ fn prepared_patterns_come_before_raw_ones() {
         @"`diff3d` looks like patterns too: --role diffraction=diff3d takes them"
     );
     let layout = detect_with(&both, &roles([(Role::Diffraction, "diff3d")])).unwrap();
-    assert_eq!((layout.name, layout.member(Role::Diffraction)), ("PtychoPINN raw", Some("diff3d")));
+    assert_eq!(
+        (layout.name, layout.member(Role::Diffraction)),
+        ("PtychoPINN raw", Some("diff3d"))
+    );
 }
 
 #[test]
 fn legacy() {
-    let slac = list([&coords(1087), &[array("diffraction", "<f8", &[64, 64, 1087])]]);
+    let slac = list([
+        &coords(1087),
+        &[array("diffraction", "<f8", &[64, 64, 1087])],
+    ]);
     insta::assert_snapshot!(show(&detect(&slac)), @r"
     legacy (pattern axis last): positions in `xcoords` and `ycoords`, patterns in `diffraction`
     runner-up PtychoPINN raw: `xcoords`, `ycoords` are there, but no `diff3d`
@@ -102,7 +117,10 @@ fn legacy() {
     ");
     let square = list([&coords(64), &[array("diff3d", "<f8", &[64, 64, 64])]]);
     let layout = detect_with(&square, &axis(PatternAxis::Last)).unwrap();
-    assert_eq!((layout.name, &layout.get(Role::Diffraction).unwrap().rows), ("legacy (pattern axis last)", &vec![2]));
+    assert_eq!(
+        (layout.name, &layout.get(Role::Diffraction).unwrap().rows),
+        ("legacy (pattern axis last)", &vec![2])
+    );
 }
 
 #[test]
@@ -124,16 +142,27 @@ fn ptychopinn_grouped_is_no_scan() {
     let least = [grouped[1].clone(), grouped[3].clone(), grouped[5].clone()];
     assert_eq!(problem(&least), problem(&grouped));
     // Positions named by options are positions.
-    let named = list([&grouped, &[array("a", "<f8", &[100]), array("b", "<f8", &[100])]]);
-    let frames =
-        LayoutOptions { pattern_axis: None, ..roles([(Role::X, "a"), (Role::Y, "b"), (Role::Diffraction, "f")]) };
+    let named = list([
+        &grouped,
+        &[array("a", "<f8", &[100]), array("b", "<f8", &[100])],
+    ]);
+    let frames = LayoutOptions {
+        pattern_axis: None,
+        ..roles([(Role::X, "a"), (Role::Y, "b"), (Role::Diffraction, "f")])
+    };
     let named = list([&named, &[array("f", "<f4", &[100, 64, 64])]]);
-    assert_eq!(detect_with(&named, &frames).unwrap().name, "named by options");
+    assert_eq!(
+        detect_with(&named, &frames).unwrap().name,
+        "named by options"
+    );
 }
 
 #[test]
 fn ptychodus_product() {
-    let positions = [array("probe_position_x_m", "<f8", &[963]), array("probe_position_y_m", "<f8", &[963])];
+    let positions = [
+        array("probe_position_x_m", "<f8", &[963]),
+        array("probe_position_y_m", "<f8", &[963]),
+    ];
     let rest = [
         pickled("name"),
         pickled("comments"),
@@ -163,22 +192,35 @@ fn ptychodus_product() {
     y = probe_position_y_m, rows [0]
     ");
     // Patterns that someone put beside it.
-    let merged = list([&positions, &rest, &[array("patterns", "<u2", &[963, 128, 128])]]);
+    let merged = list([
+        &positions,
+        &rest,
+        &[array("patterns", "<u2", &[963, 128, 128])],
+    ]);
     let layout = detect(&merged);
-    assert_eq!((layout.name, layout.member(Role::Diffraction)), ("ptychodus product", Some("patterns")));
+    assert_eq!(
+        (layout.name, layout.member(Role::Diffraction)),
+        ("ptychodus product", Some("patterns"))
+    );
     insta::assert_snapshot!(layout.notes.join("\n"), @"`patterns` is taken for diffraction by its name alone");
 }
 
 #[test]
 fn ptychodus_patterns() {
-    let least = [array("indexes", "<i8", &[963]), array("patterns", "<u2", &[963, 128, 120])];
+    let least = [
+        array("indexes", "<i8", &[963]),
+        array("patterns", "<u2", &[963, 128, 120]),
+    ];
     insta::assert_snapshot!(show(&detect(&least)), @r"
     ptychodus patterns: no positions, patterns in `patterns`, beside `indexes`
     963 in unknown
     diffraction = patterns, rows [0]
     frame_index = indexes, rows [0]
     ");
-    let more = [array("bad_pixels", "|b1", &[128, 120]), array("allow_pickle", "|b1", &[])];
+    let more = [
+        array("bad_pixels", "|b1", &[128, 120]),
+        array("allow_pickle", "|b1", &[]),
+    ];
     insta::assert_snapshot!(show(&detect(&list([&least, &more]))), @r"
     ptychodus patterns: no positions, patterns in `patterns`, beside `indexes`, `bad_pixels`, `allow_pickle`
     note: `bad_pixels`: true is a bad pixel
@@ -191,7 +233,10 @@ fn ptychodus_patterns() {
 
 #[test]
 fn ptychonn() {
-    let least = [array("reciprocal", "<i4", &[900, 64, 64]), array("position", "<f8", &[900, 2])];
+    let least = [
+        array("reciprocal", "<i4", &[900, 64, 64]),
+        array("position", "<f8", &[900, 2]),
+    ];
     insta::assert_snapshot!(show(&detect(&least)), @r"
     PtychoNN: positions in `position` (x in column 1, y in column 0), patterns in `reciprocal`
     900 in metres
@@ -199,7 +244,10 @@ fn ptychonn() {
     y = position, rows [0], fixed [(1, 0)]
     diffraction = reciprocal, rows [0]
     ");
-    let more = [array("pixelsize", "<f8", &[]), array("real", "<c8", &[900, 32, 32])];
+    let more = [
+        array("pixelsize", "<f8", &[]),
+        array("real", "<c8", &[900, 32, 32]),
+    ];
     insta::assert_snapshot!(show(&detect(&list([&least, &more]))), @r"
     PtychoNN: positions in `position` (x in column 1, y in column 0), patterns in `reciprocal`, beside `pixelsize`, `real`
     900 in metres
@@ -232,7 +280,10 @@ fn ptychonn_2020() {
 
 #[test]
 fn tike() {
-    let least = [array("data", "<f4", &[1, 516, 64, 64]), array("scan", "<f4", &[1, 516, 2])];
+    let least = [
+        array("data", "<f4", &[1, 516, 64, 64]),
+        array("scan", "<f4", &[1, 516, 2]),
+    ];
     let probe = [array("probe", "<c8", &[1, 1, 1, 7, 64, 64])];
     insta::assert_snapshot!(show(&detect(&list([&least, &probe]))), @r"
     tike: positions in `scan` (x in column 1, y in column 0), patterns in `data`, beside `probe`
@@ -243,7 +294,10 @@ fn tike() {
     diffraction = data, rows [1], fixed [(0, 0)]
     probe = probe, rows [3], fixed [(0, 0), (1, 0), (2, 0)]
     ");
-    let plain = [array("data", "<u2", &[516, 64, 64]), array("scan", "<f4", &[516, 2])];
+    let plain = [
+        array("data", "<u2", &[516, 64, 64]),
+        array("scan", "<f4", &[516, 2]),
+    ];
     insta::assert_snapshot!(show(&detect(&plain)), @r"
     tike: positions in `scan` (x in column 1, y in column 0), patterns in `data`
     note: tike keeps the zero frequency at the corners of a pattern, and the origin of its positions is arbitrary
@@ -284,14 +338,21 @@ fn scan_path() {
 
 #[test]
 fn the_runner_up_is_told() {
-    let runner_up = |more: &[Member]| detect(&list([&ptychopinn("diff3d"), more])).runner_up.unwrap();
+    let runner_up = |more: &[Member]| {
+        detect(&list([&ptychopinn("diff3d"), more]))
+            .runner_up
+            .unwrap()
+    };
     insta::assert_snapshot!(
         runner_up(&[]),
         @"PtychoPINN prepared: `xcoords`, `ycoords`, `xcoords_start`, `ycoords_start`, `probeGuess`, `objectGuess`, `scan_index` are there, but no `diffraction`"
     );
     let path = [array("x", "<f8", &[516]), array("y", "<f8", &[516])];
     let tike = |scan: &[usize]| {
-        let rest = [array("probe", "<c8", &[64, 64]), array("data", "<f4", &[516, 64, 64])];
+        let rest = [
+            array("probe", "<c8", &[64, 64]),
+            array("data", "<f4", &[516, 64, 64]),
+        ];
         list([&rest, &[array("scan", "<f8", scan)]])
     };
     insta::assert_snapshot!(
@@ -302,8 +363,14 @@ fn the_runner_up_is_told() {
         detect(&list([&path, &tike(&[516])])).runner_up.unwrap(),
         @"tike: `data`, `probe` are there, but `scan` is not (M, 2), (2, M) or (M, 3): x and y of each scan point"
     );
-    let product = [array("probe_position_x_m", "<f8", &[516]), array("probe_position_y_m", "<f8", &[516])];
+    let product = [
+        array("probe_position_x_m", "<f8", &[516]),
+        array("probe_position_y_m", "<f8", &[516]),
+    ];
     let layout = detect(&list([&tike(&[516, 2]), &product]));
-    assert_eq!((layout.name, layout.member(Role::Diffraction)), ("ptychodus product", Some("data")));
+    assert_eq!(
+        (layout.name, layout.member(Role::Diffraction)),
+        ("ptychodus product", Some("data"))
+    );
     insta::assert_snapshot!(layout.runner_up.unwrap(), @"tike: `scan`, `data`, `probe` are there too");
 }

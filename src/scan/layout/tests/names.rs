@@ -30,14 +30,41 @@ fn every_name_fills_its_role() {
             assert_eq!(layout.member(role), Some(*name), "{}", show(&layout));
         }
     };
-    let probes = ["probeGuess", "probe", "initial_probe", "illumination", "reconstructed_probe"];
+    let probes = [
+        "probeGuess",
+        "probe",
+        "initial_probe",
+        "illumination",
+        "reconstructed_probe",
+    ];
     one(Role::Probe, "<c8", &[8, 8], &probes);
-    one(Role::Object, "<c16", &[30, 40], &["objectGuess", "object", "obj", "psi", "reconstructed_object"]);
+    one(
+        Role::Object,
+        "<c16",
+        &[30, 40],
+        &[
+            "objectGuess",
+            "object",
+            "obj",
+            "psi",
+            "reconstructed_object",
+        ],
+    );
     one(Role::ObjectPatches, "<c8", &[7, 8, 9], &["Y", "real"]);
-    one(Role::FrameIndex, "<i4", &[7], &["indexes", "probe_position_indexes", "scan_index"]);
+    one(
+        Role::FrameIndex,
+        "<i4",
+        &[7],
+        &["indexes", "probe_position_indexes", "scan_index"],
+    );
     one(Role::BadPixels, "|b1", &[8, 9], &["bad_pixels"]);
     one(Role::ValidPixels, "|b1", &[8, 9], &["valid_pixel_mask"]);
-    one(Role::PixelSize, "<f8", &[], &["object_pixel_width_m", "pixelsize"]);
+    one(
+        Role::PixelSize,
+        "<f8",
+        &[],
+        &["object_pixel_width_m", "pixelsize"],
+    );
 }
 
 #[test]
@@ -52,23 +79,44 @@ fn every_pair_of_positions_is_found() {
         ("XCoords", "YCoords", Unit::Pixels),
     ];
     for (x, y, unit) in pairs {
-        let members = [array(x, "<f8", &[7]), array(y, "<f8", &[7]), array("dp", "<f4", &[7, 8, 8])];
+        let members = [
+            array(x, "<f8", &[7]),
+            array(y, "<f8", &[7]),
+            array("dp", "<f4", &[7, 8, 8]),
+        ];
         let layout = detect(&members);
-        assert_eq!((layout.member(Role::X), layout.member(Role::Y), layout.unit), (Some(x), Some(y), unit));
+        assert_eq!(
+            (layout.member(Role::X), layout.member(Role::Y), layout.unit),
+            (Some(x), Some(y), unit)
+        );
         assert_eq!(layout.positions, 7);
     }
 }
 
 #[test]
 fn every_combined_name_is_found_once_its_order_is_said() {
-    for name in ["position", "positions", "scan", "points", "encoder", "translation", "coords"] {
+    for name in [
+        "position",
+        "positions",
+        "scan",
+        "points",
+        "encoder",
+        "translation",
+        "coords",
+    ] {
         let members = [array(name, "<f8", &[7, 2]), array("dp", "<f4", &[7, 8, 8])];
         assert!(problem(&members).contains("--position-order"), "{name}");
         let layout = detect_with(&members, &order("xy")).unwrap();
-        assert_eq!((layout.name, layout.unit, layout.positions), ("by synonyms", Unit::Unknown, 7));
+        assert_eq!(
+            (layout.name, layout.unit, layout.positions),
+            ("by synonyms", Unit::Unknown, 7)
+        );
         assert_eq!(layout.get(Role::Y).unwrap().fixed, [(1, 1)]);
     }
-    let members = [array("positions", "<f8", &[7, 2]), array("dp", "<f4", &[7, 8, 8])];
+    let members = [
+        array("positions", "<f8", &[7, 2]),
+        array("dp", "<f4", &[7, 8, 8]),
+    ];
     insta::assert_snapshot!(show(&detect_with(&members, &order("xy")).unwrap()), @r"
     by synonyms: positions in `positions` (x in column 0, y in column 1), patterns in `dp`, by their names alone
     7 in unknown
@@ -82,7 +130,10 @@ fn every_combined_name_is_found_once_its_order_is_said() {
 fn exact_spelling_comes_first_then_any_case() {
     let layout = detect(&list([
         &[array("XCOORDS", "<f8", &[7]), array("YCoords", "<f8", &[7])],
-        &[array("Diff3D", "<f4", &[7, 8, 8]), array("PROBEGUESS", "<c8", &[8, 8])],
+        &[
+            array("Diff3D", "<f4", &[7, 8, 8]),
+            array("PROBEGUESS", "<c8", &[8, 8]),
+        ],
     ]));
     insta::assert_snapshot!(show(&layout), @r"
     PtychoPINN raw: positions in `XCOORDS` and `YCoords`, patterns in `Diff3D`, beside `PROBEGUESS`
@@ -97,23 +148,55 @@ fn exact_spelling_comes_first_then_any_case() {
     diffraction = Diff3D, rows [0]
     probe = PROBEGUESS, rows []
     ");
-    let both = list([&coords(7), &[array("DIFF3D", "<f4", &[7, 8, 8]), array("diff3d", "<f4", &[7, 8, 8])]]);
+    let both = list([
+        &coords(7),
+        &[
+            array("DIFF3D", "<f4", &[7, 8, 8]),
+            array("diff3d", "<f4", &[7, 8, 8]),
+        ],
+    ]);
     assert_eq!(detect(&both).member(Role::Diffraction), Some("diff3d"));
     // Of two names of a role the exact one counts, though the other comes first.
-    let two = list([&coords(7), &[array("Patterns", "<f4", &[7, 8, 8]), array("images", "<f4", &[7, 8, 8])]]);
+    let two = list([
+        &coords(7),
+        &[
+            array("Patterns", "<f4", &[7, 8, 8]),
+            array("images", "<f4", &[7, 8, 8]),
+        ],
+    ]);
     assert_eq!(detect(&two).member(Role::Diffraction), Some("images"));
 }
 
 #[test]
 fn a_letter_in_another_case_is_another_name() {
-    let members = list([&coords(7), &[array("diff3d", "<f4", &[7, 8, 8]), array("y", "<c8", &[7, 8, 8])]]);
+    let members = list([
+        &coords(7),
+        &[
+            array("diff3d", "<f4", &[7, 8, 8]),
+            array("y", "<c8", &[7, 8, 8]),
+        ],
+    ]);
     assert_eq!(detect(&members).member(Role::ObjectPatches), None);
-    let members = [array("X", "<f8", &[7]), array("Y", "<f8", &[7]), array("dp", "<f4", &[7, 8, 8])];
+    let members = [
+        array("X", "<f8", &[7]),
+        array("Y", "<f8", &[7]),
+        array("dp", "<f4", &[7, 8, 8]),
+    ];
     let layout = detect(&members);
-    assert_eq!((layout.member(Role::X), layout.member(Role::Y)), (None, None));
-    let members = [array("x", "<f8", &[7]), array("y", "<f8", &[7]), array("Y", "<c8", &[7, 8, 8])];
+    assert_eq!(
+        (layout.member(Role::X), layout.member(Role::Y)),
+        (None, None)
+    );
+    let members = [
+        array("x", "<f8", &[7]),
+        array("y", "<f8", &[7]),
+        array("Y", "<c8", &[7, 8, 8]),
+    ];
     let layout = detect(&members);
-    assert_eq!((layout.member(Role::Y), layout.member(Role::ObjectPatches)), (Some("y"), Some("Y")));
+    assert_eq!(
+        (layout.member(Role::Y), layout.member(Role::ObjectPatches)),
+        (Some("y"), Some("Y"))
+    );
 }
 
 #[test]
@@ -123,7 +206,11 @@ fn patterns_may_stand_alone() {
     7 in unknown
     diffraction = dp, rows [0]
     ");
-    let half = [array("dp", "<f4", &[7, 8, 8]), array("y", "<f8", &[8]), array("scan", "<i8", &[])];
+    let half = [
+        array("dp", "<f4", &[7, 8, 8]),
+        array("y", "<f8", &[8]),
+        array("scan", "<i8", &[]),
+    ];
     insta::assert_snapshot!(show(&detect(&half)), @r"
     by synonyms: no positions, patterns in `dp`, by their names alone
     runner-up scan path: `y` is there, but no `x`
@@ -162,11 +249,17 @@ fn options_name_single_roles_in_any_layout() {
     assert_eq!((layout.name, layout.unit), ("tike", Unit::Metres));
     // The last word counts, and one that says what the layout says changes nothing.
     let layout = detect_with(&tike, &roles([(Role::X, "u"), (Role::X, "scan")])).unwrap();
-    assert_eq!(layout, detect_with(&tike, &roles([(Role::X, "scan"), (Role::Y, "scan")])).unwrap());
+    assert_eq!(
+        layout,
+        detect_with(&tike, &roles([(Role::X, "scan"), (Role::Y, "scan")])).unwrap()
+    );
     assert_eq!(layout.get(Role::Y), detect(&tike).get(Role::Y));
     // A member in one role is in no other.
     let layout = detect_with(&tike, &roles([(Role::Object, "probe")])).unwrap();
-    assert_eq!((layout.member(Role::Object), layout.member(Role::Probe)), (Some("probe"), None));
+    assert_eq!(
+        (layout.member(Role::Object), layout.member(Role::Probe)),
+        (Some("probe"), None)
+    );
 }
 
 #[test]
@@ -178,7 +271,11 @@ fn options_name_all_roles() {
         array("both", "<f8", &[3, 2]),
         array("good", "|b1", &[8, 8]),
     ];
-    let positions = [(Role::X, "pos_x_m"), (Role::Y, "pos_y_m"), (Role::Diffraction, "frames")];
+    let positions = [
+        (Role::X, "pos_x_m"),
+        (Role::Y, "pos_y_m"),
+        (Role::Diffraction, "frames"),
+    ];
     insta::assert_snapshot!(show(&detect_with(&members, &roles(positions)).unwrap()), @r"
     named by options: positions in `pos_x_m` and `pos_y_m`, patterns in `frames`; --role x=pos_x_m, y=pos_y_m, diffraction=frames
     3 in metres
@@ -187,8 +284,15 @@ fn options_name_all_roles() {
     diffraction = frames, rows [0]
     ");
     // A combined array is named for x alone, or for both.
-    let one = [(Role::X, "both"), (Role::Diffraction, "frames"), (Role::ValidPixels, "good")];
-    let one = LayoutOptions { position_order: "yx".parse().ok(), ..roles(one) };
+    let one = [
+        (Role::X, "both"),
+        (Role::Diffraction, "frames"),
+        (Role::ValidPixels, "good"),
+    ];
+    let one = LayoutOptions {
+        position_order: "yx".parse().ok(),
+        ..roles(one)
+    };
     let layout = detect_with(&members, &one).unwrap();
     insta::assert_snapshot!(show(&layout), @r"
     named by options: positions in `both` (x in column 1, y in column 0), patterns in `frames`; --role x=both, diffraction=frames, valid_pixels=good
@@ -204,27 +308,50 @@ fn options_name_all_roles() {
     assert_eq!(detect_with(&members, &two).unwrap().roles, layout.roles);
     // So it is in a file with other positions.
     let mixed = list([&coords(3), &members]);
-    assert_eq!(detect_with(&mixed, &one).unwrap().get(Role::Y), layout.get(Role::Y));
+    assert_eq!(
+        detect_with(&mixed, &one).unwrap().get(Role::Y),
+        layout.get(Role::Y)
+    );
 }
 
 #[test]
 fn half_of_the_positions_by_option() {
-    let members = list([&coords(3), &[array("x2", "<f8", &[3]), array("diff3d", "<f4", &[3, 8, 8])]]);
+    let members = list([
+        &coords(3),
+        &[array("x2", "<f8", &[3]), array("diff3d", "<f4", &[3, 8, 8])],
+    ]);
     let layout = detect_with(&members, &roles([(Role::X, "x2")])).unwrap();
-    assert_eq!((layout.member(Role::X), layout.member(Role::Y)), (Some("x2"), Some("ycoords")));
+    assert_eq!(
+        (layout.member(Role::X), layout.member(Role::Y)),
+        (Some("x2"), Some("ycoords"))
+    );
     assert_eq!(layout.unit, Unit::Unknown);
 }
 
 #[test]
 fn positions_and_patterns_may_have_another_role_too() {
-    let members = [array("posx", "<f8", &[3]), array("posy", "<f8", &[3]), array("dp", "<f4", &[3, 8, 8])];
-    let layout = detect_with(&members, &roles([(Role::XStart, "posx"), (Role::YStart, "posy")])).unwrap();
-    assert_eq!((layout.member(Role::X), layout.member(Role::XStart)), (Some("posx"), Some("posx")));
+    let members = [
+        array("posx", "<f8", &[3]),
+        array("posy", "<f8", &[3]),
+        array("dp", "<f4", &[3, 8, 8]),
+    ];
+    let layout = detect_with(
+        &members,
+        &roles([(Role::XStart, "posx"), (Role::YStart, "posy")]),
+    )
+    .unwrap();
+    assert_eq!(
+        (layout.member(Role::X), layout.member(Role::XStart)),
+        (Some("posx"), Some("posx"))
+    );
 }
 
 #[test]
 fn the_unit_that_is_said_counts() {
-    let metres = LayoutOptions { unit: Some(Unit::Metres), ..Default::default() };
+    let metres = LayoutOptions {
+        unit: Some(Unit::Metres),
+        ..Default::default()
+    };
     assert_eq!(detect_with(&coords(3), &metres).unwrap().unit, Unit::Metres);
     let raster = [array("arr_0", "<u2", &[3, 4, 8, 8])];
     assert_eq!(detect_with(&raster, &metres).unwrap().unit, Unit::Metres);
@@ -266,12 +393,17 @@ fn other_candidates_are_noted() {
     diffraction = diff3d, rows [0]
     valid_pixels = valid_pixel_mask, rows []
     ");
-    let masks = [array("bad_pixels", "|b1", &[8, 8]), array("valid_pixel_mask", "<i4", &[1, 8, 8])];
+    let masks = [
+        array("bad_pixels", "|b1", &[8, 8]),
+        array("valid_pixel_mask", "<i4", &[1, 8, 8]),
+    ];
     insta::assert_snapshot!(detect(&list([&coords(7), &members[..1], &masks])).notes.join("\n"), @r"
     `valid_pixel_mask` is taken for valid_pixels by its name alone
     masks of opposite polarity: true is bad in `bad_pixels`, good in `valid_pixel_mask`
     ");
-    let many: Vec<Member> = (0..20).map(|number| array(&format!("step{number}"), "<c8", &[8, 8])).collect();
+    let many: Vec<Member> = (0..20)
+        .map(|number| array(&format!("step{number}"), "<c8", &[8, 8]))
+        .collect();
     insta::assert_snapshot!(
         detect(&list([&coords(7), &many])).notes.join("\n"),
         @"`step0`, `step1`, `step2`, `step3`, `step4`, `step5`, `step6`, `step7`, `step8`, `step9`, `step10`, `step11` and 8 more are complex and have no role: name a probe or an object with --role probe=NAME, object=NAME"
@@ -280,7 +412,10 @@ fn other_candidates_are_noted() {
 
 #[test]
 fn wrong_names_are_errors() {
-    let members = list([&coords(3), &[array("diff3d", "<f4", &[3, 8, 8]), pickled("probes")]]);
+    let members = list([
+        &coords(3),
+        &[array("diff3d", "<f4", &[3, 8, 8]), pickled("probes")],
+    ]);
     let named = |role: Role, name: &str| problem_with(&members, &roles([(role, name)]));
     insta::assert_snapshot!(
         named(Role::Diffraction, "dif3d"),
@@ -336,7 +471,9 @@ fn missing_roles_are_errors() {
         problem(&[patterns.clone(), xcoords.clone()]),
         @"a.npz: no member for y: found `dp`, `xcoords`, expected `ycoords`, `probe_position_y_m`, `ppY`, `y` or `posy`, or both in one: `position`, `positions`, `scan`, `points`, `encoder`, `translation`, `coords`; name it with --role y=NAME"
     );
-    assert!(problem(&[patterns.clone(), array("ycoords", "<f8", &[7])]).contains("no member for x:"));
+    assert!(
+        problem(&[patterns.clone(), array("ycoords", "<f8", &[7])]).contains("no member for x:")
+    );
     insta::assert_snapshot!(
         problem(&[patterns.clone(), xcoords.clone(), pickled("ycoords")]),
         @"a.npz: member `ycoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member, or save this one again as such an array"
