@@ -20,7 +20,7 @@ use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, ScalarBuffer};
 use arrow::datatypes::{self as types, ArrowPrimitiveType, DataType, Field, FieldRef};
 use bytes::Bytes;
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Parameter, Remedy, Result};
 use crate::npz::{AccessMode, ArrayInfo, Data, InflatesTo, NpzFile, Scalar};
 pub use cast::CastColumn;
 pub use pool::Pool;
@@ -460,7 +460,7 @@ impl Column {
             member: self.member.clone(),
             found,
             expected: format!("values that Arrow's {} can hold", self.field.data_type()),
-            hint: "save it again with another dtype, or leave it out".to_string(),
+            remedies: vec![Remedy::SaveAsPlainArray, Remedy::Narrow(Parameter::Columns)],
         }
     }
 }
@@ -515,7 +515,7 @@ fn wrong_shape(npz: &NpzFile, info: &ArrayInfo, expected: &str) -> Error {
         member: info.name.clone(),
         found: format!("shape {:?}", info.shape),
         expected: expected.to_string(),
-        hint: "name the right member with --role".to_string(),
+        remedies: vec![Remedy::UseAnotherMember],
     }
 }
 

@@ -3,6 +3,7 @@
 mod align;
 mod check;
 mod export;
+mod failure;
 mod group;
 mod input;
 mod inspect;
@@ -17,7 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::error::{Error, Result};
+use crate::error::Error;
+use failure::{Failure, Result};
 
 /// Scans of ptychography as Arrow: inspect an NPZ file, form groups of neighbouring patterns, ask it by SQL, export it.
 ///
@@ -90,14 +92,9 @@ pub fn main() -> ExitCode {
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", error.report());
-            ExitCode::from(exit_code(&error))
+            ExitCode::from(error.exit_code())
         }
     }
-}
-
-/// 2 if the call is at fault, 1 if the data or the system is.
-fn exit_code(error: &Error) -> u8 {
-    if error.is_usage() { 2 } else { 1 }
 }
 
 fn run(cli: Cli) -> Result<ExitCode> {
@@ -126,7 +123,10 @@ fn execute(cli: &Cli) -> Result<ExitCode> {
     done.map(|()| ExitCode::SUCCESS)
 }
 
-fn is_broken_pipe(error: &Error) -> bool {
+fn is_broken_pipe(failure: &Failure) -> bool {
+    let Failure::Library(error) = failure else {
+        return false;
+    };
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
         let io = error.downcast_ref::<std::io::Error>();

@@ -22,7 +22,7 @@ use arrow::array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
 use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, chain};
+use crate::error::{Error, OutputProblem, Result, chain};
 pub use align::{AlignOptions, Aligned, align};
 pub use csv::{list_text, lists_as_text, text_columns};
 pub use describe::{Description, describe};
@@ -59,8 +59,9 @@ impl Format {
             Some("npz") => Ok(Self::Npz),
             _ => Err(Error::BadOutput {
                 path: path.to_path_buf(),
-                reason: "its ending names no format".to_string(),
-                hint: "use .arrow, .arrows, .parquet, .csv or (for groups) .npz",
+                problem: OutputProblem::UnknownEnding(&[
+                    ".arrow", ".arrows", ".parquet", ".csv", ".npz",
+                ]),
             }),
         }
     }
@@ -144,8 +145,7 @@ pub fn write(
             Format::Csv => csv::write(&mut reader, target.file()),
             Format::Npz => Err(Error::BadOutput {
                 path: path.to_path_buf(),
-                reason: "an .npz file has a member a column, not rows".to_string(),
-                hint: "use .arrow, .arrows, .parquet or .csv; groups can be written as .npz",
+                problem: OutputProblem::HoldsArrays,
             }),
         }
         .map_err(|error| locate(path, error))?;

@@ -51,10 +51,10 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{FieldRef, Schema, SchemaRef};
 
 use crate::array::{Access, Column, Pool, RowSet};
-use crate::error::Result;
+use crate::error::{Error, Parameter, Result};
 use crate::scan::layout::Measurement;
 use crate::scan::{Scan, measured, provenance};
-use crate::table::{ReadOptions, Table, TableReader};
+use crate::table::{ReadOptions, Table, TableInfo, TableReader};
 pub use index::GroupIndex;
 pub use members::GroupMembers;
 pub use near::NearestTable;
@@ -141,13 +141,10 @@ impl Groups {
             .checked_mul(pixels)
             .and_then(|pixels| pixels.checked_mul(2));
         if width.is_none_or(|width| i32::try_from(width).is_err()) {
-            let found = format!("{} patterns of {pixels} pixels a group", plan.group_size);
-            return Err(plan::bad(
-                "gridsize",
-                found,
-                "fewer than 2^30 pixels a group",
-                "use a smaller gridsize",
-            ));
+            return Err(Error::GroupTooWide {
+                group_size: plan.group_size,
+                pixels,
+            });
         }
         let patches = PatchSource::of(scan, spec.semantics)?.filter(|_| !transform.resamples());
         let columns = gather::columns(scan, patches.is_some());
@@ -228,12 +225,12 @@ impl Groups {
             ..
         } = self.inner.as_ref();
         if numbers.end > plan.num_groups || numbers.start > numbers.end {
-            let expected = format!("groups below {}", plan.num_groups);
-            return Err(plan::bad(
-                "groups",
-                format!("{numbers:?}"),
-                &expected,
-                "groups count from 0",
+            let max = Some(plan.num_groups.into());
+            return Err(Error::out_of_range(
+                Parameter::Groups,
+                numbers.end.max(numbers.start),
+                0usize,
+                max,
             ));
         }
         match spec.semantics {
@@ -400,15 +397,7 @@ impl<T> Once<T> {
     }
 }
 
-impl Table for Groups {
-    fn name(&self) -> &str {
-        "groups"
-    }
-
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.inner.schema)
-    }
-
+impl TableInfo for Groups {
     fn known_rows(&self) -> Option<usize> {
         match self.inner.index.get() {
             Some(index) => Some(index.num_groups()),
@@ -419,11 +408,6 @@ impl Table for Groups {
                 .is_none()
                 .then_some(self.inner.plan.num_groups),
         }
-    }
-
-    fn num_rows(&self) -> Result<usize> {
-        self.known_rows()
-            .map_or_else(|| self.index().map(GroupIndex::num_groups), Ok)
     }
 
     fn is_on_request(&self, column: usize) -> bool {
@@ -444,10 +428,6 @@ impl Table for Groups {
             return Ok(None);
         }
         Ok(Some(Arc::new(self.some(rows)?)))
-    }
-
-    fn check_unchanged(&self) -> Result<()> {
-        self.scan().check_unchanged()
     }
 
     fn spec_text(&self) -> Option<String> {
@@ -492,6 +472,25 @@ impl Table for Groups {
             serde_json::json!(self.inner.patterns).to_string(),
         );
         provenance
+    }
+}
+
+impl Table for Groups {
+    fn name(&self) -> &str {
+        "groups"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.inner.schema)
+    }
+
+    fn num_rows(&self) -> Result<usize> {
+        self.known_rows()
+            .map_or_else(|| self.index().map(GroupIndex::num_groups), Ok)
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.scan().check_unchanged()
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {

@@ -43,7 +43,9 @@ pub mod error;
 #[cfg(feature = "export")]
 pub mod export;
 pub mod group;
+mod memory;
 pub mod npz;
+pub mod progress;
 pub mod scan;
 #[cfg(feature = "sql")]
 pub mod sql;

@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result, nearest_name};
+use crate::error::{Error, Remedy, Result, nearest_name};
 pub use directory::Method;
 use directory::{Directory, Entry};
 use header::Header;
@@ -446,7 +446,7 @@ impl NpzFile {
             member: name.to_string(),
             found,
             expected: "a plain NumPy array (numbers, text or times)".to_string(),
-            hint: "use another member, or save this one again as such an array".to_string(),
+            remedies: vec![Remedy::UseAnotherMember, Remedy::SaveAsPlainArray],
         }
     }
 

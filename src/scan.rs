@@ -18,9 +18,9 @@ use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::array::{Access, Column, RowSet, View};
-use crate::error::{Error, Result};
+use crate::error::{Error, Remedy, Result};
 use crate::npz::{ArrayInfo, NpzFile, OpenOptions, Scalar};
-use crate::table::{ReadOptions, Table, TableReader, is_wide};
+use crate::table::{ReadOptions, Table, TableInfo, TableReader, is_wide};
 use layout::{Layout, LayoutOptions, Measurement, Role, Unit};
 pub use tables::{array, arrays, shape_text};
 
@@ -443,7 +443,7 @@ impl Scan {
                             several.len()
                         ),
                         expected: "one axis of scan points".to_string(),
-                        hint: "write the rows to .arrow or .parquet instead".to_string(),
+                        remedies: vec![Remedy::WriteFormat(&[".arrow", ".parquet"])],
                     });
                 }
             };
@@ -470,21 +470,9 @@ impl Scan {
     }
 }
 
-impl Table for Scan {
-    fn name(&self) -> &str {
-        "scan"
-    }
-
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.inner.schema)
-    }
-
+impl TableInfo for Scan {
     fn known_rows(&self) -> Option<usize> {
         Some(self.num_positions())
-    }
-
-    fn num_rows(&self) -> Result<usize> {
-        Ok(self.num_positions())
     }
 
     fn ordering(&self) -> &[&str] {
@@ -520,12 +508,26 @@ impl Table for Scan {
         }
     }
 
-    fn check_unchanged(&self) -> Result<()> {
-        self.sources().try_for_each(|npz| npz.check_unchanged())
-    }
-
     fn provenance(&self) -> BTreeMap<String, String> {
         provenance::of(self.sources(), self.name())
+    }
+}
+
+impl Table for Scan {
+    fn name(&self) -> &str {
+        "scan"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.inner.schema)
+    }
+
+    fn num_rows(&self) -> Result<usize> {
+        Ok(self.num_positions())
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.sources().try_for_each(|npz| npz.check_unchanged())
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {

@@ -12,6 +12,7 @@ mod points;
 mod relation;
 mod session;
 pub mod table;
+mod terms;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -196,6 +197,7 @@ pub fn register(
 pub use files::{FileFormat, register_file};
 pub use groups::GroupQuery;
 pub use session::{QueryReader, Session};
+pub use terms::{SqlError, SqlTerms};
 
 /// How a session works.
 #[derive(Debug, Clone, Default)]

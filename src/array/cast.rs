@@ -50,7 +50,7 @@ impl CastColumn {
                     .map_or_else(String::new, |info| info.name.clone()),
                 found: format!("values of type {stored}"),
                 expected: format!("values that can be cast to {item}"),
-                hint: "read it as it is stored".to_string(),
+                remedies: Vec::new(),
             });
         }
         let field = column.field().as_ref().clone();

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 
+use super::failure::Result;
 use super::input::{OpenArgs, shown};
 use super::output::{self, OutputArgs};
 use super::{PrintFormat, RunArgs};
-use crate::error::Result;
 use crate::export::{AlignOptions, align};
 use crate::npz::NpzFile;
 

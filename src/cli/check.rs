@@ -8,8 +8,9 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::failure::CommandTerms;
 use super::input::{InputArgs, shown};
-use super::{PrintFormat, exit_code, output};
+use super::{PrintFormat, output};
 use crate::check::{CheckReport, Finding, check};
 use crate::error::{Error, Result};
 use crate::npz::{NpzFile, Progress};
@@ -30,14 +31,14 @@ pub struct CheckArgs {
 }
 
 /// Checks every file, also after one that cannot be opened. The exit code is the highest of all files'.
-pub fn run(args: &CheckArgs) -> Result<ExitCode> {
+pub fn run(args: &CheckArgs) -> super::failure::Result<ExitCode> {
     let mut code = 0;
     let mut objects = Vec::new();
     for file in &args.files {
         let report = report(file, args);
         code = code.max(code_of(&report, args.strict));
         match (&report, args.format) {
-            (Err(error), _) => output::log(&format!("error: {}", error.report())),
+            (Err(error), _) => output::log(&format!("error: {}", error.report_in(&CommandTerms))),
             (Ok(report), PrintFormat::Table) => output::result_text(&text(file, report))?,
             (Ok(_), PrintFormat::Json) => {}
         }
@@ -77,7 +78,8 @@ fn code_of(report: &Result<CheckReport>, strict: bool) -> u8 {
         Ok(report) => u8::from(
             report.errors().next().is_some() || strict && report.warnings().next().is_some(),
         ),
-        Err(error) => exit_code(error),
+        Err(error) if error.is_usage() => 2,
+        Err(_) => 1,
     }
 }
 
@@ -157,7 +159,7 @@ fn object(file: &Path, report: Result<CheckReport>) -> Result<Value> {
         Ok(report) => {
             serde_json::to_value(report).map_err(|e| Error::external("cannot write JSON", e))?
         }
-        Err(error) => json!({"problem": error.report()}),
+        Err(error) => json!({"problem": error.report_in(&CommandTerms)}),
     };
     let mut object = json!({"file": shown(file)});
     if let (Value::Object(object), Value::Object(report)) = (&mut object, report) {

@@ -8,11 +8,12 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 
 use super::RunArgs;
+use super::failure::{Failure, Result};
 use super::input::{InputArgs, register_options};
 use super::output::{self, OutputArgs};
 use super::profile::{self, Profiled};
 use crate::array::{Column, RowSet, View};
-use crate::error::{Error, Result};
+use crate::error::{Error, OutputProblem};
 use crate::export::{ExportOptions, Format, PROVENANCE_MEMBER, SubsetOptions, subset};
 use crate::group::GroupSpec;
 use crate::npz::NpzFile;
@@ -118,12 +119,11 @@ fn open(args: &ExportArgs) -> Result<Arc<dyn Table>> {
 /// Writes the scan back as an archive, with some of its scan points.
 fn clean(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
     if args.table != TableArg::Scan || args.array.is_some() || args.columns.is_some() {
-        return Err(Error::BadOutput {
-            path: output.to_path_buf(),
-            reason: "an .npz file takes a whole scan, not a table, an array or some columns"
-                .to_string(),
-            hint: "leave out --table, --array and --columns, or write to .arrow, .parquet or .csv",
-        });
+        return Err(Failure::usage_of(
+            output,
+            "an .npz file takes a whole scan, not a table, an array or some columns; leave out --table, --array and \
+             --columns, or write to .arrow, .parquet or .csv",
+        ));
     }
     let options = args.input.options();
     let scan = Scan::try_new(
@@ -133,9 +133,9 @@ fn clean(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
     if options.patterns.is_some() {
         return Err(Error::BadOutput {
             path: output.to_path_buf(),
-            reason: "the patterns are in another file".to_string(),
-            hint: "clean a file that has its own patterns, or write to .arrow",
-        });
+            problem: OutputProblem::PatternsInAnotherFile,
+        }
+        .into());
     }
     let npz = scan.npz();
     let points = match rows(args, run)? {
@@ -201,12 +201,9 @@ fn rows(args: &ExportArgs, run: &RunArgs) -> Result<Rows> {
         return Ok(Rows::All);
     };
     if args.table != TableArg::Scan {
-        return Err(Error::BadParameter {
-            parameter: "among",
-            found: "another table than scan".to_string(),
-            expected: "--table scan".to_string(),
-            hint: "only scan has one row a scan point".to_string(),
-        });
+        return Err(Failure::usage(
+            "--among is a predicate over the table scan, which has one row per scan point; leave out --table",
+        ));
     }
     let session = Session::try_new(run.threads, &args.input.options())?;
     session.register(

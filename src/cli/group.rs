@@ -10,17 +10,17 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::failure::Result;
 use super::input::{InputArgs, SpecArgs, shown};
 use super::output::{self, OutputArgs, log};
 use super::print::{data_type_name, table};
 use super::profile::{self, Profiled};
 use super::{PrintFormat, RunArgs};
 use crate::array::{Access, tensor};
-use crate::error::Result;
 use crate::export::{ExportOptions, Format, Written};
 use crate::group::{Channels, Groups, Measure, PatternOptions};
 use crate::scan::Scan;
-use crate::table::{ReadOptions, Rows, Table, TableReader, is_wide};
+use crate::table::{ReadOptions, Rows, Table, TableInfo, TableReader, is_wide};
 
 #[derive(Debug, Args)]
 pub struct GroupArgs {
@@ -171,12 +171,12 @@ fn show(args: &GroupArgs, run: &RunArgs, groups: &Groups) -> Result<()> {
 fn reader(groups: &Groups, columns: Vec<String>, rows: Rows, run: &RunArgs) -> Result<TableReader> {
     groups.index()?;
     let batch_bytes = run.batch_bytes as usize;
-    groups.read(&ReadOptions {
+    Ok(groups.read(&ReadOptions {
         columns: Some(columns),
         rows,
         batch_bytes,
         batch_rows: None,
-    })
+    })?)
 }
 
 /// The columns asked for, or the default ones: those that are narrow and cheap, and where patterns are kept, the

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::failure::Result;
 use super::{RunArgs, output, parse_bytes};
-use crate::error::Result;
 use crate::group::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
 use crate::npz::{AccessMode, OpenOptions};
 use crate::scan::ScanOptions;
@@ -210,7 +210,7 @@ impl SpecArgs {
                 file,
                 &register_options(input, GroupSpec::default()),
             )?;
-            session.scan_points(predicate).map(Some)
+            Ok(Some(session.scan_points(predicate)?))
         };
         let (among, mut seeds_from) = (points(&self.among)?, points(&self.seeds_from)?);
         if let (Some(among), Some(seeds)) = (&among, &mut seeds_from) {

@@ -10,6 +10,7 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::failure::CommandTerms;
 use super::input::{InputArgs, shown};
 use super::print::{number, table};
 use super::{PrintFormat, output};
@@ -66,7 +67,7 @@ struct Stats {
     not_finite: u64,
 }
 
-pub fn run(args: &InspectArgs) -> Result<()> {
+pub fn run(args: &InspectArgs) -> super::failure::Result<()> {
     for (number, file) in args.files.iter().enumerate() {
         let text = match (rows::described(file)?, args.format) {
             (Some(rows), PrintFormat::Json) => format!("{:#}", rows::json(file, &rows)),
@@ -89,7 +90,7 @@ impl Report {
         let options = args.input.options();
         let npz = Arc::new(NpzFile::open_with(file, &options.open)?);
         let scan = Scan::try_new(Arc::clone(&npz), &options).and_then(ScanReport::of);
-        let scan = scan.map_err(|error| error.report());
+        let scan = scan.map_err(|error| error.report_in(&CommandTerms));
         let stats = if args.stats { stats(&npz)? } else { Vec::new() };
         Ok(Self { npz, scan, stats })
     }

@@ -5,10 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::failure::Result;
 use super::input::{InputArgs, SpecArgs, shown};
 use super::output::{self, log};
 use super::{PrintFormat, RunArgs, profile};
-use crate::error::Result;
 use crate::group::Groups;
 use crate::scan::Scan;
 

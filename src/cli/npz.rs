@@ -7,9 +7,9 @@ use std::sync::Arc;
 use arrow::datatypes::{DataType, Schema};
 
 use super::RunArgs;
+use super::failure::{Failure, Result};
 use super::output::announce;
 use crate::array::{Column, View};
-use crate::error::{Error, Result};
 use crate::export::{ExportOptions, NpzMember, Written, write_npz};
 use crate::group::{Groups, Semantics};
 use crate::scan::layout::Role;
@@ -50,15 +50,11 @@ pub fn write(
     for column in columns {
         let Some((key, _)) = KEYS.iter().find(|(_, known)| known == column) else {
             let known: Vec<&str> = KEYS.iter().map(|(_, column)| *column).collect();
-            return Err(Error::BadParameter {
-                parameter: "columns",
-                found: column.clone(),
-                expected: format!(
-                    "columns of PtychoPINN's dict in an .npz file: {}",
-                    known.join(", ")
-                ),
-                hint: "leave it out, or write .arrow or .parquet".to_string(),
-            });
+            return Err(Failure::usage(format!(
+                "column `{column}` has no key in PtychoPINN's dict: expected one of {} in an .npz file; leave it out, \
+                 or write .arrow or .parquet",
+                known.join(", ")
+            )));
         };
         members.push(member(groups, key, column, run)?);
     }
@@ -76,7 +72,12 @@ pub fn write(
         members.extend(object(groups)?);
     }
     announce(output, options);
-    write_npz(members, output, options.if_exists, options.expected_bytes)
+    Ok(write_npz(
+        members,
+        output,
+        options.if_exists,
+        options.expected_bytes,
+    )?)
 }
 
 fn member<'a>(groups: &'a Groups, key: &str, column: &str, run: &RunArgs) -> Result<NpzMember<'a>> {

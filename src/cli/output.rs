@@ -9,7 +9,8 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::error::{Error, Result};
+use super::failure::{Failure, Result};
+use crate::error::Error;
 use crate::export::{self, ExportOptions, IfExists, Tensors, Written};
 use crate::npz::Progress;
 
@@ -72,24 +73,19 @@ impl OutputArgs {
     /// If there is none, or if it ends otherwise.
     pub fn require(&self, endings: &[&str], hint: &'static str) -> Result<&Path> {
         let Some(path) = &self.output else {
-            return Err(Error::BadParameter {
-                parameter: "output",
-                found: "no output".to_string(),
-                expected: "-o FILE".to_string(),
-                hint: hint.to_string(),
-            });
+            return Err(Failure::usage(format!(
+                "no output: expected -o FILE; {hint}"
+            )));
         };
         let ending = path
             .extension()
             .and_then(|ending| ending.to_str())
             .unwrap_or_default();
         if !endings.is_empty() && !endings.contains(&ending) {
-            let reason = format!("it ends in .{ending}");
-            return Err(Error::BadOutput {
-                path: path.clone(),
-                reason,
-                hint,
-            });
+            return Err(Failure::usage_of(
+                path,
+                format!("cannot be the output: it ends in .{ending}; {hint}"),
+            ));
         }
         Ok(path)
     }
@@ -127,7 +123,7 @@ pub fn write(
     let bar = progress_bar(rows);
     let written = export::write(reader, path, options, &mut |rows| bar.set_position(rows));
     bar.finish_and_clear();
-    written
+    Ok(written?)
 }
 
 /// Says how much there is to write, before it is written.
@@ -232,5 +228,5 @@ pub fn result_text(text: &str) -> Result<()> {
     let written = stdout
         .write_all(text.as_bytes())
         .and_then(|()| stdout.flush());
-    written.map_err(|e| Error::io(Path::new("stdout"), "write", e))
+    Ok(written.map_err(|e| Error::io(Path::new("stdout"), "write", e))?)
 }

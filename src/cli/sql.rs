@@ -10,10 +10,11 @@ use std::path::{Path, PathBuf};
 use arrow::array::RecordBatchReader;
 use clap::{Args, ValueEnum};
 
+use super::failure::{Failure, Result};
 use super::input::{InputArgs, SpecArgs};
 use super::output::{self, OutputArgs};
 use super::{RunArgs, parse_bytes};
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::export::ExportOptions;
 use crate::scan::provenance;
 use crate::sql::{Session, SessionOptions, Statement};
@@ -100,16 +101,14 @@ fn run_silently(session: &Session, statement: Statement) -> Result<()> {
     let shown = statement.to_string();
     let mut reader = session.run(statement)?;
     if !reader.schema().fields().is_empty() {
-        return Err(Error::BadParameter {
-            parameter: "output",
-            found: format!("several queries with rows, such as: {shown}"),
-            expected: "one query, at the end".to_string(),
-            hint: "before it, only statements such as CREATE VIEW".to_string(),
-        });
+        return Err(Failure::usage(format!(
+            "several queries with rows, such as: {shown}; expected one query, at the end, and before it only statements \
+             such as CREATE VIEW"
+        )));
     }
     reader
         .try_for_each(|batch| batch.map(drop))
-        .map_err(Error::from)
+        .map_err(Failure::from)
 }
 
 fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -> Result<()> {
@@ -143,7 +142,7 @@ fn text(args: &SqlArgs) -> Result<Option<String>> {
     if let Some(file) = &args.file {
         return std::fs::read_to_string(file)
             .map(Some)
-            .map_err(|e| Error::io(file, "read", e));
+            .map_err(|e| Error::io(file, "read", e).into());
     }
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
@@ -163,11 +162,8 @@ fn text(args: &SqlArgs) -> Result<Option<String>> {
     }
 }
 
-fn no_query() -> Error {
-    Error::BadParameter {
-        parameter: "command",
-        found: "no query".to_string(),
-        expected: "-c QUERY, -f FILE.sql, or a query on standard input".to_string(),
-        hint: "try -c 'SELECT * FROM scan LIMIT 5'".to_string(),
-    }
+fn no_query() -> Failure {
+    Failure::usage(
+        "no query: expected -c QUERY, -f FILE.sql, or a query on standard input; try -c 'SELECT * FROM scan LIMIT 5'",
+    )
 }

@@ -18,11 +18,11 @@ use crate::table::is_wide;
 /// Writes all rows.
 pub fn write<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut File) -> Result<()> {
     if let Some(field) = reader.schema().fields().iter().find(|field| is_wide(field)) {
-        return Err(Error::BadParameter {
-            parameter: "columns",
-            found: field.name().clone(),
-            expected: "columns of a few values a row in a CSV file".to_string(),
-            hint: "leave it out, or write .arrow or .parquet".to_string(),
+        return Err(Error::UnsupportedColumn {
+            column: field.name().clone(),
+            data_type: field.data_type().to_string(),
+            format: "a CSV file",
+            expected: "a few values per row",
         });
     }
     let mut writer = WriterBuilder::new().with_header(true).build(buffered(file));

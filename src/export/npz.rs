@@ -71,12 +71,13 @@ fn write_member<W: Write + std::io::Seek>(
     let failed = |e| Error::io(path, "write", e);
     let schema = member.reader.schema();
     let field = schema.field(0);
-    let layout = Layout::of(field, member.cast.as_ref()).ok_or_else(|| Error::BadParameter {
-        parameter: "columns",
-        found: format!("{} of type {}", field.name(), field.data_type()),
-        expected: "numbers in an .npz file".to_string(),
-        hint: "leave it out, or write .arrow or .parquet".to_string(),
-    })?;
+    let layout =
+        Layout::of(field, member.cast.as_ref()).ok_or_else(|| Error::UnsupportedColumn {
+            column: field.name().clone(),
+            data_type: field.data_type().to_string(),
+            format: "an .npz file",
+            expected: "numbers",
+        })?;
     let shape: Vec<usize> = member
         .rows
         .map(|rows| rows as usize)

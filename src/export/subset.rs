@@ -11,7 +11,7 @@ use super::IfExists;
 use super::align::Copy;
 use super::target::Target;
 use crate::array::{Column, RowData, RowSet, View};
-use crate::error::{Error, Result};
+use crate::error::{Error, Parameter, Remedy, Result};
 use crate::npz::write::{self, NpzWriter};
 use crate::npz::{ArrayInfo, NpzFile};
 
@@ -63,12 +63,9 @@ pub fn subset(
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Option<Subset>> {
     if options.points.is_empty() {
-        return Err(Error::BadParameter {
-            parameter: "among",
-            found: "no scan point".to_string(),
-            expected: "at least one scan point to keep".to_string(),
-            hint: "SELECT count(*) FROM scan WHERE ... tells how many a predicate leaves"
-                .to_string(),
+        return Err(Error::NothingSelected {
+            path: npz.path().to_path_buf(),
+            parameter: Parameter::Among,
         });
     }
     let Some(mut target) = Target::create(path, options.if_exists)? else {
@@ -210,7 +207,7 @@ impl Cut<'_> {
                 member: self.info.name.clone(),
                 found: format!("{} rows", column.num_rows()),
                 expected: format!("one for scan point {point}"),
-                hint: "ptychoarrow check tells what does not fit".to_string(),
+                remedies: vec![Remedy::Check],
             });
         }
         let mut shape = self.info.shape.clone();

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
 use super::IfExists;
-use crate::error::{Error, Result};
+use crate::error::{Error, OutputProblem, Result};
 use crate::npz::free_bytes;
 
 /// An output on its way.
@@ -28,23 +28,19 @@ enum Kind {
 
 /// Whether the output may be written; false if it is there and is to be left.
 pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
-    let bad = |reason: &str, hint| Error::BadOutput {
+    let bad = |problem| Error::BadOutput {
         path: path.to_path_buf(),
-        reason: reason.to_string(),
-        hint,
+        problem,
     };
     let folder = folder(path);
     if !folder.is_dir() {
-        return Err(bad(
-            &format!("there is no folder {}", folder.display()),
-            "make the folder first",
-        ));
+        return Err(bad(OutputProblem::NoFolder(folder.to_path_buf())));
     }
     let Ok(metadata) = std::fs::metadata(path) else {
         return Ok(true);
     };
     match if_exists {
-        _ if metadata.is_dir() => Err(bad("it is a folder", "add a file name")),
+        _ if metadata.is_dir() => Err(bad(OutputProblem::IsFolder)),
         // A device or a pipe is there to be written to.
         _ if !metadata.is_file() => Ok(true),
         IfExists::Error => Err(Error::OutputExists {

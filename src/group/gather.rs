@@ -10,12 +10,12 @@ use rayon::prelude::*;
 
 use super::coords::{Coords, Source, centre, extend_coords, rounding, span};
 use super::patterns::{Channels, Conversion, gather, takes_roots};
-use super::plan::{Plan, bad};
+use super::plan::Plan;
 use super::spec::Norm;
 use super::sum::{power, sum};
 use super::{Groups, patches};
 use crate::array::{Column, RowSet, complex, tensor};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::npz::Scalar;
 use crate::scan::Scan;
 
@@ -303,14 +303,10 @@ pub fn norm_factor(groups: &Groups) -> Result<f32> {
     let quarter = groups.inner.transform.len() as f64 / 4.0;
     let factor = (quarter / mean).sqrt();
     if !factor.is_finite() {
-        let found = format!("a mean power of {mean} a pattern");
-        let hint = "leave out dead frames with `among`, or give the factor itself";
-        return Err(bad(
-            "norm",
-            found,
-            "patterns with a finite power above 0",
-            hint,
-        ));
+        return Err(Error::NoNormFactor {
+            path: groups.scan().npz().path().to_path_buf(),
+            mean_power: mean,
+        });
     }
     Ok(factor as f32)
 }

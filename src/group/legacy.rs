@@ -4,12 +4,13 @@ use std::ops::Range;
 
 use super::index::GroupIndex;
 use super::plan::{
-    Plan, bad, check_gridsize, needs_oversampling, non_finite, pool_too_small, too_few_points,
+    Plan, check_gridsize, needs_oversampling, non_finite, pool_too_small, too_few_points,
 };
 use super::reference::{Call, Refusal, table};
 use super::spec::{GroupSpec, IncludeSeed, Sampling};
-use crate::error::{Error, Result};
+use crate::error::{Error, GroupLimit, Parameter, Remedy, Result};
 use crate::scan::Scan;
+use crate::scan::layout::Role;
 
 /// Checks a spec, in the order of the reference, as far as no position is needed.
 pub fn plan(scan: &Scan, spec: &GroupSpec) -> Result<Plan> {
@@ -54,13 +55,8 @@ pub fn index(scan: &Scan, spec: &GroupSpec, numbers: Range<usize>) -> Result<Gro
 
 fn call(scan: &Scan, spec: &GroupSpec) -> Result<Call> {
     let seed = u32::try_from(spec.seed).map_err(|_| {
-        let expected = "0 to 4294967295 (2^32 - 1) in PtychoPINN semantics";
-        bad(
-            "seed",
-            spec.seed,
-            expected,
-            "choose a smaller seed, or native semantics",
-        )
+        let max = Some(u64::from(u32::MAX).into());
+        Error::out_of_range(Parameter::Seed, spec.seed, 0u64, max)
     })?;
     Ok(Call {
         gridsize: spec.gridsize,
@@ -76,34 +72,37 @@ fn call(scan: &Scan, spec: &GroupSpec) -> Result<Call> {
 /// What PtychoPINN does not have.
 fn refuse_foreign_fields(spec: &GroupSpec) -> Result<()> {
     let given = [
-        ("epoch", spec.epoch != 0),
-        ("among", spec.among.is_some()),
-        ("seeds_from", spec.seeds_from.is_some()),
-        ("include_seed", spec.include_seed != IncludeSeed::Never),
-        ("max_distance", spec.max_distance.is_some()),
+        (Parameter::Epoch, spec.epoch != 0),
+        (Parameter::Among, spec.among.is_some()),
+        (Parameter::SeedsFrom, spec.seeds_from.is_some()),
+        (
+            Parameter::IncludeSeed,
+            spec.include_seed != IncludeSeed::Never,
+        ),
+        (Parameter::MaxDistance, spec.max_distance.is_some()),
     ];
     match given.into_iter().find(|(_, given)| *given) {
         None => Ok(()),
-        Some((field, _)) => {
-            let hint = "leave it out, or choose --semantics native";
-            Err(bad(
-                field,
-                "a value",
-                "none in PtychoPINN semantics, which has no such choice",
-                hint,
-            ))
-        }
+        Some((parameter, _)) => Err(Error::NotInSemantics {
+            parameter,
+            semantics: "PtychoPINN",
+        }),
     }
 }
 
 fn error(scan: &Scan, spec: &GroupSpec, refusal: Refusal) -> Error {
     match refusal {
-        Refusal::LengthsDiffer { x, y } => bad(
-            "positions",
-            format!("{x} x and {y} y"),
-            "as many of both",
-            "correct the file",
-        ),
+        Refusal::LengthsDiffer { x, y } => Error::BadMember {
+            path: scan.npz().path().to_path_buf(),
+            member: scan
+                .layout()
+                .member(Role::Y)
+                .unwrap_or_default()
+                .to_string(),
+            found: format!("{y} values"),
+            expected: format!("{x} values, as many as x has"),
+            remedies: vec![Remedy::CorrectFile],
+        },
         Refusal::OversamplingNotEnabled {
             n_groups,
             positions,
@@ -116,26 +115,15 @@ fn error(scan: &Scan, spec: &GroupSpec, refusal: Refusal) -> Error {
             Ok(positions) => non_finite(scan, positions, scan_point),
             Err(error) => error,
         },
-        Refusal::LoneNeighbor => bad(
-            "gridsize",
-            0,
-            "at least 1",
-            "a group has gridsize * gridsize patterns",
-        ),
-        Refusal::TooFarApart { seed_point } => {
-            let found = format!("infinite squared distances around scan point {seed_point}");
-            bad(
-                "positions",
-                found,
-                "distances whose squares are finite",
-                "scale the positions",
-            )
-        }
-        Refusal::TooMany { count, limit } => bad(
-            "n_groups",
-            count,
-            &format!("at most {limit}"),
-            "draw fewer groups at a time",
-        ),
+        Refusal::LoneNeighbor => Error::out_of_range(Parameter::Gridsize, 0usize, 1usize, None),
+        Refusal::TooFarApart { seed_point } => Error::PositionsTooFarApart {
+            path: scan.npz().path().to_path_buf(),
+            scan_point: seed_point as usize,
+        },
+        Refusal::TooMany { count, limit } => Error::TooManyGroups {
+            asked: count,
+            possible: limit as u128,
+            limit: GroupLimit::Rules,
+        },
     }
 }

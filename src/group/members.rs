@@ -11,7 +11,7 @@ use super::{Groups, coords};
 use crate::array::RowSet;
 use crate::error::Result;
 use crate::scan::provenance::TABLE_KEY;
-use crate::table::Table;
+use crate::table::{Table, TableInfo};
 
 /// One row a member, groups in order, slots in order: `group_id`, `slot`, `scan_point`, `x`, `y`, `dx`, `dy` (from the
 /// group centre), `seed_distance` (from the seed point); distances in the positions' unit.
@@ -34,31 +34,15 @@ impl GroupMembers {
     }
 }
 
-impl Table for GroupMembers {
-    fn name(&self) -> &str {
-        "group_members"
-    }
-
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
-
+impl TableInfo for GroupMembers {
     fn known_rows(&self) -> Option<usize> {
         self.groups
             .known_rows()
             .map(|groups| groups * self.groups.group_size())
     }
 
-    fn num_rows(&self) -> Result<usize> {
-        Ok(self.groups.num_rows()? * self.groups.group_size())
-    }
-
     fn ordering(&self) -> &[&str] {
         &["group_id", "slot"]
-    }
-
-    fn check_unchanged(&self) -> Result<()> {
-        self.groups.check_unchanged()
     }
 
     fn spec_text(&self) -> Option<String> {
@@ -73,6 +57,24 @@ impl Table for GroupMembers {
         let mut provenance = self.groups.provenance();
         provenance.insert(TABLE_KEY.to_string(), self.name().to_string());
         provenance
+    }
+}
+
+impl Table for GroupMembers {
+    fn name(&self) -> &str {
+        "group_members"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+
+    fn num_rows(&self) -> Result<usize> {
+        Ok(self.groups.num_rows()? * self.groups.group_size())
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.groups.check_unchanged()
     }
 
     fn column(&self, column: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {

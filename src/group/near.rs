@@ -9,11 +9,11 @@ use rayon::prelude::*;
 
 use super::Once;
 use super::neighbors::Neighbors;
-use super::plan::{bad, non_finite};
+use super::plan::non_finite;
 use crate::array::RowSet;
-use crate::error::Result;
+use crate::error::{Error, Parameter, Result};
 use crate::scan::{Scan, provenance};
-use crate::table::Table;
+use crate::table::{Table, TableInfo};
 
 /// One row a neighbour: `scan_point` Int64, `rank` Int32 (from 1), `neighbor` Int64 (its scan point), `distance` Float64
 /// in the positions' unit. Scan points ascend, ranks too; equal distances are settled by scan point. A scan of M positions
@@ -34,7 +34,7 @@ impl NearestTable {
     /// If `k` is 0; if the scan has no positions.
     pub fn try_new(scan: &Scan, k: usize) -> Result<Self> {
         if k == 0 {
-            return Err(bad("k", k, "at least 1 neighbour", "leave it out for 6"));
+            return Err(Error::out_of_range(Parameter::K, k, 1usize, None));
         }
         scan.positions()?;
         let number = |name: &str, data_type| Field::new(name, data_type, false);
@@ -89,6 +89,24 @@ impl NearestTable {
 /// Scan points that one task looks at.
 const CHUNK: usize = 4096;
 
+impl TableInfo for NearestTable {
+    fn known_rows(&self) -> Option<usize> {
+        Some(self.scan.num_positions() * self.k)
+    }
+
+    fn ordering(&self) -> &[&str] {
+        &["scan_point", "rank"]
+    }
+
+    fn spec_text(&self) -> Option<String> {
+        Some(format!("k={}", self.k))
+    }
+
+    fn provenance(&self) -> BTreeMap<String, String> {
+        provenance::of(self.scan.sources(), self.name())
+    }
+}
+
 impl Table for NearestTable {
     fn name(&self) -> &str {
         "neighbors"
@@ -98,28 +116,12 @@ impl Table for NearestTable {
         Arc::clone(&self.schema)
     }
 
-    fn known_rows(&self) -> Option<usize> {
-        Some(self.scan.num_positions() * self.k)
-    }
-
     fn num_rows(&self) -> Result<usize> {
         Ok(self.scan.num_positions() * self.k)
     }
 
-    fn ordering(&self) -> &[&str] {
-        &["scan_point", "rank"]
-    }
-
     fn check_unchanged(&self) -> Result<()> {
         self.scan.check_unchanged()
-    }
-
-    fn spec_text(&self) -> Option<String> {
-        Some(format!("k={}", self.k))
-    }
-
-    fn provenance(&self) -> BTreeMap<String, String> {
-        provenance::of(self.scan.sources(), self.name())
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {

@@ -5,11 +5,10 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::Groups;
-use super::plan::bad;
 use super::spec::Semantics;
 use super::transform::Transform;
 use crate::array::{RowData, RowSet};
-use crate::error::Result;
+use crate::error::{Error, Parameter, Result};
 use crate::scan::Scan;
 use crate::scan::layout::Measurement;
 
@@ -71,6 +70,14 @@ pub enum Channels {
     Last,
 }
 
+/// Creates the error for a conversion of patterns whose measurement is unknown.
+pub fn unknown_measurement(scan: &Scan, parameter: Parameter) -> Error {
+    Error::UnknownMeasurement {
+        path: scan.npz().path().to_path_buf(),
+        parameter,
+    }
+}
+
 /// What is done to a stored number.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Conversion {
@@ -98,12 +105,7 @@ impl Conversion {
             | (Measure::Intensity, Measurement::Intensity) => Ok(Self::Keep),
             (Measure::Amplitude, Measurement::Intensity) => Ok(Self::Root),
             (Measure::Intensity, Measurement::Amplitude) => Ok(Self::Square),
-            (_, Measurement::Unknown) => Err(bad(
-                "as",
-                "a conversion of patterns whose measurement is unknown",
-                "a file that says what its numbers are (integers are intensities)",
-                "say it: --measurement amplitude or --measurement intensity",
-            )),
+            (_, Measurement::Unknown) => Err(unknown_measurement(scan, Parameter::Measure)),
         }
     }
 

@@ -1,7 +1,7 @@
 //! A spec, checked: candidates, numbers, and what cannot be met.
 
 use super::spec::{GroupSpec, IncludeSeed};
-use crate::error::{Error, Result};
+use crate::error::{Error, GroupLimit, Parameter, Result};
 use crate::scan::{Positions, Scan};
 
 /// A gridsize beyond this is a slip of the pen: 64 x 64 patterns a group.
@@ -32,28 +32,28 @@ pub enum Candidates {
 }
 
 impl Candidates {
-    fn try_new(scan: &Scan, parameter: &'static str, list: Option<&Vec<u32>>) -> Result<Self> {
+    fn try_new(scan: &Scan, parameter: Parameter, list: Option<&Vec<u32>>) -> Result<Self> {
         let total = scan.num_positions() as u32;
         let Some(list) = list else {
             return Ok(Self::All(total));
         };
-        let wrong = |found: String, expected: &str| Error::BadParameter {
-            parameter,
-            found,
-            expected: expected.to_string(),
-            hint: "scan points are rows of the file, counted from 0".to_string(),
-        };
         if let Some(pair) = list.windows(2).find(|pair| pair[0] >= pair[1]) {
-            return Err(wrong(
-                format!("{} before {}", pair[0], pair[1]),
-                "an ascending list without repeats",
-            ));
+            return Err(Error::NotAscending {
+                parameter,
+                first: pair[0],
+                second: pair[1],
+            });
         }
         match list.last() {
-            Some(last) if *last >= total => Err(wrong(
-                last.to_string(),
-                &format!("scan points below {total}, the number of positions"),
-            )),
+            Some(last) if *last >= total => {
+                let max = u64::from(total.saturating_sub(1));
+                Err(Error::out_of_range(
+                    parameter,
+                    u64::from(*last),
+                    0u64,
+                    Some(max.into()),
+                ))
+            }
             _ => Ok(Self::Some(list.clone())),
         }
     }
@@ -113,26 +113,20 @@ impl Plan {
             .is_some_and(|distance| distance.is_nan() || distance < 0.0)
         {
             let found = spec.max_distance.unwrap_or_default();
-            return Err(bad(
-                "max_distance",
+            return Err(Error::out_of_range(
+                Parameter::MaxDistance,
                 found,
-                "a distance of 0 or more",
-                "it is in the unit of the positions",
+                0.0,
+                None,
             ));
         }
-        let candidates = Candidates::try_new(scan, "among", spec.among.as_ref())?;
+        let candidates = Candidates::try_new(scan, Parameter::Among, spec.among.as_ref())?;
         let seeds = match &spec.seeds_from {
-            Some(list) => Candidates::try_new(scan, "seeds_from", Some(list))?,
+            Some(list) => Candidates::try_new(scan, Parameter::SeedsFrom, Some(list))?,
             None => candidates.clone(),
         };
         if let Some(point) = seeds.missing_in(&candidates) {
-            let hint = "widen `among`, or narrow `seeds_from`";
-            return Err(bad(
-                "seeds_from",
-                format!("scan point {point}"),
-                "scan points of `among` only",
-                hint,
-            ));
+            return Err(Error::SeedPointNotAmong { scan_point: point });
         }
         if candidates.len() < group_size {
             return Err(too_few_points(scan, spec, candidates.len()));
@@ -173,13 +167,11 @@ impl Plan {
             return Ok(());
         }
         if self.group_size == 1 {
-            let expected = format!("at most {seeds}, one group a seed point where C = 1");
-            return Err(bad(
-                "n_groups",
+            return Err(Error::TooManyGroups {
                 asked,
-                &expected,
-                "lower --n-groups or raise --gridsize",
-            ));
+                possible: seeds as u128,
+                limit: GroupLimit::GroupOfOne,
+            });
         }
         if !spec.group_oversampling {
             return Err(needs_oversampling(asked, seeds));
@@ -188,15 +180,15 @@ impl Plan {
         let distinct = self.distinct_groups(spec, pool);
         let possible = distinct.saturating_mul(seeds as u128);
         if asked as u128 > possible {
-            let expected = format!(
-                "at most {possible}: {seeds} seed points with {distinct} distinct groups each"
-            );
-            return Err(bad(
-                "n_groups",
+            let limit = GroupLimit::DistinctGroups {
+                seed_points: seeds,
+                each: distinct,
+            };
+            return Err(Error::TooManyGroups {
                 asked,
-                &expected,
-                "lower --n-groups or raise --neighbors",
-            ));
+                possible,
+                limit,
+            });
         }
         Ok(())
     }
@@ -228,28 +220,21 @@ pub fn check_gridsize(spec: &GroupSpec) -> Result<()> {
     if (1..=MAX_GRIDSIZE).contains(&spec.gridsize) {
         return Ok(());
     }
-    let expected = format!("1 to {MAX_GRIDSIZE}");
-    Err(bad(
-        "gridsize",
+    Err(Error::out_of_range(
+        Parameter::Gridsize,
         spec.gridsize,
-        &expected,
-        "a group has gridsize * gridsize patterns",
+        1usize,
+        Some(MAX_GRIDSIZE.into()),
     ))
 }
 
 /// K < C.
 pub fn pool_too_small(neighbors: usize, spec: &GroupSpec) -> Error {
-    let expected = format!(
-        "K of at least C = {} (gridsize {})",
-        spec.group_size(),
-        spec.gridsize
-    );
-    bad(
-        "neighbors",
+    Error::PoolTooSmall {
         neighbors,
-        &expected,
-        "raise --neighbors or lower --gridsize",
-    )
+        group_size: spec.group_size(),
+        gridsize: spec.gridsize,
+    }
 }
 
 /// M < C.
@@ -265,9 +250,11 @@ pub fn too_few_points(scan: &Scan, spec: &GroupSpec, points: usize) -> Error {
 
 /// More groups than seed points, without group oversampling.
 pub fn needs_oversampling(asked: usize, seeds: usize) -> Error {
-    let expected = format!("at most {seeds}, one group a seed point");
-    let hint = "lower --n-groups, or allow several groups a seed point with --group-oversampling";
-    bad("n_groups", asked, &expected, hint)
+    Error::TooManyGroups {
+        asked,
+        possible: seeds as u128,
+        limit: GroupLimit::OneGroupPerSeedPoint,
+    }
 }
 
 /// The position that is not finite.
@@ -278,16 +265,6 @@ pub fn non_finite(scan: &Scan, positions: &Positions, scan_point: usize) -> Erro
         scan_point,
         x,
         y,
-    }
-}
-
-/// A parameter that cannot be met.
-pub fn bad(parameter: &'static str, found: impl ToString, expected: &str, hint: &str) -> Error {
-    Error::BadParameter {
-        parameter,
-        found: found.to_string(),
-        expected: expected.to_string(),
-        hint: hint.to_string(),
     }
 }
 

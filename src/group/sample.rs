@@ -8,10 +8,11 @@ use rayon::prelude::*;
 use super::index::{GroupIndex, SKIPPED};
 use super::neighbors::{Neighbor, Neighbors};
 use super::phases::{Phase, Phases};
-use super::plan::{Plan, bad, combinations, non_finite};
+use super::plan::{Plan, combinations, non_finite};
 use super::rng::Stream;
 use super::spec::{GroupSpec, IncludeSeed, Sampling};
-use crate::error::Result;
+use crate::error::{Error, GroupLimit, Parameter, Result};
+use crate::memory;
 use crate::scan::{Positions, Scan};
 
 /// These groups of a plan, without computing the members of any other.
@@ -142,6 +143,9 @@ struct Scratch {
     seen: HashSet<Vec<u32>>,
 }
 
+/// What the memory of the index table is for.
+const INDEX: &str = "the index table of the groups";
+
 /// Seed points drawn for by one task: few enough to share out, enough not to matter.
 const CHUNK: usize = 4096;
 
@@ -155,7 +159,8 @@ impl Draw<'_> {
             .par_chunks(CHUNK)
             .map(|part| self.of(&active, part))
             .collect::<Result<_>>()?;
-        let mut members = vec![SKIPPED; count * size];
+        let len = count as u128 * size as u128;
+        let mut members = memory::filled(SKIPPED, len, INDEX, Parameter::NGroups)?;
         for part in drawn {
             for (row, group) in part.rows.iter().zip(part.members.chunks_exact(size)) {
                 members[row * size..(row + 1) * size].copy_from_slice(group);
@@ -258,16 +263,15 @@ impl Draw<'_> {
         if rounds as u128 <= distinct {
             return Ok(());
         }
-        let found = format!("{} ({rounds} a seed point)", self.plan.num_groups);
-        let expected = format!(
-            "at most {distinct} a seed point: scan point {seed_point} has {pool} candidates left"
-        );
-        Err(bad(
-            "n_groups",
-            found,
-            &expected,
-            "lower --n-groups, raise --neighbors or --max-distance",
-        ))
+        Err(Error::TooManyGroups {
+            asked: self.plan.num_groups,
+            possible: distinct,
+            limit: GroupLimit::CandidatesLeft {
+                scan_point: seed_point,
+                candidates: pool,
+                rounds,
+            },
+        })
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use super::patterns::PatternOptions;
-use super::plan::bad;
+use super::patterns::unknown_measurement;
 use crate::array::{Column, RowSet};
-use crate::error::{Error, Result};
+use crate::error::{Error, Parameter, Remedy, Result};
 use crate::scan::Scan;
 use crate::scan::layout::{Measurement, Role};
 
@@ -44,26 +44,27 @@ impl Transform {
             });
         }
         let [height, width] = shape[..] else {
-            return Err(bad(
-                "crop",
-                format!("patterns of shape {shape:?}"),
-                "patterns with two axes",
-                "leave it out",
-            ));
+            return Err(Error::BadMember {
+                path: scan.npz().path().to_path_buf(),
+                member: scan
+                    .layout()
+                    .member(Role::Diffraction)
+                    .unwrap_or_default()
+                    .to_string(),
+                found: format!("patterns of shape {shape:?}"),
+                expected: "patterns with two axes".to_string(),
+                remedies: [Parameter::Crop, Parameter::Bin, Parameter::Mask]
+                    .map(Remedy::LeaveOut)
+                    .to_vec(),
+            });
         };
         let size = crop(options.crop, [height, width])?;
         let bin = options.bin.unwrap_or(1);
         if bin == 0 || size.iter().any(|len| len % bin != 0) {
-            let expected = format!("a divisor of {} and {}", size[0], size[1]);
-            return Err(bad("bin", bin, &expected, "crop to a multiple of it first"));
+            return Err(Error::NotDivisible { bin, shape: size });
         }
         if bin > 1 && scan.measurement() == Measurement::Unknown {
-            return Err(bad(
-                "bin",
-                "patterns whose measurement is unknown",
-                "a file that says what its numbers are: counts add up, of amplitudes the squares do",
-                "say it: --measurement amplitude or --measurement intensity",
-            ));
+            return Err(unknown_measurement(scan, Parameter::Bin));
         }
         Ok(Self {
             // The middle of N pixels is pixel N/2, where a shifted Fourier transform has zero frequency: it stays the middle.
@@ -147,13 +148,8 @@ fn crop(crop: Option<usize>, [height, width]: [usize; 2]) -> Result<[usize; 2]> 
         None => Ok([height, width]),
         Some(side) if side > 0 && side <= height && side <= width => Ok([side, side]),
         Some(side) => {
-            let expected = format!("1 to {}, the pixels of a pattern", height.min(width));
-            Err(bad(
-                "crop",
-                side,
-                &expected,
-                "choose a smaller part, or leave it out",
-            ))
+            let max = Some(height.min(width).into());
+            Err(Error::out_of_range(Parameter::Crop, side, 1usize, max))
         }
     }
 }
@@ -167,13 +163,7 @@ fn mask(scan: &Scan, shape: [usize; 2]) -> Result<Arc<[bool]>> {
         (Some(column), _) => (column, true),
         (None, Some(column)) => (column, false),
         (None, None) => {
-            let hint = "name one: --role bad_pixels=NAME or --role valid_pixels=NAME";
-            return Err(bad(
-                "mask",
-                "a file without a mask",
-                "a member that tells which pixels are bad",
-                hint,
-            ));
+            return Err(scan.layout().missing(scan.npz(), Role::BadPixels));
         }
     };
     if column.row_len() != shape[0] * shape[1] {
@@ -195,7 +185,13 @@ fn misfit(scan: &Scan, column: &Column, [height, width]: [usize; 2]) -> Error {
             .map_or_else(String::new, |info| info.name.clone()),
         found: format!("a mask of {:?}", column.row_shape()),
         expected: format!("one of [{height}, {width}], as the patterns are"),
-        hint: "name another with --role bad_pixels=NAME, or leave the mask out".to_string(),
+        remedies: vec![
+            Remedy::NameMember {
+                role: "bad_pixels",
+                member: None,
+            },
+            Remedy::LeaveOut(Parameter::Mask),
+        ],
     }
 }
 

@@ -12,7 +12,7 @@ use std::ops::Range;
 use super::header;
 use super::records::{self, Central, End, Found};
 use super::source::Source;
-use crate::error::{Error, Result};
+use crate::error::{Error, FileKind, Result};
 
 /// How a member is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,14 +81,9 @@ impl Directory {
             });
         }
         refuse_other_formats(source, &start)?;
-        let damaged = |problem: String| {
-            let hint =
-                "it may be cut short: copy or save it again (an archive must begin at byte 0)";
-            Error::DamagedArchive {
-                path: source.path().to_path_buf(),
-                problem,
-                hint,
-            }
+        let damaged = |problem: String| Error::DamagedArchive {
+            path: source.path().to_path_buf(),
+            problem,
         };
         let end = find_end(source)?.map_err(damaged)?;
         let size = end.directory.end - end.directory.start;
@@ -291,64 +286,40 @@ fn name_as_numpy(entries: &mut [Entry]) {
     }
 }
 
-/// Formats that people pass by mistake: first bytes, name, what to do.
-const FORMATS: &[(&[u8], &str, &str)] = &[
-    (
-        b"\x89HDF\r\n\x1a\n",
-        "an HDF5 file",
-        "open it with h5py and write its arrays with np.savez(path, xcoords=..., diff3d=...)",
-    ),
-    (
-        b"MATLAB 5.0 MAT-file",
-        "a MAT file",
-        "load it with scipy.io.loadmat and write its arrays with np.savez",
-    ),
-    (
-        b"ARROW1",
-        "an Arrow IPC file",
-        "give it to pyarrow.ipc.open_file or polars.read_ipc",
-    ),
-    (
-        b"PAR1",
-        "a Parquet file",
-        "give it to polars.read_parquet or pyarrow.parquet",
-    ),
-    (b"\x1f\x8b", "a gzip file", "unpack it with gunzip first"),
-    (b"BZh", "a bzip2 file", "unpack it with bunzip2 first"),
-    (b"7z\xbc\xaf", "a 7-Zip archive", "unpack it first"),
-    (
-        b"II*\0",
-        "a TIFF image",
-        "stack the images and write them with np.savez",
-    ),
-    (
-        b"MM\0*",
-        "a TIFF image",
-        "stack the images and write them with np.savez",
-    ),
-    (
-        b"\x80\x04",
-        "a Python pickle",
-        "load it where you trust it and write its arrays with np.savez",
-    ),
+/// The first bytes of formats that people pass by mistake.
+const FORMATS: &[(&[u8], FileKind)] = &[
+    (b"\x89HDF\r\n\x1a\n", FileKind::Hdf5),
+    // A MATLAB 7.3 file is an HDF5 file behind a text of 512 bytes.
+    (b"MATLAB 7.3 MAT-file", FileKind::Hdf5),
+    (b"MATLAB 5.0 MAT-file", FileKind::Mat),
+    (b"ARROW1", FileKind::Arrow),
+    (b"PAR1", FileKind::Parquet),
+    (b"\x1f\x8b", FileKind::Gzip),
+    (b"BZh", FileKind::Bzip2),
+    (b"\xfd7zXZ\0", FileKind::Xz),
+    (b"\x28\xb5\x2f\xfd", FileKind::Zstd),
+    (b"7z\xbc\xaf", FileKind::SevenZip),
+    (b"II*\0", FileKind::Tiff),
+    (b"MM\0*", FileKind::Tiff),
+    (b"\x80\x02", FileKind::Pickle),
+    (b"\x80\x03", FileKind::Pickle),
+    (b"\x80\x04", FileKind::Pickle),
+    (b"\x80\x05", FileKind::Pickle),
 ];
 
 fn refuse_other_formats(source: &Source, start: &[u8]) -> Result<()> {
-    let not_an_archive = |found, hint| {
-        Err(Error::NotAnArchive {
-            path: source.path().to_path_buf(),
-            found,
-            hint,
-        })
-    };
-    let known = FORMATS.iter().find(|(magic, ..)| start.starts_with(magic));
-    match known {
-        _ if start.is_empty() => {
-            not_an_archive("an empty file", "it may not have been written yet")
-        }
-        Some((_, found, hint)) => not_an_archive(found, hint),
+    let known = FORMATS.iter().find(|(magic, _)| start.starts_with(magic));
+    let found = match known {
+        _ if start.is_empty() => FileKind::Empty,
+        Some((_, found)) => *found,
         // An archive begins with a member, or, if it has none, with its end record.
-        None if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") => Ok(()),
-        None => not_an_archive("a file of unknown format", "check the path"),
-    }
+        None if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") => {
+            return Ok(());
+        }
+        None => FileKind::Unknown,
+    };
+    Err(Error::NotAnArchive {
+        path: source.path().to_path_buf(),
+        found,
+    })
 }

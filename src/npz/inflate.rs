@@ -11,7 +11,7 @@ use flate2::bufread::DeflateDecoder;
 use super::directory::{Entry, Method};
 use super::source::{Source, map_scratch};
 use super::{Progress, header};
-use crate::error::{Error, Result};
+use crate::error::{Error, Remedy, Result};
 
 /// Where a deflated member is inflated to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -204,7 +204,7 @@ fn damaged(source: &Source, entry: &Entry, found: String) -> Error {
             entry.size,
             entry.crc32.unwrap_or(0)
         ),
-        hint: "the file is damaged: copy or save it again".to_string(),
+        remedies: vec![Remedy::CopyAgain],
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::ScanOptions;
 use super::layout::{Layout, LayoutOptions, Role};
 use crate::array::{Column, RowSet};
-use crate::error::{Error, Result};
+use crate::error::{Error, Remedy, Result};
 use crate::npz::NpzFile;
 
 /// Patterns of another file, in the order of the positions.
@@ -31,14 +31,10 @@ pub fn patterns(
     options: &ScanOptions,
 ) -> Result<Joined> {
     if let Some(member) = layout.member(Role::Diffraction) {
-        return Err(Error::BadParameter {
-            parameter: "patterns",
-            found: path.display().to_string(),
-            expected: format!(
-                "a file without patterns beside it, {} has some in `{member}`",
-                npz.path().display()
-            ),
-            hint: "leave --patterns out".to_string(),
+        return Err(Error::PatternsTwice {
+            path: npz.path().to_path_buf(),
+            member: member.to_string(),
+            patterns: path.to_path_buf(),
         });
     }
     let frame_index = frame_index.ok_or_else(|| layout.missing(npz, Role::FrameIndex))?;
@@ -56,17 +52,15 @@ pub fn patterns(
         open(Role::FrameIndex, "frame_index")?,
         open(Role::Diffraction, "diffraction")?,
     );
-    let bad = |npz: &NpzFile, role: &Layout, found: String, expected: String, hint: &str| {
-        Error::BadMember {
-            path: npz.path().to_path_buf(),
-            member: role
-                .member(Role::FrameIndex)
-                .unwrap_or_default()
-                .to_string(),
-            found,
-            expected,
-            hint: hint.to_string(),
-        }
+    let bad = |npz: &NpzFile, role: &Layout, found: String, expected: String| Error::BadMember {
+        path: npz.path().to_path_buf(),
+        member: role
+            .member(Role::FrameIndex)
+            .unwrap_or_default()
+            .to_string(),
+        found,
+        expected,
+        remedies: vec![Remedy::CorrectFile],
     };
 
     let mut row_of = HashMap::with_capacity(frames.num_rows());
@@ -77,13 +71,11 @@ pub fn patterns(
         .enumerate()
     {
         if row_of.insert(frame, row).is_some() {
-            let hint = "each pattern needs a number of its own to be found by";
             return Err(bad(
                 &other,
                 &theirs,
                 format!("frame {frame} twice"),
                 "every frame once".to_string(),
-                hint,
             ));
         }
     }
@@ -110,8 +102,7 @@ pub fn patterns(
             theirs.member(Role::FrameIndex).unwrap_or_default(),
             path.display()
         );
-        let hint = "give the file with the patterns of all positions, or remove those positions";
-        return Err(bad(npz, layout, found, expected, hint));
+        return Err(bad(npz, layout, found, expected));
     }
     let column = column.reordered(rows.into_iter().flatten().collect());
     Ok(Joined { npz: other, column })

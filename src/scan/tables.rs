@@ -14,7 +14,7 @@ use super::provenance;
 use crate::array::{Access, Column, RowSet, View};
 use crate::error::Result;
 use crate::npz::NpzFile;
-use crate::table::{MemoryTable, Table};
+use crate::table::{MemoryTable, Table, TableInfo};
 
 /// The table `arrays`: what an archive holds, one row a member, plain array or not.
 ///
@@ -113,6 +113,20 @@ pub struct ArrayTable {
     schema: SchemaRef,
 }
 
+impl TableInfo for ArrayTable {
+    fn known_rows(&self) -> Option<usize> {
+        Some(self.value.num_rows())
+    }
+
+    fn ordering(&self) -> &[&str] {
+        &["row"]
+    }
+
+    fn provenance(&self) -> BTreeMap<String, String> {
+        provenance::of([&self.npz], self.name())
+    }
+}
+
 impl Table for ArrayTable {
     fn name(&self) -> &str {
         "array"
@@ -122,24 +136,12 @@ impl Table for ArrayTable {
         Arc::clone(&self.schema)
     }
 
-    fn known_rows(&self) -> Option<usize> {
-        Some(self.value.num_rows())
-    }
-
     fn num_rows(&self) -> Result<usize> {
         Ok(self.value.num_rows())
     }
 
-    fn ordering(&self) -> &[&str] {
-        &["row"]
-    }
-
     fn check_unchanged(&self) -> Result<()> {
         self.npz.check_unchanged()
-    }
-
-    fn provenance(&self) -> BTreeMap<String, String> {
-        provenance::of([&self.npz], self.name())
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
@@ -307,6 +309,16 @@ pub struct ScansTable {
     schema: SchemaRef,
 }
 
+impl TableInfo for ScansTable {
+    fn known_rows(&self) -> Option<usize> {
+        Some(1)
+    }
+
+    fn provenance(&self) -> BTreeMap<String, String> {
+        self.headers.provenance()
+    }
+}
+
 impl Table for ScansTable {
     fn name(&self) -> &str {
         "scans"
@@ -316,20 +328,12 @@ impl Table for ScansTable {
         Arc::clone(&self.schema)
     }
 
-    fn known_rows(&self) -> Option<usize> {
-        Some(1)
-    }
-
     fn num_rows(&self) -> Result<usize> {
         Ok(1)
     }
 
     fn check_unchanged(&self) -> Result<()> {
         self.scan.check_unchanged()
-    }
-
-    fn provenance(&self) -> BTreeMap<String, String> {
-        self.headers.provenance()
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
@@ -380,6 +384,16 @@ impl LayerTable {
     }
 }
 
+impl TableInfo for LayerTable {
+    fn known_rows(&self) -> Option<usize> {
+        Some(self.layers.num_rows())
+    }
+
+    fn provenance(&self) -> BTreeMap<String, String> {
+        provenance::of([self.scan.npz()], self.name)
+    }
+}
+
 impl Table for LayerTable {
     fn name(&self) -> &str {
         self.name
@@ -389,20 +403,12 @@ impl Table for LayerTable {
         Arc::clone(&self.schema)
     }
 
-    fn known_rows(&self) -> Option<usize> {
-        Some(self.layers.num_rows())
-    }
-
     fn num_rows(&self) -> Result<usize> {
         Ok(self.layers.num_rows())
     }
 
     fn check_unchanged(&self) -> Result<()> {
         self.scan.check_unchanged()
-    }
-
-    fn provenance(&self) -> BTreeMap<String, String> {
-        provenance::of([self.scan.npz()], self.name)
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {

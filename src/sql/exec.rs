@@ -40,7 +40,7 @@ use datafusion::physical_plan::{
 use super::Source;
 use crate::array::RowSet;
 use crate::table::{
-    DEFAULT_BATCH_BYTES, Pace, Table, batch_rows, is_wide, read_batch, row_bytes, value_bytes,
+    BatchSource, DEFAULT_BATCH_BYTES, Table, is_wide, read_batch, row_bytes, value_bytes,
 };
 
 /// Rows whose narrow columns are looked at in one go.
@@ -432,9 +432,7 @@ fn as_row_set(rows: &[usize]) -> RowSet<'_> {
 
 /// Reads the rows of a partition that pass all filters.
 struct FilteredReader {
-    table: Arc<dyn Table>,
-    schema: SchemaRef,
-    projection: Vec<usize>,
+    source: BatchSource,
     filters: Vec<Filter>,
     /// The partition that is to be read, and of how many; until the first row is asked for.
     share: Option<(usize, usize)>,
@@ -443,8 +441,6 @@ struct FilteredReader {
     /// Rows that passed and are not yet read, from `next_passed` on.
     passed: Vec<usize>,
     left: usize,
-    batch_rows: usize,
-    pace: Pace,
     baseline: BaselineMetrics,
     /// Bytes of all rows that were read.
     bytes_gathered: Count,
@@ -482,14 +478,15 @@ impl FilteredReader {
         Ok(Self {
             share: Some((partition, exec.num_partitions())),
             candidates: 0..0,
-            table,
-            schema: Arc::clone(&exec.schema),
-            projection: exec.projection.clone(),
+            source: BatchSource::try_new(
+                table,
+                exec.projection.clone(),
+                DEFAULT_BATCH_BYTES,
+                Some(batch_size),
+            )?,
             filters: exec.filters.iter().map(filter).collect::<Result<_>>()?,
             passed: Vec::new(),
             left: exec.fetch.unwrap_or(usize::MAX),
-            batch_rows: batch_rows(&exec.schema, DEFAULT_BATCH_BYTES).min(batch_size.max(1)),
-            pace: Pace::default(),
             baseline: BaselineMetrics::new(&exec.metrics, partition),
             bytes_gathered: counter("bytes_gathered"),
             bytes_mapped: counter("bytes_mapped"),
@@ -508,13 +505,13 @@ impl FilteredReader {
                 && filter
                     .columns
                     .iter()
-                    .all(|column| self.table.is_early(*column))
+                    .all(|column| self.source.table().is_early(*column))
         };
         let (early, late): (Vec<Filter>, Vec<Filter>) = std::mem::take(&mut self.filters)
             .into_iter()
             .partition(is_early);
         self.filters = late;
-        self.candidates = share(self.table.num_rows()?, partition, partitions);
+        self.candidates = share(self.source.table().num_rows()?, partition, partitions);
         if early.is_empty() {
             self.rows_formed.add(self.candidates.len());
             return Ok(());
@@ -522,12 +519,12 @@ impl FilteredReader {
         let mut rows: Vec<usize> = self.candidates.clone().collect();
         early
             .iter()
-            .try_for_each(|filter| filter.retain(self.table.as_ref(), &mut rows))?;
-        match self.table.restricted(&rows)? {
+            .try_for_each(|filter| filter.retain(self.source.table().as_ref(), &mut rows))?;
+        match self.source.table().restricted(&rows)? {
             Some(table) => {
                 self.rows_formed.add(rows.len());
                 self.candidates = 0..rows.len();
-                self.table = table;
+                self.source.set_table(table);
             }
             None => {
                 self.rows_formed.add(self.candidates.len());
@@ -543,24 +540,30 @@ impl FilteredReader {
             self.begin(share)?;
         }
         loop {
-            while self.passed.len() < self.batch_rows.min(self.left) && !self.candidates.is_empty()
+            while self.passed.len() < self.source.batch_rows().min(self.left)
+                && !self.candidates.is_empty()
             {
                 let end = (self.candidates.start + CANDIDATES).min(self.candidates.end);
                 let mut rows: Vec<usize> = (self.candidates.start..end).collect();
                 self.candidates.start = end;
-                self.filters
-                    .iter()
-                    .try_for_each(|filter| filter.retain(self.table.as_ref(), &mut rows))?;
+                self.filters.iter().try_for_each(|filter| {
+                    filter.retain(self.source.table().as_ref(), &mut rows)
+                })?;
                 self.passed.append(&mut rows);
             }
-            let count = self.passed.len().min(self.batch_rows).min(self.left);
+            let count = self
+                .passed
+                .len()
+                .min(self.source.batch_rows())
+                .min(self.left);
             let mut rows: Vec<usize> = self.passed.drain(..count).collect();
             if rows.is_empty() {
                 return Ok(rows);
             }
             // A join or a TopK above may have learnt more since.
             let mut dynamic = self.filters.iter().filter(|filter| filter.is_dynamic);
-            dynamic.try_for_each(|filter| filter.retain(self.table.as_ref(), &mut rows))?;
+            dynamic
+                .try_for_each(|filter| filter.retain(self.source.table().as_ref(), &mut rows))?;
             if !rows.is_empty() {
                 return Ok(rows);
             }
@@ -573,13 +576,10 @@ impl FilteredReader {
             return Ok(None);
         }
         self.left -= rows.len();
-        self.table.check_unchanged()?;
-        if self.pace.begin(rows.len() * row_bytes(&self.schema)) {
-            self.announce();
-        }
         let (start, before) = (Instant::now(), self.total_of_phases());
-        let set = as_row_set(&rows);
-        let batch = read_batch(self.table.as_ref(), &self.schema, &self.projection, &set)?;
+        let known = self.passed.len().min(self.source.batch_rows());
+        let (set, next) = (as_row_set(&rows), as_row_set(&self.passed[..known]));
+        let batch = self.source.read(&set, &next)?;
         self.time_gather.add_duration(
             start
                 .elapsed()
@@ -589,25 +589,16 @@ impl FilteredReader {
         Ok(Some(batch.record_output(&self.baseline)))
     }
 
-    /// Asks for the rows of the next batch ahead, as far as they are known.
-    fn announce(&self) {
-        let known = self.passed.len().min(self.batch_rows);
-        let wide = self
-            .projection
-            .iter()
-            .zip(self.schema.fields())
-            .filter(|(_, field)| is_wide(field));
-        wide.for_each(|(column, _)| {
-            self.table
-                .will_need(*column, &as_row_set(&self.passed[..known]))
-        });
-    }
-
     fn count_bytes(&self, rows: &RowSet<'_>) {
-        for (index, field) in self.projection.iter().zip(self.schema.fields()) {
+        for (index, field) in self
+            .source
+            .columns()
+            .iter()
+            .zip(self.source.schema().fields())
+        {
             let bytes = rows.len() * value_bytes(field);
             self.bytes_gathered.add(bytes);
-            let counter = if self.table.is_slice(*index, rows) {
+            let counter = if self.source.table().is_slice(*index, rows) {
                 &self.bytes_mapped
             } else {
                 &self.bytes_copied
@@ -617,7 +608,8 @@ impl FilteredReader {
     }
 
     fn total_of_phases(&self) -> Duration {
-        self.table
+        self.source
+            .table()
             .phases()
             .into_iter()
             .map(|(_, spent)| spent)
@@ -626,7 +618,8 @@ impl FilteredReader {
 
     /// Tells how long the phases took since this began.
     fn report_phases(&mut self) {
-        for ((before, time), (_, spent)) in self.phases.drain(..).zip(self.table.phases()) {
+        for ((before, time), (_, spent)) in self.phases.drain(..).zip(self.source.table().phases())
+        {
             time.add_duration(spent.saturating_sub(before));
         }
     }

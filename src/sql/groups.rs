@@ -10,10 +10,10 @@ use serde::{Deserialize, Serialize};
 
 use super::points::Predicate;
 use crate::array::{Access, RowSet};
-use crate::error::{Error, Result};
+use crate::error::{Error, Parameter, Result};
 use crate::group::{GroupSpec, Groups, PatternOptions};
 use crate::scan::Scan;
-use crate::table::Table;
+use crate::table::{Table, TableInfo};
 
 /// Which groups: plain data, so that a plan which holds it can be sent to another machine.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -119,12 +119,9 @@ impl PredicateTable {
         };
         spec.among = among;
         if spec.seeds_from.as_ref().is_some_and(Vec::is_empty) {
-            return Err(Error::BadParameter {
-                parameter: "seeds_from",
-                found: "a predicate that holds for no scan point of `among`".to_string(),
-                expected: "at least one seed point".to_string(),
-                hint: "widen it; SELECT count(*) FROM scan WHERE ... tells how many there are"
-                    .to_string(),
+            return Err(Error::NothingSelected {
+                path: self.scan.npz().path().to_path_buf(),
+                parameter: Parameter::SeedsFrom,
             });
         }
         let query = GroupQuery {
@@ -139,21 +136,9 @@ impl PredicateTable {
     }
 }
 
-impl Table for PredicateTable {
-    fn name(&self) -> &str {
-        self.template.name()
-    }
-
-    fn schema(&self) -> SchemaRef {
-        self.template.schema()
-    }
-
+impl TableInfo for PredicateTable {
     fn known_rows(&self) -> Option<usize> {
         None
-    }
-
-    fn num_rows(&self) -> Result<usize> {
-        self.resolved()?.num_rows()
     }
 
     fn is_on_request(&self, column: usize) -> bool {
@@ -204,13 +189,27 @@ impl Table for PredicateTable {
             .map_or_else(|| self.template.phases(), |table| table.phases())
     }
 
-    fn check_unchanged(&self) -> Result<()> {
-        self.scan.check_unchanged()
-    }
-
     fn provenance(&self) -> BTreeMap<String, String> {
         self.resolved()
             .map_or_else(|_| self.template.provenance(), |table| table.provenance())
+    }
+}
+
+impl Table for PredicateTable {
+    fn name(&self) -> &str {
+        self.template.name()
+    }
+
+    fn schema(&self) -> SchemaRef {
+        self.template.schema()
+    }
+
+    fn num_rows(&self) -> Result<usize> {
+        self.resolved()?.num_rows()
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.scan.check_unchanged()
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {

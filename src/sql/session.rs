@@ -12,7 +12,7 @@ use futures::StreamExt;
 use tokio::runtime::{Builder, Runtime};
 
 use super::{
-    FileFormat, RegisterOptions, SessionOptions, Statement, context, query, register,
+    FileFormat, RegisterOptions, SessionOptions, SqlError, Statement, context, query, register,
     register_file, run, statements,
 };
 use crate::error::{Error, Result};
@@ -159,21 +159,14 @@ impl RecordBatchReader for QueryReader<'_> {
     }
 }
 
-/// Our own error, if that is what DataFusion carries.
+/// Unwraps this crate's own error, if that is what DataFusion carries.
 fn ours(error: DataFusionError) -> std::result::Result<Error, DataFusionError> {
     match error {
-        DataFusionError::External(inner) => match inner.downcast::<Error>() {
-            Ok(ours) => Ok(*ours),
-            Err(other) => Err(DataFusionError::External(other)),
-        },
+        DataFusionError::External(inner) => unwrap(inner).map_err(DataFusionError::External),
         DataFusionError::ArrowError(inner, backtrace) => match *inner {
-            ArrowError::ExternalError(external) => match external.downcast::<Error>() {
-                Ok(ours) => Ok(*ours),
-                Err(other) => Err(DataFusionError::ArrowError(
-                    Box::new(ArrowError::ExternalError(other)),
-                    backtrace,
-                )),
-            },
+            ArrowError::ExternalError(external) => unwrap(external).map_err(|other| {
+                DataFusionError::ArrowError(Box::new(ArrowError::ExternalError(other)), backtrace)
+            }),
             other => Err(DataFusionError::ArrowError(Box::new(other), backtrace)),
         },
         DataFusionError::Context(context, inner) => {
@@ -184,6 +177,16 @@ fn ours(error: DataFusionError) -> std::result::Result<Error, DataFusionError> {
         }
         other => Err(other),
     }
+}
+
+type Boxed = Box<dyn std::error::Error + Send + Sync>;
+
+fn unwrap(error: Boxed) -> std::result::Result<Error, Boxed> {
+    let error = match error.downcast::<SqlError>() {
+        Ok(carried) => return Ok(carried.0),
+        Err(other) => other,
+    };
+    error.downcast::<Error>().map(|ours| *ours)
 }
 
 pub(super) fn of_planning(error: DataFusionError) -> Error {

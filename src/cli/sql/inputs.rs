@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 
 use super::SqlArgs;
 use crate::cli::RunArgs;
+use crate::cli::failure::{Failure, Result};
 use crate::cli::input::{register_options, stem};
 use crate::cli::output::log;
-use crate::error::{Error, Result};
 use crate::sql::{FileFormat, Session, SessionOptions};
 
 /// The schema of names without a schema.
@@ -29,12 +29,10 @@ pub fn register(
         .iter()
         .partition(|file| FileFormat::of(file).is_some());
     if scans.len() > 1 && args.spec.has_predicates() {
-        return Err(Error::BadParameter {
-            parameter: "among",
-            found: format!("a predicate and {} NPZ files", scans.len()),
-            expected: "one NPZ file".to_string(),
-            hint: "scan points are rows of one file: query the files one by one".to_string(),
-        });
+        return Err(Failure::usage(format!(
+            "a predicate and {} NPZ files: scan points are rows of one file; query the files one by one",
+            scans.len()
+        )));
     }
     for file in &scans {
         let spec = args.spec.spec(Some(file), &options.scan, run)?;
@@ -69,20 +67,14 @@ fn check_names(files: &[PathBuf]) -> Result<()> {
     let mut names: BTreeMap<String, &Path> = BTreeMap::new();
     for file in files {
         if let Some(other) = names.insert(stem(file), file) {
-            return Err(Error::BadParameter {
-                parameter: "files",
-                found: format!(
-                    "{} and {}, both called `{}`",
-                    other.display(),
-                    file.display(),
-                    stem(file)
-                ),
-                expected: "files with different names".to_string(),
-                hint: format!(
-                    "name one in the query instead: FROM scan('{}')",
-                    file.display()
-                ),
-            });
+            return Err(Failure::usage(format!(
+                "{} and {} are both called `{}`: expected files with different names; name one in the query instead: \
+                 FROM scan('{}')",
+                other.display(),
+                file.display(),
+                stem(file),
+                file.display()
+            )));
         }
     }
     Ok(())

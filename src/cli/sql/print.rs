@@ -3,9 +3,9 @@
 use arrow::array::{RecordBatch, RecordBatchReader};
 
 use super::RowFormat;
+use crate::cli::failure::Result;
 use crate::cli::output::{self, log};
 use crate::cli::print::{json, table};
-use crate::error::Result;
 use crate::export::text_columns;
 use crate::sql::QueryReader;
 

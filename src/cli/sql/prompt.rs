@@ -12,9 +12,10 @@ use rustyline::{Config, Editor, Helper};
 
 use super::RowFormat;
 use super::print::print;
+use crate::cli::failure::Result;
 use crate::cli::is_broken_pipe;
 use crate::cli::output::log;
-use crate::error::{Error, Result};
+use crate::error::Error;
 use crate::sql::Session;
 
 const HELP: &str = "\
@@ -43,7 +44,7 @@ pub fn run(session: &Session, format: RowFormat) -> Result<()> {
             Ok(text) => text,
             Err(ReadlineError::Interrupted) => continue,
             Err(ReadlineError::Eof) => return Ok(()),
-            Err(error) => return Err(failed(error)),
+            Err(error) => return Err(failed(error).into()),
         };
         if text.trim().is_empty() {
             continue;

@@ -4,11 +4,8 @@ use std::path::Path;
 
 use super::form::Form;
 use super::roles::{COMBINED, Role};
-use crate::error::{Error, Result, nearest_name};
+use crate::error::{Error, Parameter, Remedy, Result, nearest_name};
 use crate::npz::{ArrayInfo, Member};
-
-/// What to do about a member that cannot be what its name says.
-const CORRECT: &str = "correct the file, or name another member with --role";
 
 /// The members of a file.
 #[derive(Debug)]
@@ -160,7 +157,15 @@ impl<'a> Archive<'a> {
 
     /// A member that cannot serve, with the usual advice.
     pub fn wrong(&self, info: &ArrayInfo, found: String, expected: impl Into<String>) -> Error {
-        self.bad(&info.name, found, expected, CORRECT)
+        self.bad(
+            &info.name,
+            found,
+            expected,
+            vec![
+                Remedy::CorrectFile,
+                Remedy::Set(Parameter::Role, "ROLE=NAME"),
+            ],
+        )
     }
 
     /// A member that cannot serve.
@@ -169,7 +174,7 @@ impl<'a> Archive<'a> {
         member: &str,
         found: String,
         expected: impl Into<String>,
-        hint: impl Into<String>,
+        remedies: Vec<Remedy>,
     ) -> Error {
         let path = self.path.to_path_buf();
         Error::BadMember {
@@ -177,7 +182,7 @@ impl<'a> Archive<'a> {
             member: member.to_string(),
             found,
             expected: expected.into(),
-            hint: hint.into(),
+            remedies,
         }
     }
 
@@ -187,7 +192,7 @@ impl<'a> Archive<'a> {
             name,
             problem.to_string(),
             expected,
-            "use another member, or save this one again as such an array",
+            vec![Remedy::UseAnotherMember, Remedy::SaveAsPlainArray],
         )
     }
 

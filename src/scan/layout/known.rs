@@ -12,6 +12,7 @@ use super::form::Form;
 use super::order::PositionOrder;
 use super::roles::Role;
 use crate::error::Error;
+use crate::error::{Parameter, Remedy};
 use crate::npz::ArrayInfo;
 
 /// A member of a layout: one of these names, of this form.
@@ -240,7 +241,7 @@ pub fn is_grouped(archive: &Archive) -> Error {
         "nn_indices",
         "the groups of a PtychoPINN grouped file".to_string(),
         "a scan: positions, and a pattern for each",
-        "the file holds groups already: read its members as arrays, with `export --array NAME`, or array(...) in SQL",
+        vec![Remedy::Set(Parameter::Array, "NAME")],
     )
 }
 

@@ -2,6 +2,7 @@
 
 use super::{Count, Placed};
 use crate::error::{Error, Result};
+use crate::error::{Parameter, Remedy};
 use crate::npz::ArrayInfo;
 use crate::scan::layout::PatternAxis;
 use crate::scan::layout::archive::Archive;
@@ -27,7 +28,10 @@ pub fn place(
                 archive,
                 info,
                 points,
-                "name the patterns with --role diffraction=NAME",
+                vec![Remedy::NameMember {
+                    role: "diffraction",
+                    member: None,
+                }],
             ));
         }
     };
@@ -81,23 +85,21 @@ fn pattern_axis(
             archive,
             info,
             Some(points),
-            "the axis named by --pattern-axis has another length",
+            vec![Remedy::LeaveOut(Parameter::PatternAxis)],
         )),
         // Two axes as long as the positions never leave a square image; which of them counts is anybody's guess.
         None if several => Err(archive.bad(
             &info.name,
             shape_found(info),
             format!("one axis of length {points}, the number of positions"),
-            "say which axis counts the patterns: --pattern-axis first or --pattern-axis last",
+            vec![
+                Remedy::Set(Parameter::PatternAxis, "first"),
+                Remedy::Set(Parameter::PatternAxis, "last"),
+            ],
         )),
-        None => first.or(last).ok_or_else(|| {
-            mismatch(
-                archive,
-                info,
-                Some(points),
-                "positions and patterns must be of the same scan",
-            )
-        }),
+        None => first
+            .or(last)
+            .ok_or_else(|| mismatch(archive, info, Some(points), vec![Remedy::CorrectFile])),
     }
 }
 
@@ -116,21 +118,21 @@ fn raster_axes(
     };
     let product = info.shape[start].checked_mul(info.shape[start + 1]);
     if points.is_some() && product != points {
-        return Err(mismatch(
-            archive,
-            info,
-            points,
-            "positions and patterns must be of the same scan",
-        ));
+        return Err(mismatch(archive, info, points, vec![Remedy::CorrectFile]));
     }
     Ok(vec![start, start + 1])
 }
 
 /// Patterns that are not as many as the positions.
-fn mismatch(archive: &Archive, info: &ArrayInfo, points: Option<usize>, hint: &str) -> Error {
+fn mismatch(
+    archive: &Archive,
+    info: &ArrayInfo,
+    points: Option<usize>,
+    remedies: Vec<Remedy>,
+) -> Error {
     let expected = match points {
         Some(points) => format!("({points}, N, N): one pattern for each of the {points} positions"),
         None => Form::Patterns.expected().to_string(),
     };
-    archive.bad(&info.name, shape_found(info), expected, hint)
+    archive.bad(&info.name, shape_found(info), expected, remedies)
 }

@@ -2,6 +2,7 @@
 
 use super::{Count, Placed};
 use crate::error::{Error, Result};
+use crate::error::{Parameter, Remedy};
 use crate::npz::ArrayInfo;
 use crate::scan::layout::archive::Archive;
 use crate::scan::layout::assign::{By, Filled, Roster};
@@ -125,9 +126,8 @@ fn other_order(archive: &Archive, info: &ArrayInfo, order: PositionOrder) -> Err
         "one axis of length {}, the columns of order `{order}`",
         order.len()
     );
-    let hint =
-        "say the order of all columns with --position-order, _ for one that is neither x nor y";
-    archive.bad(&info.name, shape_found(info), expected, hint)
+    let remedies = vec![Remedy::Set(Parameter::PositionOrder, "yx")];
+    archive.bad(&info.name, shape_found(info), expected, remedies)
 }
 
 fn unknown_order(archive: &Archive, info: &ArrayInfo, first: usize, second: usize) -> Error {
@@ -135,13 +135,17 @@ fn unknown_order(archive: &Archive, info: &ArrayInfo, first: usize, second: usiz
         return square(archive, info);
     }
     let expected = "an array whose columns are known to be x and y";
-    let hint =
-        "say which column is which, a letter each: --position-order yx (y first), or xy, or _yx";
-    archive.bad(&info.name, shape_found(info), expected, hint)
+    let remedies = ["yx", "xy", "_yx"].map(|order| Remedy::Set(Parameter::PositionOrder, order));
+    archive.bad(&info.name, shape_found(info), expected, remedies.to_vec())
 }
 
 fn square(archive: &Archive, info: &ArrayInfo) -> Error {
     let expected = "more, or fewer, scan points than columns, so that the axes can be told apart";
-    let hint = "save x and y as members of their own, and name them: --role x=NAME --role y=NAME";
-    archive.bad(&info.name, shape_found(info), expected, hint)
+    let name = |role| Remedy::NameMember { role, member: None };
+    archive.bad(
+        &info.name,
+        shape_found(info),
+        expected,
+        vec![Remedy::CorrectFile, name("x"), name("y")],
+    )
 }
