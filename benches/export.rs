@@ -50,12 +50,10 @@ fn main() -> Outcome {
             columns: columns.clone(),
             ..Default::default()
         })?;
-        let options = ExportOptions {
-            if_exists: IfExists::Replace,
-            tensors,
-            ..Default::default()
-        };
-        write(reader, &folder.path().join(name), &options, &mut |_| {})?;
+        let options = ExportOptions::default()
+            .with_if_exists(IfExists::Replace)
+            .with_tensors(tensors);
+        write(reader, &folder.path().join(name), &options)?;
         Ok(())
     };
     let (many, few) = (groups(10_000)?, groups(1_000)?);

@@ -182,7 +182,7 @@ fn main() -> Outcome {
     if let Some(python) = std::env::args().skip(1).find(|arg| !arg.starts_with("--")) {
         let parquet = folder.path().join("scan.parquet");
         let reader = many.query("SELECT diffraction FROM scan")?;
-        ptychoarrow::export::write(reader, &parquet, &Default::default(), &mut |_| {})?;
+        ptychoarrow::export::write(reader, &parquet, &Default::default())?;
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/sql.py");
         let sum = number(&one, "SELECT sum(pattern_sum(diffraction)) FROM scan")?;
         Command::new(python)

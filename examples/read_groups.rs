@@ -45,11 +45,8 @@ impl Job {
             #[cfg(feature = "export")]
             Some(path) => {
                 use ptychoarrow::export::{ExportOptions, IfExists, write};
-                let options = ExportOptions {
-                    if_exists: IfExists::Replace,
-                    ..Default::default()
-                };
-                write(reader, path.as_ref(), &options, &mut |_| {})?;
+                let options = ExportOptions::default().with_if_exists(IfExists::Replace);
+                write(reader, path.as_ref(), &options)?;
             }
             #[cfg(not(feature = "export"))]
             Some(_) => return Err("--to needs the feature export".into()),

@@ -1,4 +1,4 @@
-//! The command line: what was typed, then what it means, then one call of the library.
+//! Turns a command line into one call of the library: first what was typed, then what it means, then the call.
 
 mod align;
 mod check;
@@ -8,10 +8,11 @@ mod group;
 mod input;
 mod inspect;
 mod norm;
-mod npz;
 mod output;
 mod print;
 mod profile;
+mod progress;
+mod spans;
 mod sql;
 
 use std::process::ExitCode;
@@ -19,11 +20,12 @@ use std::process::ExitCode;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::error::Error;
-use failure::{Failure, Result};
+use failure::{CommandTerms, Failure, Result};
 
-/// Scans of ptychography as Arrow: inspect an NPZ file, form groups of neighbouring patterns, ask it by SQL, export it.
+/// Reads scans of ptychography from NPZ files: inspects and checks them, forms groups of neighbouring patterns, answers
+/// SQL queries, and writes Arrow, Parquet, CSV and NPZ files.
 ///
-/// Stored members are mapped, not read: a file must not change while it is open.
+/// Stored members are mapped into memory, not read: a file must not be modified while it is open.
 #[derive(Debug, Parser)]
 #[command(name = "ptychoarrow", version, arg_required_else_help = true)]
 struct Cli {
@@ -37,41 +39,41 @@ struct Cli {
 enum Command {
     /// Show what a file holds: arrays, layout, positions.
     Inspect(inspect::InspectArgs),
-    /// Read all of a file and say what is wrong with it.
+    /// Read whole files and report what is wrong with them.
     Check(check::CheckArgs),
     /// Form groups of neighbouring patterns and write them to a file.
     Group(group::GroupArgs),
-    /// Print the factor that patterns are normalised by.
+    /// Print the factor by which patterns are normalised.
     Norm(norm::NormArgs),
-    /// Ask scans and groups by SQL.
+    /// Query scans and groups with SQL.
     Sql(sql::SqlArgs),
-    /// Write one table or one array of a file to another format, or the scan with some of its scan points as NPZ.
+    /// Write one table or one array of a file in another format, or a selection of its scan points as an NPZ file.
     Export(export::ExportArgs),
-    /// Rewrite an NPZ file so that it maps: members stored, data aligned to 64 bytes.
+    /// Rewrite an NPZ file so that it can be mapped: members stored uncompressed, their data aligned to 64 bytes.
     Align(align::AlignArgs),
 }
 
-/// How to run; for every command.
+/// Says how to run; for every command.
 #[derive(Debug, Clone, Args)]
 struct RunArgs {
-    /// Threads to use; all cores by default. The result never depends on it.
+    /// The number of threads; by default one per core. The results do not depend on it.
     #[arg(long, global = true, value_name = "N", value_parser = parse_threads, help_heading = "Running")]
     threads: Option<usize>,
-    /// Bound of a batch in bytes, such as 512KiB; less than 32 MiB. The rows never depend on it.
+    /// The largest size of a batch of rows, such as 512KiB; less than 32 MiB. The rows do not depend on it.
     #[arg(long, global = true, value_name = "BYTES", default_value = "8MiB", value_parser = parse_bytes,
           help_heading = "Running")]
     batch_bytes: u64,
-    /// Print where the time went, how fast bytes moved, and what memory it took.
+    /// Print where the time went, how many bytes moved, and how much memory was used.
     #[arg(long, global = true, help_heading = "Running")]
     profile: bool,
 }
 
-/// How to print results.
+/// Names the forms in which results are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum PrintFormat {
-    /// For people.
+    /// Text for people.
     Table,
-    /// For programs.
+    /// JSON for programs.
     Json,
 }
 
@@ -80,20 +82,39 @@ pub fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // Help and version are no errors, and go to stdout.
+            // Help and version are not errors, and go to stdout.
             let code = if error.use_stderr() { 2 } else { 0 };
             drop(error.print());
             return ExitCode::from(code);
         }
     };
-    match run(cli) {
+    let terms = cli.command.terms();
+    let done = run(cli);
+    progress::clear();
+    match done {
         Ok(code) => code,
-        // Whoever read our output has had enough: nothing went wrong.
-        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {}", error.report());
-            ExitCode::from(error.exit_code())
+        // The reader of the output has closed it: nothing went wrong.
+        Err(failure) if is_broken_pipe(&failure) => ExitCode::SUCCESS,
+        Err(failure) => {
+            output::log(&format!("error: {}", failure.report(terms)));
+            ExitCode::from(failure.exit_code())
         }
+    }
+}
+
+impl Command {
+    /// Returns the terms in which the command's failures are worded.
+    fn terms(&self) -> CommandTerms {
+        let command = match self {
+            Self::Inspect(_) => "inspect",
+            Self::Check(_) => "check",
+            Self::Group(_) => "group",
+            Self::Norm(_) => "norm",
+            Self::Sql(_) => "sql",
+            Self::Export(_) => "export",
+            Self::Align(_) => "align",
+        };
+        CommandTerms { command }
     }
 }
 
@@ -138,7 +159,7 @@ fn is_broken_pipe(failure: &Failure) -> bool {
     false
 }
 
-/// A number of bytes: `4096`, `512KiB`, `1GB`.
+/// Parses a number of bytes, such as `4096`, `512KiB` or `1GB`.
 fn parse_bytes(text: &str) -> std::result::Result<u64, String> {
     text.parse::<bytesize::ByteSize>()
         .map(|size| size.as_u64())

@@ -423,6 +423,8 @@ pub enum OutputProblem {
     NoFolder(PathBuf),
     /// The path leads to a folder.
     IsFolder,
+    /// The path is a symbolic link to this path, where there is nothing.
+    DanglingLink(PathBuf),
     /// The ending of its name belongs to no format; these are known.
     UnknownEnding(&'static [&'static str]),
     /// A format that holds arrays, not rows of any table.
@@ -910,6 +912,12 @@ impl OutputProblem {
         match self {
             Self::NoFolder(folder) => format!("there is no folder {}", folder.display()),
             Self::IsFolder => "it is a folder".to_string(),
+            Self::DanglingLink(leads_to) => {
+                format!(
+                    "it is a symbolic link to {}, which does not exist",
+                    leads_to.display()
+                )
+            }
             Self::UnknownEnding(known) => {
                 format!("expected a name that ends in {}", alternatives(known))
             }
@@ -926,7 +934,7 @@ impl OutputProblem {
     fn remedies(&self) -> Vec<Remedy> {
         match self {
             Self::NoFolder(_) => vec![Remedy::CreateFolder],
-            Self::IsFolder => vec![Remedy::WriteElsewhere],
+            Self::IsFolder | Self::DanglingLink(_) => vec![Remedy::WriteElsewhere],
             Self::UnknownEnding(_) => Vec::new(),
             Self::HoldsArrays | Self::PatternsInAnotherFile => {
                 vec![Remedy::WriteFormat(&[".arrow", ".parquet"])]

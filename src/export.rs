@@ -1,15 +1,34 @@
-//! Writers: any `RecordBatchReader` into a file.
+//! Writes files: the rows of any `RecordBatchReader` as Arrow IPC, Parquet or CSV, groups as an NPZ file, and whole
+//! archives aligned or cut to some of their scan points.
 //!
-//! A file is written under no name, or under a temporary one beside the target, and takes its name when it is complete:
-//! a run that fails or is killed leaves nothing behind under the target's name. Nothing in the files depends on time,
-//! host or path: the same rows in the same batches give the same bytes.
+//! Nothing in the files depends on time, host or path: the same rows in the same batches give the same bytes.
+//!
+//! # Complete files only
+//!
+//! A file is written without a name, or under a temporary name beside the output, and takes its name when it is
+//! complete. A call that fails, or whose process is killed, leaves nothing behind under the output's name.
+//!
+//! # Power failures
+//!
+//! A file that replaces another ([`IfExists::Replace`]) is written through to the disk before it takes the name: after
+//! a power failure there is either the old file or the new one, complete. A new file is not written through: a power
+//! failure shortly after the call may lose it or leave it damaged.
+//!
+//! # Links, pipes and devices
+//!
+//! Where the output is a symbolic link, the file that the link leads to is the output: it is that file which is
+//! refused, left or replaced, and the link stays. A link that leads nowhere is refused. Of a file with several hard
+//! links only the name that was given gets the new file. Pipes and devices are written to directly, and what is written
+//! to them before an error stays written.
 
 mod align;
+mod clean;
 mod csv;
 mod describe;
 mod ipc;
 mod npz;
 mod parquet;
+mod ptychopinn;
 mod subset;
 mod target;
 
@@ -23,30 +42,33 @@ use arrow::datatypes::{Schema, SchemaRef};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, OutputProblem, Result, chain};
-pub use align::{AlignOptions, Aligned, align};
+use crate::progress::Progress;
+pub use align::{AlignOptions, Aligned, ByteOrder, align};
+pub use clean::{CleanOptions, clean};
 pub use csv::{list_text, lists_as_text, text_columns};
 pub use describe::{Description, describe};
 pub use npz::{NpzMember, write_npz};
-pub use subset::{PROVENANCE_MEMBER, Subset, SubsetOptions, subset};
+pub use ptychopinn::{default_columns, write_groups};
+pub use subset::{PROVENANCE_MEMBER, Subset};
 use target::Target;
 
-/// File formats by their ending.
+/// Names the file formats that rows are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
-    /// `.arrow`: Arrow IPC file, uncompressed, every buffer aligned to 64 bytes; can be mapped.
+    /// The Arrow IPC file format, `.arrow`: uncompressed, every buffer aligned to 64 bytes, so that it can be mapped.
     ArrowFile,
-    /// `.arrows`: Arrow IPC stream, uncompressed.
+    /// The Arrow IPC stream format, `.arrows`: uncompressed.
     ArrowStream,
-    /// `.parquet`: zstd.
+    /// The Parquet format, `.parquet`: compressed with zstd.
     Parquet,
-    /// `.csv`: narrow columns only.
+    /// The CSV format, `.csv`: only for columns with a few values per row.
     Csv,
-    /// `.npz`: one member a column; see [`write_npz`].
+    /// The NPZ format, `.npz`: one member per column; see [`write_npz`].
     Npz,
 }
 
 impl Format {
-    /// The format that a path's ending names.
+    /// Returns the format that a path's ending names.
     ///
     /// # Errors
     /// [`Error::BadOutput`] for another ending.
@@ -66,105 +88,159 @@ impl Format {
         }
     }
 
-    /// Whether people keep patterns in it: the Arrow formats.
+    /// Returns whether patterns are written to this format unless other columns are asked for: the Arrow formats.
     pub fn holds_patterns(self) -> bool {
         matches!(self, Self::ArrowFile | Self::ArrowStream)
     }
 }
 
-/// What to do when the output is there already.
+/// Says what to do if the output exists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum IfExists {
-    /// Refuse.
+    /// Report an error.
     #[default]
     Error,
-    /// Leave it as it is.
+    /// Leave it as it is, and report success.
     Skip,
-    /// Put the new file in its place, once it is complete.
+    /// Replace it by the new file, once that is complete.
     Replace,
 }
 
-/// How to write.
+/// Holds the options of [`write()`] and [`write_npz`].
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct ExportOptions {
-    /// What to do when the output is there already.
+    /// What to do if the output exists. Default: an error.
     pub if_exists: IfExists,
-    /// Keys and values for the schema's metadata; must not depend on time, host or path.
+    /// Keys and values that are added to the schema's metadata; they must not depend on time, host or path.
+    /// Default: none. An NPZ file has no place for them.
     pub provenance: BTreeMap<String, String>,
-    /// Bytes the rows take, if known: refused at once if the disk has fewer.
+    /// The number of bytes that the rows take, if it is known: where the disk has fewer, nothing is written.
+    /// Default: unknown.
     pub expected_bytes: Option<u64>,
-    /// How Parquet files hold tensors.
+    /// The number of rows, if it is known, for `progress`. Default: unknown.
+    pub expected_rows: Option<u64>,
+    /// How Parquet files hold wide tensors. Default: as lists.
     pub tensors: Tensors,
+    /// Receives the number of rows written so far. Default: nobody listens.
+    pub progress: Progress,
 }
 
-/// How Parquet files hold tensors: patterns, coordinates, lists of members.
+impl ExportOptions {
+    /// Sets what to do if the output exists.
+    pub fn with_if_exists(mut self, if_exists: IfExists) -> Self {
+        self.if_exists = if_exists;
+        self
+    }
+
+    /// Sets the keys and values that are added to the schema's metadata.
+    pub fn with_provenance(mut self, provenance: BTreeMap<String, String>) -> Self {
+        self.provenance = provenance;
+        self
+    }
+
+    /// Sets the number of bytes that the rows take.
+    pub fn with_expected_bytes(mut self, expected_bytes: impl Into<Option<u64>>) -> Self {
+        self.expected_bytes = expected_bytes.into();
+        self
+    }
+
+    /// Sets the number of rows.
+    pub fn with_expected_rows(mut self, expected_rows: impl Into<Option<u64>>) -> Self {
+        self.expected_rows = expected_rows.into();
+        self
+    }
+
+    /// Sets how Parquet files hold wide tensors.
+    pub fn with_tensors(mut self, tensors: Tensors) -> Self {
+        self.tensors = tensors;
+        self
+    }
+
+    /// Sets what receives the progress.
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+}
+
+/// Says how Parquet files hold wide tensors, such as patterns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Tensors {
     /// As lists, which every reader understands.
     #[default]
     Lists,
-    /// Wide ones as the bytes of one row, little-endian, C order: many times faster to write and to read. The field's
-    /// metadata says what they are: `ptychoarrow.dtype`, NumPy's name of the type, and `ptychoarrow.shape`, a JSON list.
+    /// As the bytes of one row, which are many times faster to write and to read.
+    ///
+    /// The bytes are little-endian and in C order. The field's metadata says what they are: `ptychoarrow.dtype` is
+    /// NumPy's name of the type, and `ptychoarrow.shape` is a JSON list.
     Binary,
 }
 
-/// What was written.
+/// Describes a file that was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Written {
-    /// Rows in the file.
+    /// The number of rows in the file.
     pub rows: u64,
-    /// Size of the file in bytes; 0 for a device.
+    /// The size of the file in bytes; 0 for a pipe or a device.
     pub bytes: u64,
 }
 
-/// Writes all rows of a reader to `path`, in the format its ending names. `progress` is called with the rows written so
-/// far. Returns `None` if the output was there and is to be left.
+/// Writes all rows of a reader to `path`, in the format that its ending names. Returns `None` if the output exists and
+/// is to be left as it is.
 ///
 /// # Errors
-/// If the output exists, cannot be written, or does not fit the disk; whatever the reader reports. Nothing is left
-/// behind then.
+/// If the output exists, cannot be written, or does not fit the disk; if a column cannot be written in this format; and
+/// whatever the reader reports. Nothing is left behind then.
 pub fn write(
     reader: impl RecordBatchReader,
     path: &Path,
     options: &ExportOptions,
-    progress: &mut dyn FnMut(u64),
 ) -> Result<Option<Written>> {
     let format = Format::of(path)?;
     let Some(mut target) = Target::create(path, options.if_exists)? else {
         return Ok(None);
     };
     target.check_space(options.expected_bytes)?;
-    let rows = {
-        let mut reader = Described::new(reader, &options.provenance, progress);
-        match format {
-            Format::ArrowFile => ipc::write_file(&mut reader, target.file()),
-            Format::ArrowStream => ipc::write_stream(&mut reader, target.file()),
-            Format::Parquet => parquet::write(&mut reader, target.file(), options.tensors),
-            Format::Csv => csv::write(&mut reader, target.file()),
-            Format::Npz => Err(Error::BadOutput {
-                path: path.to_path_buf(),
-                problem: OutputProblem::HoldsArrays,
-            }),
-        }
-        .map_err(|error| locate(path, error))?;
-        reader.rows
-    };
+    let span = span(path).entered();
+    let mut reader = Described::new(reader, path, options);
+    match format {
+        Format::ArrowFile => ipc::write_file(&mut reader, target.file()),
+        Format::ArrowStream => ipc::write_stream(&mut reader, target.file()),
+        Format::Parquet => parquet::write(&mut reader, target.file(), options.tensors),
+        Format::Csv => csv::write(&mut reader, target.file()),
+        Format::Npz => Err(Error::BadOutput {
+            path: path.to_path_buf(),
+            problem: OutputProblem::HoldsArrays,
+        }),
+    }
+    .map_err(|error| locate(path, error))?;
+    let rows = reader.finish();
     let bytes = target.commit()?;
+    span.record("bytes", bytes);
     Ok(Some(Written { rows, bytes }))
 }
 
-/// Checks that `path` could be written, before any work is done for it. False if it is there and is to be left.
+/// Returns the span in which a file is written; its field `bytes` is recorded at the end.
+fn span(path: &Path) -> tracing::Span {
+    tracing::debug_span!("write", file = %path.display(), bytes = tracing::field::Empty)
+}
+
+/// Checks that `path` could be written, before any work is done for it. Returns false if it exists and is to be left
+/// as it is.
 ///
 /// # Errors
-/// As [`write()`].
+/// If the output exists, or cannot be written.
 pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
     Format::of(path)?;
     target::check(path, if_exists)
 }
 
-/// Arrow's error on the way to the disk is text; say which file it was.
+/// Adds the file to an error of the disk, which Arrow reports without it.
 fn locate(path: &Path, error: Error) -> Error {
     match error {
         Error::Arrow(inner @ arrow::error::ArrowError::IoError(..)) => {
@@ -182,33 +258,27 @@ fn locate(path: &Path, error: Error) -> Error {
     }
 }
 
-/// A reader whose schema carries provenance, and which counts its rows.
+/// Reads batches whose schema carries the provenance, and counts their rows.
 struct Described<'a, R> {
     inner: R,
     schema: SchemaRef,
     rows: u64,
-    progress: &'a mut dyn FnMut(u64),
+    task: String,
+    options: &'a ExportOptions,
 }
 
 impl<'a, R: RecordBatchReader> Described<'a, R> {
-    fn new(
-        inner: R,
-        provenance: &BTreeMap<String, String>,
-        progress: &'a mut dyn FnMut(u64),
-    ) -> Self {
+    fn new(inner: R, path: &Path, options: &'a ExportOptions) -> Self {
         let schema = inner.schema();
         let mut metadata = schema.metadata().clone();
-        metadata.extend(
-            provenance
-                .iter()
-                .map(|(key, value)| (key.clone(), value.clone())),
-        );
+        metadata.extend(options.provenance.clone());
         let schema = Arc::new(Schema::new_with_metadata(schema.fields().clone(), metadata));
         Self {
             inner,
             schema,
             rows: 0,
-            progress,
+            task: path.display().to_string(),
+            options,
         }
     }
 
@@ -217,12 +287,14 @@ impl<'a, R: RecordBatchReader> Described<'a, R> {
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(batch) = self.inner.next().transpose()? else {
+        let read = tracing::debug_span!("read").in_scope(|| self.inner.next());
+        let Some(batch) = read.transpose()? else {
             return Ok(None);
         };
         self.rows += batch.num_rows() as u64;
-        (self.progress)(self.rows);
-        // The batch's own metadata may differ, where it comes from elsewhere.
+        let progress = &self.options.progress;
+        progress.rows(&self.task, self.rows, self.options.expected_rows);
+        // The batch's own metadata may differ, where it comes from another library.
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let columns = batch.columns().to_vec();
         Ok(Some(RecordBatch::try_new_with_options(
@@ -231,9 +303,16 @@ impl<'a, R: RecordBatchReader> Described<'a, R> {
             &rows,
         )?))
     }
+
+    /// Reports the end; returns the number of rows.
+    fn finish(self) -> u64 {
+        let progress = &self.options.progress;
+        progress.rows(&self.task, self.rows, Some(self.rows));
+        self.rows
+    }
 }
 
-/// A buffer so large that a pattern is written by one call.
+/// Returns a buffer so large that a pattern is written by one call.
 fn buffered<W: Write>(file: W) -> std::io::BufWriter<W> {
     std::io::BufWriter::with_capacity(1 << 20, file)
 }

@@ -14,6 +14,7 @@ pub mod header;
 mod inflate;
 pub mod records;
 pub mod source;
+#[cfg(any(test, feature = "export"))]
 pub mod write;
 
 use std::collections::HashMap;

@@ -1,27 +1,27 @@
-//! `ptychoarrow align`: an archive rewritten so that it maps.
+//! Runs `ptychoarrow align`: rewrites an archive so that it can be mapped.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use bytesize::ByteSize;
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::failure::Result;
 use super::input::{OpenArgs, shown};
 use super::output::{self, OutputArgs};
-use super::{PrintFormat, RunArgs};
-use crate::export::{AlignOptions, align};
+use super::{PrintFormat, RunArgs, progress};
+use crate::export::{AlignOptions, ByteOrder, align};
 use crate::npz::NpzFile;
 
 #[derive(Debug, Args)]
 pub struct AlignArgs {
-    /// An NPZ file, or a bare .npy.
+    /// The NPZ file, or a .npy file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The byte order of numbers: kept, dtype and all, or made little-endian so that they map too.
+    /// The byte order in which numbers are written.
     #[arg(long, value_enum, default_value = "keep")]
-    byte_order: ByteOrderArg,
-    /// How to print what was done.
+    byte_order: ByteOrder,
+    /// The form in which to print what was done.
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
     #[command(flatten)]
@@ -30,16 +30,8 @@ pub struct AlignArgs {
     open: OpenArgs,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum ByteOrderArg {
-    Keep,
-    Little,
-}
-
 pub fn run(args: &AlignArgs, _run: &RunArgs) -> Result<()> {
-    let path = args
-        .output
-        .require(&["npz"], "name a file that ends in .npz")?;
+    let path = args.output.require(&["npz"], ".npz")?;
     if !args.output.check()? {
         return Ok(());
     }
@@ -47,18 +39,12 @@ pub fn run(args: &AlignArgs, _run: &RunArgs) -> Result<()> {
     for note in npz.notes() {
         output::log(&format!("{}: {note}", shown(npz.path())));
     }
-    let to_little_endian = args.byte_order == ByteOrderArg::Little;
     let options = AlignOptions {
         if_exists: args.output.if_exists(),
-        to_little_endian,
+        byte_order: args.byte_order,
+        progress: progress::shown(),
     };
-    let bar = output::byte_bar();
-    let aligned = align(&npz, path, &options, &mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    });
-    bar.finish_and_clear();
-    let Some(aligned) = aligned? else {
+    let Some(aligned) = align(&npz, path, &options)? else {
         return Ok(());
     };
     match args.format {
@@ -67,11 +53,11 @@ pub fn run(args: &AlignArgs, _run: &RunArgs) -> Result<()> {
             let (mapped, all) = (aligned.members - aligned.not_mapped.len(), aligned.members);
             let size = ByteSize::b(aligned.bytes);
             output::result(&format!(
-                "{all} members to {}, {size}: {mapped} of {all} map",
+                "{all} members to {}, {size}: {mapped} of {all} can be mapped",
                 shown(path)
             ))?;
             aligned.not_mapped.iter().try_for_each(|(name, reason)| {
-                output::result(&format!("`{name}` does not: {reason}"))
+                output::result(&format!("`{name}` cannot be mapped: {reason}"))
             })
         }
     }

@@ -10,10 +10,12 @@ use serde_json::{Value, json};
 
 use super::failure::CommandTerms;
 use super::input::{InputArgs, shown};
-use super::{PrintFormat, output};
+use super::{PrintFormat, output, progress};
 use crate::check::{CheckReport, Finding, check};
 use crate::error::{Error, Result};
-use crate::npz::{NpzFile, Progress};
+use crate::npz::NpzFile;
+
+const TERMS: CommandTerms = CommandTerms { command: "check" };
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
@@ -38,7 +40,7 @@ pub fn run(args: &CheckArgs) -> super::failure::Result<ExitCode> {
         let report = report(file, args);
         code = code.max(code_of(&report, args.strict));
         match (&report, args.format) {
-            (Err(error), _) => output::log(&format!("error: {}", error.report_in(&CommandTerms))),
+            (Err(error), _) => output::log(&format!("error: {}", error.report_in(&TERMS))),
             (Ok(report), PrintFormat::Table) => output::result_text(&text(file, report))?,
             (Ok(_), PrintFormat::Json) => {}
         }
@@ -52,24 +54,15 @@ pub fn run(args: &CheckArgs) -> super::failure::Result<ExitCode> {
 
 /// Checks a file, with a progress bar on a terminal.
 fn report(file: &Path, args: &CheckArgs) -> Result<CheckReport> {
-    let mut options = args.input.options();
-    let bar = output::reading(file);
-    // One bar is enough: what is inflated stands behind it.
-    let of_member = bar.clone();
-    options.open.progress = Progress::new(move |member, done, total| {
-        of_member.set_message(if done < total {
-            format!("(inflating {member})")
-        } else {
-            String::new()
-        });
-    });
+    let options = args.input.options();
+    let progress = progress::shown();
+    let name = shown(file);
     let report = NpzFile::open_with(file, &options.open).and_then(|npz| {
         check(&Arc::new(npz), &options, &mut |done, total| {
-            bar.set_length(total);
-            bar.set_position(done);
+            progress.bytes(&name, done, total);
         })
     });
-    bar.finish_and_clear();
+    progress::clear();
     report
 }
 
@@ -159,7 +152,7 @@ fn object(file: &Path, report: Result<CheckReport>) -> Result<Value> {
         Ok(report) => {
             serde_json::to_value(report).map_err(|e| Error::external("cannot write JSON", e))?
         }
-        Err(error) => json!({"problem": error.report_in(&CommandTerms)}),
+        Err(error) => json!({"problem": error.report_in(&TERMS)}),
     };
     let mut object = json!({"file": shown(file)});
     if let (Value::Object(object), Value::Object(report)) = (&mut object, report) {

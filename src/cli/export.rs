@@ -1,42 +1,40 @@
-//! `ptychoarrow export`: one table of a file in another format, or the scan itself with some of its scan points.
+//! Runs `ptychoarrow export`: writes one table of a file in another format, or the scan itself with some of its scan
+//! points.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::AsArray;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 
-use super::RunArgs;
 use super::failure::{Failure, Result};
 use super::input::{InputArgs, register_options};
 use super::output::{self, OutputArgs};
-use super::profile::{self, Profiled};
-use crate::array::{Column, RowSet, View};
-use crate::error::{Error, OutputProblem};
-use crate::export::{ExportOptions, Format, PROVENANCE_MEMBER, SubsetOptions, subset};
+use super::{RunArgs, progress};
+use crate::export::{CleanOptions, ExportOptions, Format, clean};
 use crate::group::GroupSpec;
 use crate::npz::NpzFile;
-use crate::scan::layout::Role;
-use crate::scan::{Scan, array, arrays, provenance};
+use crate::scan::{Scan, array, arrays};
 use crate::sql::Session;
 use crate::table::{ReadOptions, Rows, Table, TableReader};
 
 #[derive(Debug, Args)]
 pub struct ExportArgs {
-    /// An NPZ file.
+    /// The NPZ file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     /// The table to write.
     #[arg(long, value_enum, default_value = "scan")]
     table: TableArg,
-    /// Write one array of the archive instead, a row along its first axis: columns `row` and `value`.
+    /// Write one array of the archive instead of a table: one row per index of its first axis, in the columns `row` and
+    /// `value`.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["table", "among"])]
     array: Option<String>,
-    /// Columns to write; all by default.
+    /// The columns to write, separated by commas; by default all.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     columns: Option<Vec<String>>,
-    /// Which rows of `scan`, or scan points of an .npz: a predicate over its columns, such as "y < 200".
+    /// Which rows of the table `scan`, or which scan points of an .npz file, to write: a predicate over the table's
+    /// columns, such as "y < 200".
     #[arg(long, value_name = "SQL")]
     among: Option<String>,
     #[command(flatten)]
@@ -45,51 +43,55 @@ pub struct ExportArgs {
     input: InputArgs,
 }
 
+/// Names the tables that can be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum TableArg {
+    /// One row per scan point: positions and patterns.
     Scan,
+    /// One row for the whole file.
     Scans,
+    /// One row per mode of the probe.
     Probe,
+    /// One row per layer of the object.
     Object,
+    /// One row per array of the archive.
     Arrays,
 }
 
 pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
-    let output = args.output.require(
-        &[],
-        "name a file that ends in .arrow, .arrows, .parquet, .csv or .npz",
-    )?;
+    let output = args
+        .output
+        .require(&[], ".arrow, .arrows, .parquet, .csv or .npz")?;
     if !args.output.check()? {
         return Ok(());
     }
     if Format::of(output)? == Format::Npz {
-        return clean(args, output, run);
+        write_scan(args, output, run)
+    } else {
+        write_table(args, output, run)
     }
-    let table = profile::phase("open", || open(args))?;
-    let rows = rows(args, run)?;
-    let batch_bytes = run.batch_bytes as usize;
-    let options = ReadOptions {
+}
+
+fn write_table(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
+    let table = open(args)?;
+    let read = ReadOptions {
         columns: args.columns.clone(),
-        rows,
-        batch_bytes,
+        rows: match points(args, run)? {
+            Some(points) => Rows::List(points.into()),
+            None => Rows::All,
+        },
+        batch_bytes: run.batch_bytes as usize,
         batch_rows: None,
     };
     let provenance = table.provenance();
-    let reader = TableReader::try_new(Arc::clone(&table), &options)?;
-    let total = reader.rows_left() as u64;
+    let reader = TableReader::try_new(table, &read)?;
     let options = ExportOptions {
-        if_exists: args.output.if_exists(),
         provenance,
         expected_bytes: Some(reader.num_bytes()),
-        tensors: args.output.tensors(),
+        expected_rows: Some(reader.rows_left() as u64),
+        ..args.output.options()
     };
-    let Some(written) = output::write(
-        Profiled::new(reader, table.as_ref()),
-        output,
-        &options,
-        Some(total),
-    )?
-    else {
+    let Some(written) = output::write(reader, output, &options)? else {
         return Ok(());
     };
     let size = ByteSize::b(written.bytes);
@@ -116,61 +118,31 @@ fn open(args: &ExportArgs) -> Result<Arc<dyn Table>> {
     })
 }
 
-/// Writes the scan back as an archive, with some of its scan points.
-fn clean(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
+/// Writes the scan as a new archive, with some of its scan points.
+fn write_scan(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
     if args.table != TableArg::Scan || args.array.is_some() || args.columns.is_some() {
         return Err(Failure::usage_of(
             output,
-            "an .npz file takes a whole scan, not a table, an array or some columns; leave out --table, --array and \
-             --columns, or write to .arrow, .parquet or .csv",
+            "an .npz file holds a whole scan, not a table, an array or some columns; leave out --table, --array and \
+             --columns, or write a file that ends in .arrow, .parquet or .csv",
         ));
     }
-    let options = args.input.options();
-    let scan = Scan::try_new(
-        Arc::new(NpzFile::open_with(&args.file, &options.open)?),
-        &options,
-    )?;
-    if options.patterns.is_some() {
-        return Err(Error::BadOutput {
-            path: output.to_path_buf(),
-            problem: OutputProblem::PatternsInAnotherFile,
-        }
-        .into());
-    }
-    let npz = scan.npz();
-    let points = match rows(args, run)? {
-        Rows::List(points) => points.to_vec(),
-        _ => (0..scan.num_positions()).collect(),
+    let scan = Scan::open_with(&args.file, &args.input.options())?;
+    let points = match points(args, run)? {
+        Some(points) => points,
+        None => (0..scan.num_positions()).collect(),
     };
-    let has_numbers = scan.layout().member(Role::FrameIndex).is_some();
-    let before = text_member(npz, PROVENANCE_MEMBER)?;
-    let among = args.among.as_deref();
-    let options = SubsetOptions {
+    let options = CleanOptions {
         if_exists: args.output.if_exists(),
-        axes: scan.scan_point_axes()?,
-        numbers: (!has_numbers && npz.info(FRAME_NUMBERS).is_none())
-            .then(|| FRAME_NUMBERS.to_string()),
-        provenance: provenance::of_subset(
-            npz,
-            among,
-            points.len(),
-            scan.num_positions(),
-            before.as_deref(),
-        ),
-        points,
+        among: args.among.clone(),
+        progress: progress::shown(),
     };
-    let bar = output::byte_bar();
-    let written = subset(npz, output, &options, &mut |done, total| {
-        bar.set_length(total);
-        bar.set_position(done);
-    });
-    bar.finish_and_clear();
-    let Some(written) = written? else {
+    let Some(written) = clean(&scan, &points, output, &options)? else {
         return Ok(());
     };
     for (name, reason) in &written.copied_unread {
         output::log(&format!(
-            "note: `{name}` was copied whole, whatever it has of each scan point: {reason}"
+            "note: `{name}` was copied whole, even if it has one row per scan point: {reason}"
         ));
     }
     let (size, all) = (ByteSize::b(written.bytes), scan.num_positions());
@@ -181,28 +153,14 @@ fn clean(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
     ))
 }
 
-/// The member of the PtychoPINN layout that numbers frames.
-const FRAME_NUMBERS: &str = "scan_index";
-
-/// A member that is one text.
-fn text_member(npz: &Arc<NpzFile>, name: &str) -> Result<Option<String>> {
-    if npz.info(name).is_none() {
-        return Ok(None);
-    }
-    let column = Column::open(npz, name, name, &View::whole())?;
-    let array = column.array(&RowSet::Range(0..1))?;
-    Ok(array
-        .as_string_opt::<i32>()
-        .map(|text| text.value(0).to_string()))
-}
-
-fn rows(args: &ExportArgs, run: &RunArgs) -> Result<Rows> {
+/// Returns the scan points that the predicate selects; `None` if there is no predicate.
+fn points(args: &ExportArgs, run: &RunArgs) -> Result<Option<Vec<usize>>> {
     let Some(predicate) = &args.among else {
-        return Ok(Rows::All);
+        return Ok(None);
     };
     if args.table != TableArg::Scan {
         return Err(Failure::usage(
-            "--among is a predicate over the table scan, which has one row per scan point; leave out --table",
+            "--among selects rows of the table `scan`, which has one row per scan point; leave out --table",
         ));
     }
     let session = Session::try_new(run.threads, &args.input.options())?;
@@ -212,7 +170,7 @@ fn rows(args: &ExportArgs, run: &RunArgs) -> Result<Rows> {
         &register_options(&args.input.options(), GroupSpec::default()),
     )?;
     let points = session.scan_points(predicate)?;
-    Ok(Rows::List(
+    Ok(Some(
         points.into_iter().map(|point| point as usize).collect(),
     ))
 }

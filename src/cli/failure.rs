@@ -1,8 +1,13 @@
-//! What ends a command: an error of the library in the command line's words, or a call that makes no sense.
+//! Describes why a command failed: an error of the library, worded in the options of the command, or options that do
+//! not make a call.
 
 use std::path::{Path, PathBuf};
 
+use clap::CommandFactory;
+
+use super::Cli;
 use crate::error::{Error, Parameter, Task, Terms};
+use crate::sql::SqlTerms;
 
 /// The result of a command.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -46,10 +51,10 @@ impl Failure {
         }
     }
 
-    /// Returns the message on one line.
-    pub fn report(&self) -> String {
+    /// Returns the message on one line, in the options of a command.
+    pub fn report(&self, terms: CommandTerms) -> String {
         match self {
-            Self::Library(error) => error.report_in(&CommandTerms),
+            Self::Library(error) => error.report_in(&terms),
             Self::Usage {
                 path: Some(path),
                 text,
@@ -71,29 +76,110 @@ impl From<arrow::error::ArrowError> for Failure {
     }
 }
 
-/// Spells parameters as options of the command line.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct CommandTerms;
+/// Spells parameters as options of one command.
+///
+/// A parameter that the command has no option for is named as what it is in a query, where the command takes one, or
+/// as an option of the command that has it.
+#[derive(Debug, Clone, Copy)]
+pub struct CommandTerms {
+    /// The name of the command, such as `group`.
+    pub command: &'static str,
+}
+
+/// Where a parameter is given.
+enum Place {
+    /// In an option of the command itself.
+    Here(String),
+    /// In a query.
+    Query,
+    /// In an option of another command.
+    Command(String, String),
+    /// In none of them; the text says what the parameter is.
+    Nowhere(&'static str),
+}
+
+impl CommandTerms {
+    fn place(self, parameter: Parameter) -> Place {
+        let Some(option) = option(parameter) else {
+            return match parameter {
+                Parameter::K | Parameter::Within | Parameter::Of => Place::Query,
+                Parameter::Groups => Place::Nowhere("the range of groups"),
+                _ => Place::Nowhere("the range of rows"),
+            };
+        };
+        let mut cli = Cli::command();
+        // Copies the options of every command, such as --threads, to each command.
+        cli.build();
+        let has = |command: &&clap::Command| {
+            command
+                .get_arguments()
+                .any(|argument| is_spelled(argument, &option))
+        };
+        let commands: Vec<&clap::Command> = cli.get_subcommands().filter(has).collect();
+        if commands
+            .iter()
+            .any(|command| command.get_name() == self.command)
+        {
+            return Place::Here(option);
+        }
+        match (self.command, parameter) {
+            ("sql", Parameter::Columns) => Place::Nowhere("the columns of the query"),
+            ("sql", Parameter::Table | Parameter::Array) => {
+                Place::Nowhere("the table of the query")
+            }
+            ("sql", _) => Place::Query,
+            _ => match commands.first() {
+                Some(command) => Place::Command(option, command.get_name().to_string()),
+                None => Place::Nowhere(parameter.name()),
+            },
+        }
+    }
+}
+
+/// Returns the option that gives a parameter, if any command has one.
+fn option(parameter: Parameter) -> Option<String> {
+    Some(match parameter {
+        Parameter::Measure => "--as".to_string(),
+        Parameter::Sampling => "--sequential".to_string(),
+        Parameter::Channels => "--layout".to_string(),
+        Parameter::Output => "-o".to_string(),
+        Parameter::Rows | Parameter::Groups | Parameter::K | Parameter::Within | Parameter::Of => {
+            return None;
+        }
+        _ => format!("--{}", parameter.name().replace('_', "-")),
+    })
+}
+
+fn is_spelled(argument: &clap::Arg, option: &str) -> bool {
+    match option.strip_prefix("--") {
+        Some(long) => argument.get_long() == Some(long),
+        None => argument.get_short() == option.strip_prefix('-').and_then(|o| o.chars().next()),
+    }
+}
 
 impl Terms for CommandTerms {
     fn parameter(&self, parameter: Parameter) -> String {
-        match parameter {
-            Parameter::Measure => "--as".to_string(),
-            Parameter::Sampling => "--sequential".to_string(),
-            Parameter::Channels => "--layout".to_string(),
-            Parameter::Output => "-o".to_string(),
-            Parameter::Rows | Parameter::Groups => "the rows asked for".to_string(),
-            Parameter::K | Parameter::Within | Parameter::Of => {
-                format!("`{parameter} =>` of neighbors(...)")
-            }
-            _ => format!("--{}", parameter.name().replace('_', "-")),
+        match self.place(parameter) {
+            Place::Here(option) => option,
+            Place::Query => format!("`{}` in the query", SqlTerms.parameter(parameter)),
+            Place::Command(option, command) => format!("{option} of `ptychoarrow {command}`"),
+            Place::Nowhere(text) => text.to_string(),
         }
     }
 
     fn set(&self, parameter: Parameter, value: &str) -> String {
-        match value {
-            "true" => self.parameter(parameter),
-            value => format!("{} {value}", self.parameter(parameter)),
+        let given = |option: String| match value {
+            // An option without a value.
+            "true" | "sequential" => option,
+            value => format!("{option} {value}"),
+        };
+        match self.place(parameter) {
+            Place::Here(option) => given(option),
+            Place::Query => format!("`{}` in the query", SqlTerms.set(parameter, value)),
+            Place::Command(option, command) => {
+                format!("{} of `ptychoarrow {command}`", given(option))
+            }
+            Place::Nowhere(text) => format!("{text} to {value}"),
         }
     }
 
@@ -105,5 +191,52 @@ impl Terms for CommandTerms {
                 "`ptychoarrow sql FILE -c \"SELECT count(*) FROM scan WHERE ...\"`"
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    /// The commands, as clap knows them.
+    fn commands() -> Vec<String> {
+        let cli = Cli::command();
+        cli.get_subcommands()
+            .map(|command| command.get_name().to_string())
+            .collect()
+    }
+
+    #[test]
+    fn every_parameter_is_an_option_or_a_phrase() {
+        let mut spelled = String::new();
+        for parameter in Parameter::ALL {
+            let _ = write!(spelled, "{parameter}:");
+            let mut known: Vec<String> = Vec::new();
+            for command in commands() {
+                let terms = CommandTerms {
+                    command: String::leak(command.clone()),
+                };
+                let text = terms.parameter(*parameter);
+                // An option is one that clap accepts: the word after it is not looked at.
+                if let Place::Here(option) = terms.place(*parameter) {
+                    let mut cli = Cli::command();
+                    cli.build();
+                    let found = cli
+                        .find_subcommand(&command)
+                        .unwrap()
+                        .get_arguments()
+                        .any(|argument| is_spelled(argument, &option));
+                    assert!(found, "{command}: {option}");
+                }
+                if !known.contains(&text) {
+                    let _ = write!(spelled, " {command}: {text};");
+                    known.push(text);
+                }
+            }
+            spelled.push('\n');
+        }
+        insta::assert_snapshot!(spelled);
     }
 }

@@ -1,4 +1,4 @@
-//! `ptychoarrow group`: groups of neighbouring patterns, into a file.
+//! Runs `ptychoarrow group`: forms groups of neighbouring patterns and writes them to a file.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -7,47 +7,48 @@ use std::time::Instant;
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::Schema;
 use bytesize::ByteSize;
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use super::failure::Result;
 use super::input::{InputArgs, SpecArgs, shown};
 use super::output::{self, OutputArgs, log};
 use super::print::{data_type_name, table};
-use super::profile::{self, Profiled};
 use super::{PrintFormat, RunArgs};
 use crate::array::{Access, tensor};
-use crate::export::{ExportOptions, Format, Written};
+use crate::export;
+use crate::export::{ExportOptions, Format, Written, default_columns, write_groups};
 use crate::group::{Channels, Groups, Measure, PatternOptions};
 use crate::scan::Scan;
 use crate::table::{ReadOptions, Rows, Table, TableInfo, TableReader, is_wide};
 
 #[derive(Debug, Args)]
 pub struct GroupArgs {
-    /// An NPZ file.
+    /// The NPZ file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
     spec: SpecArgs,
-    /// Columns to write; by default the narrow ones, and in Arrow files `diffraction`.
+    /// The columns to write, separated by commas; by default those with a few values per row, and for Arrow files also
+    /// `diffraction`.
     #[arg(long, value_name = "A,B", value_delimiter = ',')]
     columns: Option<Vec<String>>,
-    /// As what to hand out patterns: the numbers of the file, amplitudes, or intensities (counts).
+    /// Whether patterns are written as stored, as amplitudes, or as intensities (counts).
     #[arg(long = "as", value_enum, default_value = "stored")]
-    measure: MeasureArg,
-    /// Where the axis of members is in the patterns: [C, N, N] or [N, N, C].
+    measure: Measure,
+    /// The place of the axis of members in the patterns of a group.
     #[arg(long, value_enum, default_value = "channels-first")]
-    layout: LayoutArg,
-    /// Only the middle of each pattern, N x N pixels.
+    layout: Channels,
+    /// Keep only the middle of each pattern, N x N pixels.
     #[arg(long, value_name = "N")]
     crop: Option<usize>,
-    /// Put B x B pixels together: counts add up, of amplitudes the squares do.
+    /// Combine B x B pixels into one: counts are added up; of amplitudes, the squares are.
     #[arg(long, value_name = "B")]
     bin: Option<usize>,
-    /// Set bad pixels to 0, as the file's own mask (role bad_pixels or valid_pixels) tells them.
+    /// Set the bad pixels to 0, as given by the file's own mask (role bad_pixels or valid_pixels).
     #[arg(long)]
     mask: bool,
-    /// How to print what was done.
+    /// The form in which to print what was done.
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
     #[command(flatten)]
@@ -56,32 +57,15 @@ pub struct GroupArgs {
     input: InputArgs,
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum MeasureArg {
-    Stored,
-    Amplitude,
-    Intensity,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum LayoutArg {
-    ChannelsFirst,
-    ChannelsLast,
-}
-
 impl GroupArgs {
     fn patterns(&self, format: Option<Format>) -> PatternOptions {
         PatternOptions {
-            measure: match self.measure {
-                MeasureArg::Stored => Measure::Stored,
-                MeasureArg::Amplitude => Measure::Amplitude,
-                MeasureArg::Intensity => Measure::Intensity,
-            },
-            channels: match self.layout {
-                // The layout of PtychoPINN's own dict.
-                _ if format == Some(Format::Npz) => Channels::Last,
-                LayoutArg::ChannelsFirst => Channels::First,
-                LayoutArg::ChannelsLast => Channels::Last,
+            measure: self.measure,
+            // The dictionary of PtychoPINN has one layout.
+            channels: if format == Some(Format::Npz) {
+                Channels::Last
+            } else {
+                self.layout
             },
             crop: self.crop,
             bin: self.bin,
@@ -90,7 +74,7 @@ impl GroupArgs {
     }
 }
 
-/// Groups shown where no output is named.
+/// The number of groups that are shown if no output is given.
 const SHOWN_GROUPS: usize = 10;
 
 pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
@@ -99,35 +83,31 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     }
     let start = Instant::now();
     let input = args.input.options();
-    let scan = profile::phase("open", || Scan::open_with(&args.file, &input))?;
+    let scan = Scan::open_with(&args.file, &input)?;
     let format = args.output.output.as_deref().map(Format::of).transpose()?;
     let spec = args.spec.spec(Some(&args.file), &input, run)?;
     let groups = Groups::try_new_with(&scan, spec, args.patterns(format))?;
     let Some(output) = &args.output.output else {
         return show(args, run, &groups);
     };
-    let columns = columns(args, &groups, format);
-    let reader = reader(&groups, columns.clone(), Rows::All, run)?;
+    let read = read_options(columns(args, &groups, format), Rows::All, run);
+    let reader = reader(&groups, &read)?;
     let schema = reader.schema();
-    let rows = reader.rows_left() as u64;
     let options = ExportOptions {
-        if_exists: args.output.if_exists(),
         provenance: groups.provenance(),
         expected_bytes: Some(reader.num_bytes()),
-        tensors: args.output.tensors(),
+        expected_rows: Some(reader.rows_left() as u64),
+        ..args.output.options()
     };
+    output::announce(output, &options);
     let written = match format {
-        Some(Format::Npz) => super::npz::write(&groups, &columns, output, &options, run)?,
-        _ => output::write(Profiled::new(reader, &groups), output, &options, Some(rows))?,
+        Some(Format::Npz) => write_groups(&groups, &read, output, &options)?,
+        _ => export::write(reader, output, &options)?,
     };
-    profile::add_phases_of(&groups);
     let Some(written) = written else {
         return Ok(());
     };
-    groups
-        .warnings()
-        .iter()
-        .for_each(|warning| log(&format!("warning: {warning}")));
+    log_warnings(&groups);
     let done = Done {
         groups: &groups,
         output,
@@ -141,13 +121,12 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     }
 }
 
-/// Without an output: the first groups, narrow columns.
+/// Prints the first groups, without wide columns.
 fn show(args: &GroupArgs, run: &RunArgs, groups: &Groups) -> Result<()> {
+    let rows = Rows::Range(0..SHOWN_GROUPS);
     let reader = reader(
         groups,
-        columns(args, groups, None),
-        Rows::Range(0..SHOWN_GROUPS),
-        run,
+        &read_options(columns(args, groups, None), rows, run),
     )?;
     let batches = reader.collect::<std::result::Result<Vec<RecordBatch>, _>>()?;
     match args.format {
@@ -161,38 +140,46 @@ fn show(args: &GroupArgs, run: &RunArgs, groups: &Groups) -> Result<()> {
         }
         PrintFormat::Json => output::result(&super::print::json(&batches)?)?,
     }
+    log_warnings(groups);
+    Ok(())
+}
+
+fn read_options(columns: Vec<String>, rows: Rows, run: &RunArgs) -> ReadOptions {
+    ReadOptions {
+        columns: Some(columns),
+        rows,
+        batch_bytes: run.batch_bytes as usize,
+        batch_rows: None,
+    }
+}
+
+fn reader(groups: &Groups, options: &ReadOptions) -> Result<TableReader> {
+    groups.index()?;
+    Ok(groups.read(options)?)
+}
+
+/// Prints what is doubtful about the groups.
+pub fn log_warnings(groups: &Groups) {
     groups
         .warnings()
         .iter()
         .for_each(|warning| log(&format!("warning: {warning}")));
-    Ok(())
 }
 
-fn reader(groups: &Groups, columns: Vec<String>, rows: Rows, run: &RunArgs) -> Result<TableReader> {
-    groups.index()?;
-    let batch_bytes = run.batch_bytes as usize;
-    Ok(groups.read(&ReadOptions {
-        columns: Some(columns),
-        rows,
-        batch_bytes,
-        batch_rows: None,
-    })?)
-}
-
-/// The columns asked for, or the default ones: those that are narrow and cheap, and where patterns are kept, the
-/// patterns.
+/// Returns the columns asked for, or the default ones: the columns that are narrow and quick to compute, and in formats
+/// that hold patterns, the patterns.
 fn columns(args: &GroupArgs, groups: &Groups, format: Option<Format>) -> Vec<String> {
     if let Some(columns) = &args.columns {
         return columns.clone();
     }
     let schema = groups.schema();
     if format == Some(Format::Npz) {
-        return super::npz::columns(&schema);
+        return default_columns(&schema);
     }
     let fields = schema.fields().iter().enumerate();
     let default = fields.filter(|(index, field)| match format {
         _ if groups.is_on_request(*index) => false,
-        // On a screen there is no room for tensors.
+        // Tensors do not fit on a screen.
         None => tensor::shape(field).is_none(),
         Some(format) => {
             !is_wide(field) || (format.holds_patterns() && field.name() == "diffraction")
@@ -201,7 +188,7 @@ fn columns(args: &GroupArgs, groups: &Groups, format: Option<Format>) -> Vec<Str
     default.map(|(_, field)| field.name().clone()).collect()
 }
 
-/// What was done.
+/// Reports what was done.
 struct Done<'a> {
     groups: &'a Groups,
     output: &'a Path,
@@ -255,7 +242,7 @@ impl Done<'_> {
         lines.join("\n")
     }
 
-    /// The members that play a part, of one kind of access; reasons are told once.
+    /// Lists the members that have a role and are reached by one kind of access, each with the reason.
     fn members(&self, word: &str) -> String {
         let scan = self.groups.scan();
         let roles = scan
@@ -274,7 +261,9 @@ impl Done<'_> {
             .collect::<Vec<_>>()
             .join(if word == "mapped" { ", " } else { "\n" });
         match word {
-            "copied" if !text.is_empty() => format!("{text}\na batch at a time, never whole"),
+            "copied" if !text.is_empty() => {
+                format!("{text}\n(one batch at a time, never the whole member)")
+            }
             _ => text,
         }
     }
@@ -295,7 +284,7 @@ impl Done<'_> {
     }
 }
 
-/// Column names, lists with their shape; wrapped.
+/// Lists the columns with their types and shapes, in lines of limited width.
 fn columns_text(schema: &Schema) -> String {
     const WIDTH: usize = 90;
     let mut text = String::new();
@@ -328,7 +317,7 @@ fn columns_text(schema: &Schema) -> String {
     text
 }
 
-/// How to open the output in Python.
+/// Says how to open the output in Python.
 fn open_text(output: &Path, schema: &Schema) -> String {
     let path = shown(output);
     let patterns = schema.fields().iter().find(|field| is_wide(field));

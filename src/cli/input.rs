@@ -1,120 +1,86 @@
-//! Arguments about what is read.
+//! Arguments that say what is read, and how.
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::failure::Result;
-use super::{RunArgs, output, parse_bytes};
+use super::{RunArgs, parse_bytes, progress};
 use crate::group::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
 use crate::npz::{AccessMode, OpenOptions};
 use crate::scan::ScanOptions;
 use crate::scan::layout::{LayoutOptions, Measurement, PatternAxis, PositionOrder, Role, Unit};
 use crate::sql::{RegisterOptions, Session};
 
-/// What a file does not say.
+/// Says what a file does not say itself.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "What the file does not say")]
 pub struct InputArgs {
-    /// Name the member for a role: x, y, x_start, y_start, diffraction, probe, object, object_patches, frame_index,
-    /// bad_pixels, valid_pixels, pixel_size.
+    /// The member that fills a role; can be given several times. The roles are x, y, x_start, y_start, diffraction,
+    /// probe, object, object_patches, frame_index, bad_pixels, valid_pixels and pixel_size.
     #[arg(long, value_name = "ROLE=NAME", value_parser = parse_role)]
     role: Vec<(Role, String)>,
-    /// What the detector's numbers are; integers are taken for intensity.
+    /// What the stored patterns are; by default, integers are intensities, and other numbers are unknown.
     #[arg(long, value_enum)]
-    measurement: Option<MeasurementArg>,
-    /// The unit of positions.
+    measurement: Option<Measurement>,
+    /// The unit of the positions.
     #[arg(long, value_enum)]
-    unit: Option<UnitArg>,
-    /// Metres a pixel of the object.
+    unit: Option<Unit>,
+    /// The size of a pixel of the object, in metres.
     #[arg(long, value_name = "METRES")]
     pixel_size: Option<f64>,
-    /// The axis that counts the patterns, where the shape leaves it open.
+    /// The axis along which patterns are counted, if the shape does not tell.
     #[arg(long, value_enum)]
-    pattern_axis: Option<PatternAxisArg>,
-    /// The columns of a combined position array, such as yx; _ for one that is neither.
+    pattern_axis: Option<PatternAxis>,
+    /// The columns of a combined position array, one letter each: yx if y comes first; _ for a column that is neither.
     #[arg(long, value_name = "ORDER")]
     position_order: Option<PositionOrder>,
-    /// Another NPZ file that has the patterns, joined on the frame index.
+    /// Another NPZ file that holds the patterns; they are joined on the frame index.
     #[arg(long, value_name = "FILE")]
     patterns: Option<PathBuf>,
     #[command(flatten)]
     open: OpenArgs,
 }
 
-/// How a file is opened.
+/// Says how a file is opened.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Opening")]
 pub struct OpenArgs {
-    /// How stored members are reached: mapped, or read by position (for network file systems and files still being
-    /// written: a file that is cut short is an error then).
+    /// How the bytes of stored members are reached.
     #[arg(long, value_enum, default_value = "map")]
-    access: AccessArg,
-    /// Memory for deflated members once inflated, such as 4GiB; further ones go to a scratch file in the temporary
-    /// folder (TMPDIR).
+    access: AccessMode,
+    /// The memory that inflated members may take together, such as 4GiB; further ones are inflated to scratch files in
+    /// the temporary folder (TMPDIR).
     #[arg(long, value_name = "BYTES", default_value = "1GiB", value_parser = parse_bytes)]
     inflate_memory: u64,
 }
 
 impl OpenArgs {
-    /// As the library's options.
+    /// Returns the library's options.
     pub fn options(&self) -> OpenOptions {
-        let access = match self.access {
-            AccessArg::Map => AccessMode::Map,
-            AccessArg::Read => AccessMode::Read,
-        };
         OpenOptions {
-            access,
+            access: self.access,
             inflate_memory: self.inflate_memory,
-            progress: output::inflating(),
+            progress: inflating(),
         }
     }
 }
 
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum AccessArg {
-    Map,
-    Read,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum MeasurementArg {
-    Amplitude,
-    Intensity,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum UnitArg {
-    Pixels,
-    Metres,
-    Steps,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum PatternAxisArg {
-    First,
-    Last,
+/// Shows the inflation of large members.
+fn inflating() -> crate::npz::Progress {
+    let progress = progress::shown();
+    crate::npz::Progress::new(move |member, done, total| progress.bytes(member, done, total))
 }
 
 impl InputArgs {
-    /// As the library's options.
+    /// Returns the library's options.
     pub fn options(&self) -> ScanOptions {
         let layout = LayoutOptions {
             roles: self.role.clone(),
-            measurement: self.measurement.map(|measurement| match measurement {
-                MeasurementArg::Amplitude => Measurement::Amplitude,
-                MeasurementArg::Intensity => Measurement::Intensity,
-            }),
-            unit: self.unit.map(|unit| match unit {
-                UnitArg::Pixels => Unit::Pixels,
-                UnitArg::Metres => Unit::Metres,
-                UnitArg::Steps => Unit::Steps,
-            }),
+            measurement: self.measurement,
+            unit: self.unit,
             pixel_size_m: self.pixel_size,
-            pattern_axis: self.pattern_axis.map(|axis| match axis {
-                PatternAxisArg::First => PatternAxis::First,
-                PatternAxisArg::Last => PatternAxis::Last,
-            }),
+            pattern_axis: self.pattern_axis,
             position_order: self.position_order,
         };
         ScanOptions {
@@ -125,29 +91,30 @@ impl InputArgs {
     }
 }
 
-/// Which groups.
+/// Says which groups are formed.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Groups")]
 pub struct SpecArgs {
-    /// A group has gridsize x gridsize patterns.
+    /// The side of a group: a group has G x G patterns.
     #[arg(long, value_name = "G", default_value_t = 2)]
     gridsize: usize,
-    /// Nearest neighbours of the seed point that members are drawn from; 1.5 times the group's size by default.
+    /// The number of nearest neighbours of a seed point from which the members of its group are drawn; by default 1.5
+    /// times the number of patterns per group, rounded up, and with --semantics ptychopinn 4.
     #[arg(long, short = 'K', visible_alias = "neighbor-count", value_name = "K")]
     neighbors: Option<usize>,
-    /// Groups in all; one a seed point by default.
+    /// The number of groups; by default one per seed point.
     #[arg(long, value_name = "N")]
     n_groups: Option<usize>,
-    /// Fixes all randomness.
+    /// The seed of all random choices.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Redraws the members, never the seed points.
+    /// Another epoch draws other members for the same seed points.
     #[arg(long, default_value_t = 0)]
     epoch: u64,
-    /// Which scan points may be members: a predicate over the columns of `scan`, such as "y < 200".
+    /// Which scan points may be members: a predicate over the columns of the table `scan`, such as "y < 200".
     #[arg(long, value_name = "SQL")]
     among: Option<String>,
-    /// Which of them may be seed points: a predicate likewise; what --among leaves out is left out here too.
+    /// Which of the scan points that may be members may also be seed points: a predicate like that of --among.
     #[arg(long, value_name = "SQL")]
     seeds_from: Option<String>,
     /// Take the first seed points instead of random ones.
@@ -158,39 +125,21 @@ pub struct SpecArgs {
     group_oversampling: bool,
     /// Whether a seed point may be a member of its own group.
     #[arg(long, value_enum, default_value = "never")]
-    include_seed: IncludeSeedArg,
-    /// Members farther from the seed point than this are left out, in the unit of the positions.
+    include_seed: IncludeSeed,
+    /// The largest distance from a seed point to a member, in the unit of the positions.
     #[arg(long, value_name = "D")]
     max_distance: Option<f64>,
-    /// What the normalisation factor is computed over: scan, groups, or the factor itself. Default scan; in PtychoPINN
-    /// semantics groups.
+    /// What the normalisation factor is computed over, the whole scan or the drawn groups, or the factor itself; by
+    /// default scan, and with --semantics ptychopinn groups.
     #[arg(long, value_name = "scan|groups|VALUE", value_parser = parse_norm)]
     norm: Option<Norm>,
-    /// Whose groups: ours, or those that PtychoPINN draws, bit for bit (then K is 4 by default).
+    /// The grouping rules that are followed.
     #[arg(long, value_enum, default_value = "native")]
-    semantics: SemanticsArg,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum SemanticsArg {
-    /// One answer for ties and duplicates; each group a random stream of its own.
-    Native,
-    /// As `RawData.generate_grouped_data`.
-    Ptychopinn,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum IncludeSeedArg {
-    /// No.
-    Never,
-    /// It is in the pool, and may be drawn.
-    Pool,
-    /// It is always the first member.
-    First,
+    semantics: Semantics,
 }
 
 impl SpecArgs {
-    /// As the library's spec; predicates are evaluated over the file.
+    /// Returns the library's specification; predicates are evaluated over the file.
     ///
     /// # Errors
     /// If a predicate cannot be evaluated.
@@ -229,28 +178,21 @@ impl SpecArgs {
             } else {
                 Sampling::Random
             },
-            include_seed: match self.include_seed {
-                IncludeSeedArg::Never => IncludeSeed::Never,
-                IncludeSeedArg::Pool => IncludeSeed::Pool,
-                IncludeSeedArg::First => IncludeSeed::First,
-            },
+            include_seed: self.include_seed,
             max_distance: self.max_distance,
             group_oversampling: self.group_oversampling,
-            semantics: match self.semantics {
-                SemanticsArg::Native => Semantics::Native,
-                SemanticsArg::Ptychopinn => Semantics::Ptychopinn,
-            },
+            semantics: self.semantics,
             norm: self.norm,
         })
     }
 
-    /// Whether points are named by a predicate, which is about one file.
+    /// Returns whether scan points are selected by a predicate, which concerns one file.
     pub fn has_predicates(&self) -> bool {
         self.among.is_some() || self.seeds_from.is_some()
     }
 }
 
-/// What to register of a file.
+/// Returns what is registered of a file.
 pub fn register_options(input: &ScanOptions, spec: GroupSpec) -> RegisterOptions {
     RegisterOptions {
         scan: input.clone(),
@@ -258,7 +200,7 @@ pub fn register_options(input: &ScanOptions, spec: GroupSpec) -> RegisterOptions
     }
 }
 
-/// The name a file goes by: its own, without folders and ending.
+/// Returns the name of a file's tables: its own name without folders and ending.
 pub fn stem(path: &Path) -> String {
     path.file_stem()
         .unwrap_or(path.as_os_str())
@@ -266,7 +208,7 @@ pub fn stem(path: &Path) -> String {
         .into_owned()
 }
 
-/// A path as given, for messages.
+/// Returns a path as given, for messages.
 pub fn shown(path: &Path) -> String {
     path.display().to_string()
 }
@@ -276,8 +218,8 @@ fn parse_role(text: &str) -> std::result::Result<(Role, String), String> {
     let (role, member) = text
         .split_once('=')
         .ok_or("expected ROLE=NAME, such as x=pos_x")?;
-    let role =
-        Role::from_name(role).ok_or_else(|| format!("no role `{role}`; there are {}", names()))?;
+    let role = Role::from_name(role)
+        .ok_or_else(|| format!("no role `{role}`; the roles are {}", names()))?;
     Ok((role, member.to_string()))
 }
 

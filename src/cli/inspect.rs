@@ -22,6 +22,8 @@ use crate::scan::layout::{Role, suspicious_unit};
 use crate::scan::{Positions, Scan, arrays, shape_text};
 use crate::table::{ReadOptions, TableReader};
 
+const TERMS: CommandTerms = CommandTerms { command: "inspect" };
+
 #[derive(Debug, Args)]
 pub struct InspectArgs {
     /// NPZ files; or Arrow and Parquet files that were written from them, which tell where their rows came from.
@@ -90,7 +92,7 @@ impl Report {
         let options = args.input.options();
         let npz = Arc::new(NpzFile::open_with(file, &options.open)?);
         let scan = Scan::try_new(Arc::clone(&npz), &options).and_then(ScanReport::of);
-        let scan = scan.map_err(|error| error.report_in(&CommandTerms));
+        let scan = scan.map_err(|error| error.report_in(&TERMS));
         let stats = if args.stats { stats(&npz)? } else { Vec::new() };
         Ok(Self { npz, scan, stats })
     }

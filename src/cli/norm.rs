@@ -1,4 +1,4 @@
-//! `ptychoarrow norm`: the factor that patterns are normalised by.
+//! Runs `ptychoarrow norm`: prints the factor by which patterns are normalised.
 
 use std::path::PathBuf;
 
@@ -7,19 +7,18 @@ use serde_json::json;
 
 use super::failure::Result;
 use super::input::{InputArgs, SpecArgs, shown};
-use super::output::{self, log};
-use super::{PrintFormat, RunArgs, profile};
+use super::{PrintFormat, RunArgs, output};
 use crate::group::Groups;
 use crate::scan::Scan;
 
 #[derive(Debug, Args)]
 pub struct NormArgs {
-    /// An NPZ file.
+    /// The NPZ file.
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
     spec: SpecArgs,
-    /// How to print it.
+    /// The form in which to print the factor.
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
     #[command(flatten)]
@@ -28,14 +27,10 @@ pub struct NormArgs {
 
 pub fn run(args: &NormArgs, run: &RunArgs) -> Result<()> {
     let input = args.input.options();
-    let scan = profile::phase("open", || Scan::open_with(&args.file, &input))?;
+    let scan = Scan::open_with(&args.file, &input)?;
     let groups = Groups::try_new(&scan, args.spec.spec(Some(&args.file), &input, run)?)?;
     let factor = groups.norm_factor()?;
-    profile::add_phases_of(&groups);
-    groups
-        .warnings()
-        .iter()
-        .for_each(|warning| log(&format!("warning: {warning}")));
+    super::group::log_warnings(&groups);
     match args.format {
         PrintFormat::Table => output::result(&factor.to_string()),
         PrintFormat::Json => {

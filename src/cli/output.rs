@@ -1,80 +1,66 @@
-//! Arguments about what is written, and the writing itself: size first, progress, then a summary.
+//! Arguments that say what is written and where, and the writing of results and messages.
 
 use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
 
 use arrow::array::RecordBatchReader;
 use bytesize::ByteSize;
-use clap::{Args, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use clap::Args;
 
 use super::failure::{Failure, Result};
+use super::progress;
 use crate::error::Error;
 use crate::export::{self, ExportOptions, IfExists, Tensors, Written};
-use crate::npz::Progress;
 
-/// Where results go.
+/// Says where results go.
 #[derive(Debug, Clone, Args)]
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
-    /// The file to write: .arrow, .arrows (stream), .parquet or .csv; for groups and whole scans also .npz.
+    /// The file to write. Its ending names the format: .arrow, .arrows (an Arrow IPC stream), .parquet or .csv; groups
+    /// and whole scans can also be written to .npz.
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
-    /// What to do if it is there already.
+    /// What to do if the output exists. Where the output is a symbolic link, the file that it leads to is meant, and
+    /// the link stays.
     #[arg(long, value_enum, default_value = "error")]
-    if_exists: IfExistsArg,
-    /// The same as --if-exists replace.
+    if_exists: IfExists,
+    /// Replace the output if it exists; the same as --if-exists replace.
     #[arg(long, conflicts_with = "if_exists")]
     force: bool,
-    /// How Parquet files hold wide tensors: lists, for every reader; or binary, the bytes of a row, many times faster.
+    /// How Parquet files hold wide tensors.
     #[arg(long, value_enum, default_value = "lists")]
-    tensors: TensorsArg,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum TensorsArg {
-    Lists,
-    Binary,
-}
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum IfExistsArg {
-    /// Refuse.
-    Error,
-    /// Leave it, and succeed.
-    Skip,
-    /// Replace it once the new file is complete.
-    Replace,
+    tensors: Tensors,
 }
 
 impl OutputArgs {
-    /// What to do if the output is there.
+    /// Returns what to do if the output exists.
     pub fn if_exists(&self) -> IfExists {
-        match self.if_exists {
-            _ if self.force => IfExists::Replace,
-            IfExistsArg::Error => IfExists::Error,
-            IfExistsArg::Skip => IfExists::Skip,
-            IfExistsArg::Replace => IfExists::Replace,
+        if self.force {
+            IfExists::Replace
+        } else {
+            self.if_exists
         }
     }
 
-    /// How Parquet files hold tensors.
-    pub fn tensors(&self) -> Tensors {
-        match self.tensors {
-            TensorsArg::Lists => Tensors::Lists,
-            TensorsArg::Binary => Tensors::Binary,
+    /// Returns the options of a writer, apart from what is known about the rows.
+    pub fn options(&self) -> ExportOptions {
+        ExportOptions {
+            if_exists: self.if_exists(),
+            tensors: self.tensors,
+            progress: progress::shown(),
+            ..Default::default()
         }
     }
 
-    /// The output, which this command cannot do without; its ending is one of `endings`, if any are given.
+    /// Returns the output of a command that cannot do without one. If `endings` are given, its name must end in one
+    /// of them; `expected` says so in words.
     ///
     /// # Errors
-    /// If there is none, or if it ends otherwise.
-    pub fn require(&self, endings: &[&str], hint: &'static str) -> Result<&Path> {
+    /// If there is no output, or if its name ends otherwise.
+    pub fn require(&self, endings: &[&str], expected: &str) -> Result<&Path> {
         let Some(path) = &self.output else {
             return Err(Failure::usage(format!(
-                "no output: expected -o FILE; {hint}"
+                "no output: expected -o FILE, a name that ends in {expected}"
             )));
         };
         let ending = path
@@ -84,49 +70,42 @@ impl OutputArgs {
         if !endings.is_empty() && !endings.contains(&ending) {
             return Err(Failure::usage_of(
                 path,
-                format!("cannot be the output: it ends in .{ending}; {hint}"),
+                format!("cannot be the output: expected a name that ends in {expected}"),
             ));
         }
         Ok(path)
     }
 
-    /// Checks the output before any work is done; false if it is there and stays.
+    /// Checks the output before any work is done; returns false if it exists and is to be left as it is.
     ///
     /// # Errors
-    /// If it exists, or cannot be written.
+    /// If the output exists, or cannot be written.
     pub fn check(&self) -> Result<bool> {
         let Some(path) = &self.output else {
             return Ok(true);
         };
         let proceed = export::check(path, self.if_exists())?;
         if !proceed {
-            log(&format!(
-                "{} is there already, left as it is",
-                path.display()
-            ));
+            log(&format!("{} exists and is left as it is", path.display()));
         }
         Ok(proceed)
     }
 }
 
-/// Writes a reader to a file, with a progress bar on a terminal. `rows` if their number is known.
+/// Writes a reader to a file, after a message that tells the size.
 ///
 /// # Errors
-/// As [`export::write`].
+/// The same as [`export::write`].
 pub fn write(
     reader: impl RecordBatchReader,
     path: &Path,
     options: &ExportOptions,
-    rows: Option<u64>,
 ) -> Result<Option<Written>> {
     announce(path, options);
-    let bar = progress_bar(rows);
-    let written = export::write(reader, path, options, &mut |rows| bar.set_position(rows));
-    bar.finish_and_clear();
-    Ok(written?)
+    Ok(export::write(reader, path, options)?)
 }
 
-/// Says how much there is to write, before it is written.
+/// Tells how much there is to write, before it is written.
 pub fn announce(path: &Path, options: &ExportOptions) {
     if let Some(bytes) = options.expected_bytes {
         log(&format!(
@@ -137,96 +116,34 @@ pub fn announce(path: &Path, options: &ExportOptions) {
     }
 }
 
-/// A bar for bytes, on a terminal; its length comes with the first report.
-pub fn byte_bar() -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style =
-        ProgressStyle::with_template("{bar:40} {bytes} of {total_bytes}, {elapsed}, {eta} left");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn progress_bar(rows: Option<u64>) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = "{bar:40} {human_pos} of {human_len} rows, {elapsed}, {eta} left";
-    match rows {
-        Some(rows) => ProgressBar::new(rows).with_style(
-            ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar()),
-        ),
-        None => ProgressBar::new_spinner(),
-    }
-}
-
-/// Shows how many bytes of a file were read, on a terminal; its length is set when that is known.
-pub fn reading(file: &Path) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let template = "{prefix}: {bar:40} {bytes} of {total_bytes}, {eta} left {msg}";
-    let style =
-        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
-    ProgressBar::new(0)
-        .with_style(style)
-        .with_prefix(file.display().to_string())
-}
-
-/// Shows how far a large deflated member is, on a terminal.
-pub fn inflating() -> Progress {
-    /// Less is done before anybody could read it.
-    const WORTH_SHOWING: u64 = 64 << 20;
-    if !std::io::stderr().is_terminal() {
-        return Progress::default();
-    }
-    let bar: Mutex<Option<(String, ProgressBar)>> = Mutex::default();
-    Progress::new(move |member, done, total| {
-        let Ok(mut shown) = bar.lock() else { return };
-        if total < WORTH_SHOWING {
-            return;
-        }
-        if shown.as_ref().is_none_or(|(name, _)| name != member) {
-            let template = "{prefix}: inflating {bar:40} {bytes} of {total_bytes}, {eta} left";
-            let style = ProgressStyle::with_template(template)
-                .unwrap_or_else(|_| ProgressStyle::default_bar());
-            *shown = Some((
-                member.to_string(),
-                ProgressBar::new(total)
-                    .with_style(style)
-                    .with_prefix(member.to_string()),
-            ));
-        }
-        if let Some((_, bar)) = shown.as_ref() {
-            bar.set_position(done);
-            if done == total {
-                bar.finish_and_clear();
-            }
-        }
-    })
-}
-
-/// A line for people, on stderr.
+/// Writes a line for people to stderr. Where stderr is closed or full, nobody reads it, and the command goes on.
 pub fn log(text: &str) {
-    eprintln!("{text}");
+    progress::suspended(|| drop(writeln!(std::io::stderr(), "{text}")));
 }
 
-/// A result, on stdout.
+/// Returns whether people watch stderr.
+pub fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Writes a result and a line break to stdout.
 ///
 /// # Errors
-/// If stdout cannot be written to; a closed pipe is found out by the caller.
+/// If stdout cannot be written to; the caller tells a closed pipe from other errors.
 pub fn result(text: &str) -> Result<()> {
     result_text(&format!("{text}\n"))
 }
 
-/// As [`result`], without a line break after it.
+/// Writes a result to stdout as it is.
 ///
 /// # Errors
-/// As [`result`].
+/// The same as [`result`].
 pub fn result_text(text: &str) -> Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    let written = stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush());
-    Ok(written.map_err(|e| Error::io(Path::new("stdout"), "write", e))?)
+    progress::suspended(|| {
+        let mut stdout = std::io::stdout().lock();
+        let written = stdout
+            .write_all(text.as_bytes())
+            .and_then(|()| stdout.flush());
+        Ok(written.map_err(|e| Error::io(Path::new("stdout"), "write", e))?)
+    })
 }

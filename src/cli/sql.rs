@@ -1,4 +1,4 @@
-//! `ptychoarrow sql`: queries over the tables of files, one by one or at a prompt.
+//! Runs `ptychoarrow sql`: answers queries over the tables of files, one by one or at a prompt.
 
 mod inputs;
 mod print;
@@ -15,7 +15,7 @@ use super::input::{InputArgs, SpecArgs};
 use super::output::{self, OutputArgs};
 use super::{RunArgs, parse_bytes};
 use crate::error::Error;
-use crate::export::ExportOptions;
+use crate::export::{self, ExportOptions};
 use crate::scan::provenance;
 use crate::sql::{Session, SessionOptions, Statement};
 use print::print;
@@ -25,23 +25,23 @@ const QUERY_KEY: &str = "ptychoarrow.query";
 
 #[derive(Debug, Args)]
 pub struct SqlArgs {
-    /// NPZ, Arrow, Parquet and CSV files. The tables of a.npz are a.scan, a.groups, a.group_members, a.neighbors, a.scans,
-    /// a.probe, a.object and a.arrays, of one NPZ alone also scan, groups and so on; any other file is a table called as
-    /// it is, without its ending.
+    /// The NPZ, Arrow, Parquet and CSV files to query. The tables of a.npz are a.scan, a.groups, a.group_members,
+    /// a.neighbors, a.scans, a.probe, a.object and a.arrays; if it is the only NPZ file, also scan, groups and so on. Any
+    /// other file is one table, named like the file without its ending.
     #[arg(value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// The query, or several with semicolons between them. Without it, and without -f, they are read from standard input;
-    /// on a terminal there is a prompt.
+    /// The query, or several separated by semicolons. Without this option and -f, queries are read from standard input,
+    /// or at a prompt if that is a terminal.
     #[arg(short, long, value_name = "SQL", conflicts_with = "file")]
     command: Option<String>,
-    /// A file with the query.
+    /// The file that holds the query.
     #[arg(short, long, value_name = "SQLFILE")]
     file: Option<PathBuf>,
-    /// How to print the rows.
+    /// The form in which to print the rows.
     #[arg(long, value_enum, default_value = "table")]
     format: RowFormat,
-    /// Bytes that sorts, joins and aggregates may hold between them, such as 256MB; beyond it they use temporary files.
-    /// Mapped files do not count.
+    /// The memory that sorts, joins and aggregates may take together, such as 256MB; beyond that they use temporary
+    /// files. Mapped files do not count. By default there is no limit.
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     memory_limit: Option<u64>,
     #[command(flatten)]
@@ -52,13 +52,14 @@ pub struct SqlArgs {
     input: InputArgs,
 }
 
+/// Names the forms in which rows are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum RowFormat {
-    /// For people: the first rows, tensors in short.
+    /// The first rows as text for people; large tensors are summarised.
     Table,
-    /// All rows; lists as text, no wide columns.
+    /// All rows as CSV; lists become text, wide columns are refused.
     Csv,
-    /// All rows, one array of objects.
+    /// All rows as a JSON array of objects.
     Json,
 }
 
@@ -96,14 +97,14 @@ pub fn run(args: &SqlArgs, run: &RunArgs) -> Result<()> {
     }
 }
 
-/// A statement before the one whose rows are written: one that has none.
+/// Runs a statement that comes before the one whose rows are written, and so must not have rows itself.
 fn run_silently(session: &Session, statement: Statement) -> Result<()> {
     let shown = statement.to_string();
     let mut reader = session.run(statement)?;
     if !reader.schema().fields().is_empty() {
         return Err(Failure::usage(format!(
-            "several queries with rows, such as: {shown}; expected one query, at the end, and before it only statements \
-             such as CREATE VIEW"
+            "several queries return rows, the first is: {shown}; with -o, expected one such query, as the last \
+             statement; before it, statements such as CREATE VIEW"
         )));
     }
     reader
@@ -112,7 +113,7 @@ fn run_silently(session: &Session, statement: Statement) -> Result<()> {
 }
 
 fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -> Result<()> {
-    // Beside what the rows bring of their own.
+    // This is added to what the rows' own tables say.
     let said = [
         (
             provenance::VERSION_KEY,
@@ -123,18 +124,16 @@ fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -
     ];
     let provenance = said.map(|(key, value)| (key.to_string(), value)).into();
     let options = ExportOptions {
-        if_exists: args.output.if_exists(),
         provenance,
-        expected_bytes: None,
-        tensors: args.output.tensors(),
+        ..args.output.options()
     };
-    let written = output::write(session.run(statement)?, path, &options, None)?;
+    let written = export::write(session.run(statement)?, path, &options)?;
     written.map_or(Ok(()), |written| {
         output::result(&format!("{} rows to {}", written.rows, path.display()))
     })
 }
 
-/// The query from the command line, a file, or standard input; none if there is a terminal to ask at.
+/// Returns the queries of the command line, a file, or standard input; `None` if there is a terminal to ask at.
 fn text(args: &SqlArgs) -> Result<Option<String>> {
     if let Some(command) = &args.command {
         return Ok(Some(command.clone()));
@@ -164,6 +163,6 @@ fn text(args: &SqlArgs) -> Result<Option<String>> {
 
 fn no_query() -> Failure {
     Failure::usage(
-        "no query: expected -c QUERY, -f FILE.sql, or a query on standard input; try -c 'SELECT * FROM scan LIMIT 5'",
+        "no query: expected -c SQL, -f SQLFILE, or a query on standard input, such as -c 'SELECT * FROM scan LIMIT 5'",
     )
 }

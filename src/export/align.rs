@@ -1,57 +1,91 @@
-//! An archive rewritten so that it maps: members stored, data at multiples of 64 bytes, C order.
+//! Rewrites an archive so that it can be mapped: members stored, data at multiples of 64 bytes, in C order.
 
 use std::io::{self, BufWriter, Read, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-use super::IfExists;
 use super::target::Target;
+use super::{IfExists, span};
 use crate::array::{Access, Column, RowSet, View};
 use crate::error::{Error, Result};
 use crate::npz::write::{self, NpzWriter};
 use crate::npz::{ArrayInfo, Member, NpzFile};
+use crate::progress::Progress;
 
-/// How to align.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// Holds the options of [`align`].
+#[derive(Debug, Clone, PartialEq, Default)]
+#[non_exhaustive]
 pub struct AlignOptions {
-    /// What to do if the output is there.
+    /// What to do if the output exists. Default: an error.
     pub if_exists: IfExists,
-    /// Whether big-endian members become little-endian, so that they map too: the values stay, the dtype changes.
-    pub to_little_endian: bool,
+    /// The byte order in which numbers are written. Default: that of the archive.
+    pub byte_order: ByteOrder,
+    /// Receives the number of bytes written so far. Default: nobody listens.
+    pub progress: Progress,
 }
 
-/// What was written.
+impl AlignOptions {
+    /// Sets what to do if the output exists.
+    pub fn with_if_exists(mut self, if_exists: IfExists) -> Self {
+        self.if_exists = if_exists;
+        self
+    }
+
+    /// Sets the byte order in which numbers are written.
+    pub fn with_byte_order(mut self, byte_order: ByteOrder) -> Self {
+        self.byte_order = byte_order;
+        self
+    }
+
+    /// Sets what receives the progress.
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+}
+
+/// Names the byte order in which [`align`] writes numbers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum ByteOrder {
+    /// The byte order of the archive; dtypes stay as they are.
+    #[default]
+    Keep,
+    /// Little-endian, so that all numbers can be mapped; the dtypes of big-endian members change, their values do not.
+    Little,
+}
+
+/// Describes an aligned archive that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Aligned {
-    /// Members in the file.
+    /// The number of members in the file.
     pub members: usize,
-    /// Its size in bytes; 0 for a device.
+    /// The size of the file in bytes; 0 for a pipe or a device.
     pub bytes: u64,
-    /// Members that do not map, each with the reason.
+    /// The members that still cannot be mapped, each with the reason.
     pub not_mapped: Vec<(String, String)>,
 }
 
-/// Rewrites all members of an archive in their order. NumPy reads the same keys, dtypes, shapes and values; members that
-/// are no arrays, or that we do not read, keep their bytes. Memory does not grow with the members; the same archive gives
-/// the same bytes. `progress` is called with the bytes done and in all. Returns `None` if the output was there and is to
-/// be left.
+/// Rewrites all members of an archive in their order. Returns `None` if the output exists and is to be left as it is.
+///
+/// NumPy reads the same keys, dtypes, shapes and values from the new archive. Members that are not arrays, or that this
+/// crate does not read, keep their bytes. Memory does not grow with the members. The same archive gives the same bytes.
 ///
 /// # Errors
-/// If a member is damaged (its CRC-32 is verified) or cannot be unpacked; as [`super::write()`]. Nothing is left behind
-/// then.
-pub fn align(
-    npz: &Arc<NpzFile>,
-    path: &Path,
-    options: &AlignOptions,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Option<Aligned>> {
+/// If a member is damaged (its CRC-32 is verified) or cannot be unpacked; if the output exists, cannot be written, or
+/// does not fit the disk. Nothing is left behind then.
+pub fn align(npz: &Arc<NpzFile>, path: &Path, options: &AlignOptions) -> Result<Option<Aligned>> {
     let Some(mut target) = Target::create(path, options.if_exists)? else {
         return Ok(None);
     };
     let total = npz.members().iter().map(|member| member.size).sum();
     target.check_space(Some(total))?;
+    let span = span(path).entered();
+    let task = path.display().to_string();
+    let to_little_endian = options.byte_order == ByteOrder::Little;
     let mut writer = NpzWriter::new(BufWriter::with_capacity(1 << 20, target.file()));
     let mut done = 0;
     let mut aligned = Aligned {
@@ -61,7 +95,7 @@ pub fn align(
     for member in npz.members() {
         let mut counted = |bytes: u64| {
             done += bytes;
-            progress(done, total);
+            options.progress.bytes(&task, done, total);
         };
         let mut copy = Copy {
             npz,
@@ -71,11 +105,11 @@ pub fn align(
             counted: &mut counted,
         };
         match &member.array {
-            Ok(info) => copy.array(info, options.to_little_endian)?,
+            Ok(info) => copy.array(info, to_little_endian)?,
             Err(_) => copy.other()?,
         }
         let reason = match &member.array {
-            Ok(info) => stays_copied(info, options.to_little_endian),
+            Ok(info) => stays_copied(info, to_little_endian),
             Err(reason) => Some(reason.clone()),
         };
         aligned
@@ -87,11 +121,13 @@ pub fn align(
         .finish()
         .and_then(|mut out| out.flush())
         .map_err(|e| Error::io(path, "write", e))?;
+    options.progress.bytes(&task, total, total);
     aligned.bytes = target.commit()?;
+    span.record("bytes", aligned.bytes);
     Ok(Some(aligned))
 }
 
-/// Why a member will be copied even when it is aligned.
+/// Returns why a member will be copied even when it is aligned; `None` if it can be mapped.
 fn stays_copied(info: &ArrayInfo, to_little_endian: bool) -> Option<String> {
     let mut info = info.clone();
     info.byte_offset = Some(0);
@@ -103,7 +139,7 @@ fn stays_copied(info: &ArrayInfo, to_little_endian: bool) -> Option<String> {
     }
 }
 
-/// One member on its way.
+/// Copies one member of an archive into another.
 pub struct Copy<'a, W: Write + io::Seek> {
     pub npz: &'a Arc<NpzFile>,
     pub member: &'a Member,
@@ -112,10 +148,11 @@ pub struct Copy<'a, W: Write + io::Seek> {
     pub counted: &'a mut dyn FnMut(u64),
 }
 
-/// Rows that are put into C order at once: the more, the fewer passes over the member.
+/// The bytes of rows that are put into C order at once: the more, the fewer passes over the member.
 const BLOCK_BYTES: usize = 64 << 20;
 
 impl<W: Write + io::Seek> Copy<'_, W> {
+    /// Copies an array: in C order, with its numbers in the byte order asked for.
     pub fn array(&mut self, info: &ArrayInfo, to_little_endian: bool) -> Result<()> {
         let swap = info.dtype.big_endian && to_little_endian;
         let descr = if swap {
@@ -159,7 +196,7 @@ impl<W: Write + io::Seek> Copy<'_, W> {
         Ok(())
     }
 
-    /// A member that is no array, or none that we read: the same bytes.
+    /// Copies the bytes of a member that is not an array, or not one that this crate reads.
     pub fn other(&mut self) -> Result<()> {
         let mut member = self.npz.raw(&self.member.name)?;
         self.begin(&[], self.member.size)?;
@@ -167,6 +204,7 @@ impl<W: Write + io::Seek> Copy<'_, W> {
         self.read_to_end(&mut member)
     }
 
+    /// Begins the member, with the bytes that come before its data.
     pub fn begin(&mut self, start: &[u8], num_bytes: u64) -> Result<()> {
         let file_name = self.npz.file_name(&self.member.name)?;
         self.out
@@ -189,6 +227,7 @@ impl<W: Write + io::Seek> Copy<'_, W> {
         Ok(())
     }
 
+    /// Writes data; the bytes of each unit are reversed, if there are several.
     pub fn write(&mut self, bytes: &[u8], unit: usize) -> Result<()> {
         let written = if unit == 1 {
             self.out.write_all(bytes)
@@ -207,7 +246,7 @@ impl<W: Write + io::Seek> Copy<'_, W> {
             .map_err(|e| self.damaged(e))
     }
 
-    /// Only at its end does a member show that it is whole.
+    /// Reads the rest of a member: only at its end does a member show that it is complete.
     fn read_to_end(&mut self, member: &mut impl Read) -> Result<()> {
         io::copy(member, &mut io::sink())
             .map(drop)

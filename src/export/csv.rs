@@ -1,4 +1,4 @@
-//! CSV: narrow columns; a list becomes text, `[1, 2, 3]`.
+//! Writes CSV files of narrow columns; a list becomes text such as `[1, 2, 3]`.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use super::{Described, buffered};
 use crate::error::{Error, Result};
 use crate::table::is_wide;
 
-/// Writes all rows.
+/// Writes all rows of a reader.
 pub fn write<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut File) -> Result<()> {
     if let Some(field) = reader.schema().fields().iter().find(|field| is_wide(field)) {
         return Err(Error::UnsupportedColumn {
@@ -34,7 +34,7 @@ pub fn write<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut Fil
     Ok(())
 }
 
-/// The batch with its list columns as text, `[1, 2, 3]`.
+/// Returns the batch with its list columns as text such as `[1, 2, 3]`.
 ///
 /// # Errors
 /// If a value cannot be shown.
@@ -42,10 +42,10 @@ pub fn text_columns(batch: &RecordBatch) -> Result<RecordBatch> {
     lists_as_text(batch, |_, list| list_text(list))
 }
 
-/// The batch with its list columns as the text that `text` makes of them.
+/// Returns the batch with its list columns as the text that `text` makes of them.
 ///
 /// # Errors
-/// What `text` reports.
+/// Whatever `text` reports.
 pub fn lists_as_text(
     batch: &RecordBatch,
     text: impl Fn(&Field, &FixedSizeListArray) -> Result<StringArray>,
@@ -78,7 +78,7 @@ pub fn lists_as_text(
     )?)
 }
 
-/// Lists as `[1, 2, 3]`.
+/// Returns lists as text such as `[1, 2, 3]`.
 ///
 /// # Errors
 /// If a value cannot be shown.

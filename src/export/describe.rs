@@ -1,4 +1,4 @@
-//! What a file that was written says of itself: schema, rows, provenance. Only headers are read.
+//! Describes Arrow and Parquet files by their headers alone: schema, rows, provenance.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -6,44 +6,46 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use arrow::datatypes::SchemaRef;
-use arrow::ipc::reader::{FileReader, StreamReader};
+use arrow::ipc::reader::{FileReader, StreamReader, read_footer_length};
 use arrow::ipc::{root_as_footer, root_as_message};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use crate::error::{Error, Result};
 
-/// A file of rows.
+/// Describes a file of rows.
 #[derive(Debug, Clone)]
 pub struct Description {
-    /// `Arrow IPC file`, `Arrow IPC stream` or `Parquet`.
+    /// The name of the format: `Arrow IPC file`, `Arrow IPC stream` or `Parquet`.
     pub format: &'static str,
-    /// Size in bytes.
+    /// The size of the file in bytes.
     pub bytes: u64,
-    /// Columns.
+    /// The columns.
     pub schema: SchemaRef,
-    /// Rows in all.
+    /// The number of rows.
     pub rows: u64,
-    /// Batches, or row groups.
+    /// The number of batches, or of row groups.
     pub batches: usize,
-    /// Keys and values of the schema: where the rows came from.
+    /// The keys and values of the schema's metadata, which tell where the rows came from.
     pub provenance: BTreeMap<String, String>,
 }
 
-/// The first bytes of the formats.
+/// The first bytes of an Arrow IPC file.
 const ARROW_FILE: &[u8] = b"ARROW1";
+/// The first bytes of an Arrow IPC stream, and of every message.
 const ARROW_STREAM: &[u8] = &[0xff, 0xff, 0xff, 0xff];
+/// The first bytes of a Parquet file.
 const PARQUET: &[u8] = b"PAR1";
 
-/// Arrow's schema as Parquet files keep it; it is told as the schema.
+/// The key under which Parquet files keep Arrow's schema, which is not provenance.
 const ENCODED_SCHEMA: &str = "ARROW:schema";
 
-/// A header larger than this is no header of ours, nor of anybody's.
+/// The largest header that is read; a larger one is damaged.
 const HEADER_LIMIT: u64 = 64 << 20;
 
-/// Describes a file; `None` if it is neither Arrow nor Parquet.
+/// Describes a file; returns `None` if it is neither an Arrow IPC nor a Parquet file.
 ///
 /// # Errors
-/// If it cannot be read, or is damaged.
+/// If the file cannot be read, or is damaged.
 pub fn describe(path: &Path) -> Result<Option<Description>> {
     let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
     let bytes = file
@@ -81,7 +83,7 @@ fn arrow_file(mut file: File, bytes: u64) -> Described<Description> {
     let mut end = [0; 10];
     file.seek(SeekFrom::End(-10))?;
     file.read_exact(&mut end)?;
-    let len = u64::from(u32::from_le_bytes([end[0], end[1], end[2], end[3]]));
+    let len = read_footer_length(end)? as u64;
     let at = (bytes - 10)
         .checked_sub(len)
         .ok_or("its footer is longer than the file")?;
@@ -94,7 +96,7 @@ fn arrow_file(mut file: File, bytes: u64) -> Described<Description> {
             u64::try_from(block.metaDataLength())?,
         );
         let message = read(&mut file, at, len)?;
-        // A marker and a length stand before the message.
+        // A marker and a length come before the message.
         rows += rows_of(message.get(8..).ok_or("a batch without a header")?)?.unwrap_or(0);
         batches += 1;
     }
@@ -172,7 +174,7 @@ fn description(
     }
 }
 
-/// The rows of a message, if it is a batch.
+/// Returns the number of rows of a message, if it is a batch.
 fn rows_of(message: &[u8]) -> Described<Option<u64>> {
     let message = root_as_message(message).map_err(|e| e.to_string())?;
     Ok(message
@@ -181,6 +183,7 @@ fn rows_of(message: &[u8]) -> Described<Option<u64>> {
         .transpose()?)
 }
 
+/// Reads a header.
 fn read(file: &mut File, at: u64, len: u64) -> Described<Vec<u8>> {
     if len > HEADER_LIMIT {
         return Err(format!("a header of {len} bytes").into());

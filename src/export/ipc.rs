@@ -1,4 +1,4 @@
-//! Arrow IPC, uncompressed and aligned to 64 bytes, so that readers can map it.
+//! Writes Arrow IPC files and streams, uncompressed and aligned to 64 bytes, so that readers can map them.
 
 use std::fs::File;
 use std::io::Write;
@@ -14,7 +14,7 @@ fn options() -> Result<IpcWriteOptions> {
     Ok(IpcWriteOptions::try_new(64, false, MetadataVersion::V5)?)
 }
 
-/// An IPC file: with a footer, for random access.
+/// Writes an IPC file, whose footer gives random access to its batches.
 pub fn write_file<R: RecordBatchReader>(
     reader: &mut Described<'_, R>,
     file: &mut File,
@@ -30,7 +30,7 @@ pub fn write_file<R: RecordBatchReader>(
         .map_err(arrow::error::ArrowError::from)?)
 }
 
-/// An IPC stream: can be read while it is written.
+/// Writes an IPC stream, which can be read while it is written.
 pub fn write_stream<R: RecordBatchReader>(
     reader: &mut Described<'_, R>,
     file: &mut File,

@@ -1,4 +1,4 @@
-//! NPZ: one reader a member, one pass each, at constant memory.
+//! Writes NPZ files: each member from one reader, in one pass, at constant memory.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -9,40 +9,40 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 
 use super::target::Target;
-use super::{IfExists, Written};
+use super::{ExportOptions, Written, span};
 use crate::array::complex::DTYPE_KEY;
 use crate::array::tensor;
 use crate::error::{Error, Result};
 use crate::npz::write::NpzWriter;
 
-/// A member: the only column of a reader.
+/// Describes a member to be written: the only column of a reader.
 pub struct NpzMember<'a> {
-    /// Its name, without `.npy`.
+    /// The member's name, without `.npy`.
     pub name: String,
-    /// Its rows.
+    /// The reader of the member's rows, one column wide.
     pub reader: Box<dyn RecordBatchReader + 'a>,
-    /// How many rows the reader has; `None` for one that has a single row, whose axis is left out of the shape.
+    /// The number of rows the reader has; `None` for a reader of a single row whose axis is left out of the shape.
     pub rows: Option<u64>,
-    /// Another type for its values.
+    /// The type that values are cast to, if it is another than the column's.
     pub cast: Option<DataType>,
 }
 
-/// Writes members to an archive in C order, data aligned to 64 bytes; tensors keep their shape, complex numbers are
-/// NumPy's. `expected_bytes`, if known, is refused at once if the disk has fewer. Returns `None` if the output was there
-/// and is to be left.
+/// Writes members to an archive: in C order, data aligned to 64 bytes. Tensors keep their shape, complex numbers become
+/// NumPy's. Returns `None` if the output exists and is to be left as it is.
 ///
 /// # Errors
-/// As [`super::write`]; if a column is no plain numbers; if a reader has other rows than it was said to have.
+/// If a column does not hold plain numbers; if a reader has another number of rows than it was said to have; if the
+/// output exists, cannot be written, or does not fit the disk. Nothing is left behind then.
 pub fn write_npz(
     members: Vec<NpzMember<'_>>,
     path: &Path,
-    if_exists: IfExists,
-    expected_bytes: Option<u64>,
+    options: &ExportOptions,
 ) -> Result<Option<Written>> {
-    let Some(mut target) = Target::create(path, if_exists)? else {
+    let Some(mut target) = Target::create(path, options.if_exists)? else {
         return Ok(None);
     };
-    target.check_space(expected_bytes)?;
+    target.check_space(options.expected_bytes)?;
+    let span = span(path).entered();
     let failed = |e| Error::io(path, "write", e);
     let mut writer = NpzWriter::new(BufWriter::with_capacity(1 << 20, target.file()));
     let rows = members
@@ -51,22 +51,22 @@ pub fn write_npz(
         .max()
         .unwrap_or(0);
     for member in members {
-        write_member(&mut writer, member, path)?;
+        write_member(&mut writer, member, path, options)?;
     }
     writer
         .finish()
         .and_then(|mut out| out.flush())
         .map_err(failed)?;
-    Ok(Some(Written {
-        rows,
-        bytes: target.commit()?,
-    }))
+    let bytes = target.commit()?;
+    span.record("bytes", bytes);
+    Ok(Some(Written { rows, bytes }))
 }
 
 fn write_member<W: Write + std::io::Seek>(
     out: &mut NpzWriter<W>,
     member: NpzMember<'_>,
     path: &Path,
+    options: &ExportOptions,
 ) -> Result<()> {
     let failed = |e| Error::io(path, "write", e);
     let schema = member.reader.schema();
@@ -87,8 +87,14 @@ fn write_member<W: Write + std::io::Seek>(
     let num_bytes = layout.row_bytes as u64 * member.rows.unwrap_or(1);
     out.begin(&member.name, &layout.descr, &shape, num_bytes)
         .map_err(failed)?;
-    for batch in member.reader {
+    let task = format!("{}: {}", path.display(), member.name);
+    let total = member.rows.unwrap_or(1);
+    let mut rows = 0;
+    let mut reader = member.reader;
+    while let Some(batch) = tracing::debug_span!("read").in_scope(|| reader.next()) {
         let batch = batch?;
+        rows += batch.num_rows() as u64;
+        options.progress.rows(&task, rows, Some(total));
         let values = match batch.column(0).as_fixed_size_list_opt() {
             Some(list) => Arc::clone(list.values()),
             None => Arc::clone(batch.column(0)),
@@ -104,10 +110,10 @@ fn write_member<W: Write + std::io::Seek>(
     Ok(())
 }
 
-/// NumPy's view of a column.
+/// Describes a column as NumPy sees it.
 struct Layout {
     descr: String,
-    /// Of one row.
+    /// The shape of one row.
     shape: Vec<usize>,
     item: DataType,
     row_bytes: usize,
@@ -144,6 +150,7 @@ impl Layout {
     }
 }
 
+/// Returns NumPy's description of a type of numbers.
 fn descr(item: &DataType) -> Option<&'static str> {
     Some(match item {
         DataType::Int8 => "|i1",
@@ -161,7 +168,7 @@ fn descr(item: &DataType) -> Option<&'static str> {
     })
 }
 
-/// The values of a primitive array, as they lie in memory.
+/// Returns the values of a primitive array as they lie in memory.
 fn bytes_of(values: &ArrayRef) -> arrow::buffer::Buffer {
     let data = values.to_data();
     let width = values.data_type().primitive_width().unwrap_or(1);

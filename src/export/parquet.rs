@@ -1,4 +1,4 @@
-//! Parquet: zstd, dictionaries off for lists and tensors, where they only cost.
+//! Writes Parquet files, compressed with zstd; without dictionaries for lists and tensors, where they only cost time.
 
 use std::fs::File;
 use std::sync::Arc;
@@ -18,10 +18,10 @@ use crate::array::tensor;
 use crate::error::{Error, Result};
 use crate::table::{is_wide, row_bytes};
 
-/// Bytes of rows that a row group holds.
+/// The bytes of rows that a row group holds.
 const ROW_GROUP_BYTES: usize = 128 << 20;
 
-/// Writes all rows.
+/// Writes all rows of a reader.
 pub fn write<R: RecordBatchReader>(
     reader: &mut Described<'_, R>,
     file: &mut File,
@@ -47,11 +47,12 @@ pub fn write<R: RecordBatchReader>(
     writer.close().map(drop).map_err(failed)
 }
 
-/// The metadata keys of a tensor that is kept as bytes; Arrow's own would not fit the type.
+/// The metadata key of the dtype of a tensor that is kept as bytes. Arrow's own keys do not fit the type.
 const DTYPE_KEY: &str = "ptychoarrow.dtype";
+/// The metadata key of the shape of a tensor that is kept as bytes.
 const SHAPE_KEY: &str = "ptychoarrow.shape";
 
-/// The schema with wide tensors as bytes.
+/// Returns the schema with wide tensors as bytes.
 fn as_binary(schema: &Schema) -> Schema {
     let field = |field: &FieldRef| match field.data_type() {
         DataType::FixedSizeList(item, len) if is_wide(field) && !item.is_nullable() => {
@@ -77,7 +78,7 @@ fn as_binary(schema: &Schema) -> Schema {
     )
 }
 
-/// NumPy's name of a type, and its bytes.
+/// Returns NumPy's name of a type, and its width in bytes.
 fn numpy_name(item: &DataType) -> Option<(&'static str, i32)> {
     Some(match item {
         DataType::Int8 => ("int8", 1),
@@ -95,7 +96,7 @@ fn numpy_name(item: &DataType) -> Option<(&'static str, i32)> {
     })
 }
 
-/// A column as its field has it: the numbers of a list are the bytes, without a copy.
+/// Returns a column in the type of its field: the numbers of a list become bytes without a copy.
 fn to_binary(column: &ArrayRef, field: &Field) -> Result<ArrayRef> {
     let (DataType::FixedSizeBinary(width), Some(list)) =
         (field.data_type(), column.as_fixed_size_list_opt())
@@ -120,7 +121,7 @@ fn properties(schema: &Schema) -> WriterProperties {
         .iter()
         .filter(|field| matches!(field.data_type(), DataType::FixedSizeList(..)));
     let builder = WriterProperties::builder()
-        // The default names the library's version twice over; ours is in the provenance.
+        // The default would name the version of the Parquet library; the version of this crate is in the provenance.
         .set_created_by("ptychoarrow".to_string())
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_max_row_group_row_count(Some(rows));

@@ -1,4 +1,4 @@
-//! An archive with some of its scan points: what counts scan points is cut, all else is copied.
+//! Writes an archive with some of its scan points: members that count scan points are cut, all others are kept.
 
 use std::collections::BTreeMap;
 use std::io::{BufWriter, Write};
@@ -7,61 +7,62 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
-use super::IfExists;
 use super::align::Copy;
 use super::target::Target;
+use super::{IfExists, span};
 use crate::array::{Column, RowData, RowSet, View};
 use crate::error::{Error, Parameter, Remedy, Result};
 use crate::npz::write::{self, NpzWriter};
-use crate::npz::{ArrayInfo, NpzFile};
+use crate::npz::{ArrayInfo, Member, NpzFile};
+use crate::progress::Progress;
 
-/// The member that says where a cleaned scan came from: a 0-d text, JSON.
+/// The member that says where a cleaned scan came from: a 0-d text that holds JSON.
 pub const PROVENANCE_MEMBER: &str = "_ptychoarrow";
 
-/// Which scan points to keep, and which members they are rows of.
-#[derive(Debug, Clone, Default)]
+/// Holds the options of [`subset`]: which scan points are kept, and which members they are rows of.
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct SubsetOptions {
-    /// What to do if the output is there.
+    /// What to do if the output exists. Default: an error.
     pub if_exists: IfExists,
-    /// Scan points to keep, in the order in which they are written.
+    /// The scan points that are kept, in the order in which they are written.
     pub points: Vec<usize>,
-    /// Members that have one row a scan point, and the axis that counts them. All others are copied.
+    /// The members that have one row per scan point, each with the axis that counts them. All others are kept whole.
     pub axes: BTreeMap<String, usize>,
-    /// A member to be added with the numbers of the points that were kept, for a file that numbers its frames nowhere.
+    /// A member that is added with the numbers of the scan points kept, for a file that does not number its frames.
+    /// Default: none.
     pub numbers: Option<String>,
     /// Where the file comes from, as JSON, for [`PROVENANCE_MEMBER`].
     pub provenance: String,
+    /// Receives the number of bytes written so far. Default: nobody listens.
+    pub progress: Progress,
 }
 
-/// What was written.
+/// Describes an archive of some scan points that was written.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct Subset {
-    /// Scan points in the file.
+    /// The number of scan points in the file.
     pub points: usize,
-    /// Members in the file.
+    /// The number of members in the file.
     pub members: usize,
-    /// Its size in bytes; 0 for a device.
+    /// The size of the file in bytes; 0 for a pipe or a device.
     pub bytes: u64,
-    /// Members that could not be looked into and were copied whole, each with the reason.
+    /// The members that cannot be read as arrays and were copied whole, each with the reason.
     pub copied_unread: Vec<(String, String)>,
 }
 
-/// Rows that are read at once.
+/// The bytes of rows that are read at once.
 const BLOCK_BYTES: usize = 64 << 20;
 
-/// Writes an archive with some of its scan points. dtype, byte order and axes of every member stay, data is aligned to 64
-/// bytes; a member whose scan points do not run along its slowest axis is written in Fortran order, so that a pattern
-/// is still one piece. Memory does not grow with the members; the same points of the same archive give the same bytes.
-/// `progress` is called with the bytes done and in all. Returns `None` if the output was there and is to be left.
+/// Writes an archive with some of its scan points. Returns `None` if the output exists and is to be left as it is.
+///
+/// The dtype, the byte order and the axes of every member stay; data is aligned to 64 bytes. A member whose scan points
+/// do not run along its slowest axis is written in Fortran order, so that a pattern is still contiguous. Memory does not
+/// grow with the members. The same points of the same archive give the same bytes.
 ///
 /// # Errors
-/// If there are no points, or one lies beyond a member; as [`align`](super::align()).
-pub fn subset(
-    npz: &Arc<NpzFile>,
-    path: &Path,
-    options: &SubsetOptions,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Option<Subset>> {
+/// If there are no points, or if one lies beyond a member; if a member is damaged (its CRC-32 is verified) or cannot be
+/// unpacked; if the output exists, cannot be written, or does not fit the disk. Nothing is left behind then.
+pub fn subset(npz: &Arc<NpzFile>, path: &Path, options: &SubsetOptions) -> Result<Option<Subset>> {
     if options.points.is_empty() {
         return Err(Error::NothingSelected {
             path: npz.path().to_path_buf(),
@@ -71,53 +72,35 @@ pub fn subset(
     let Some(mut target) = Target::create(path, options.if_exists)? else {
         return Ok(None);
     };
-    let total = npz
-        .members()
-        .iter()
-        .map(|member| kept_bytes(member.size, &member.array, options))
-        .sum();
+    let fates = npz.members().iter().map(|member| Fate::of(member, options));
+    let fates: Vec<Fate<'_>> = fates.collect();
+    let total = fates.iter().map(|fate| fate.bytes(options)).sum();
     target.check_space(Some(total))?;
+    let span = span(path).entered();
     let mut writer = NpzWriter::new(BufWriter::with_capacity(1 << 20, target.file()));
+    let task = path.display().to_string();
     let mut done = 0;
     let mut counted = |bytes: u64| {
         done += bytes;
-        progress(done, total);
+        options.progress.bytes(&task, done, total);
     };
     let mut subset = Subset {
         points: options.points.len(),
         ..Subset::default()
     };
-    // One of an earlier cleaning is told in the new one.
-    for member in npz
-        .members()
-        .iter()
-        .filter(|member| member.name != PROVENANCE_MEMBER)
-    {
-        let mut copy = Copy {
+    for (member, fate) in npz.members().iter().zip(&fates) {
+        let copy = Copy {
             npz,
             member,
             path,
             out: &mut writer,
             counted: &mut counted,
         };
-        match (&member.array, options.axes.get(&member.name)) {
-            (Ok(info), Some(axis)) => Cut {
-                npz,
-                path,
-                info,
-                axis: *axis,
-                options,
-            }
-            .write(&mut copy)?,
-            (Ok(info), None) => copy.array(info, false)?,
-            (Err(reason), _) => {
-                copy.other()?;
-                subset
-                    .copied_unread
-                    .push((member.name.clone(), reason.clone()));
-            }
+        subset.members += usize::from(fate.carry_out(copy, options)?);
+        if let Fate::CopyUnread { reason, .. } = fate {
+            let unread = (member.name.clone(), (*reason).to_string());
+            subset.copied_unread.push(unread);
         }
-        subset.members += 1;
     }
     subset.members += added(&mut writer, options).map_err(|e| Error::io(path, "write", e))?;
     npz.check_unchanged()?;
@@ -125,33 +108,77 @@ pub fn subset(
         .finish()
         .and_then(|mut out| out.flush())
         .map_err(|e| Error::io(path, "write", e))?;
+    options.progress.bytes(&task, total, total);
     subset.bytes = target.commit()?;
+    span.record("bytes", subset.bytes);
     Ok(Some(subset))
 }
 
-/// Bytes of a member that are written.
-fn kept_bytes(
-    size: u64,
-    array: &std::result::Result<ArrayInfo, String>,
-    options: &SubsetOptions,
-) -> u64 {
-    match array {
-        Ok(info) => match options
-            .axes
-            .get(&info.name)
-            .and_then(|axis| info.shape.get(*axis))
-        {
-            Some(len) => {
-                (u128::from(info.num_bytes) * options.points.len() as u128 / (*len).max(1) as u128)
-                    as u64
+/// Says what becomes of a member.
+enum Fate<'a> {
+    /// The rows of the scan points that are kept are written.
+    Cut { info: &'a ArrayInfo, axis: usize },
+    /// The whole array is written.
+    Keep(&'a ArrayInfo),
+    /// The member's bytes are copied: it cannot be read as an array.
+    CopyUnread { size: u64, reason: &'a str },
+    /// The member is left out: the provenance of an earlier call, which the new provenance repeats.
+    Drop,
+}
+
+impl<'a> Fate<'a> {
+    fn of(member: &'a Member, options: &SubsetOptions) -> Self {
+        match &member.array {
+            _ if member.name == PROVENANCE_MEMBER => Self::Drop,
+            Ok(info) => match options.axes.get(&member.name) {
+                Some(axis) => Self::Cut { info, axis: *axis },
+                None => Self::Keep(info),
+            },
+            Err(reason) => Self::CopyUnread {
+                size: member.size,
+                reason,
+            },
+        }
+    }
+
+    /// Returns the number of bytes of data that are written.
+    fn bytes(&self, options: &SubsetOptions) -> u64 {
+        match self {
+            Self::Cut { info, axis } => {
+                let len = info.shape.get(*axis).copied().unwrap_or(1).max(1);
+                let kept = u128::from(info.num_bytes) * options.points.len() as u128 / len as u128;
+                u64::try_from(kept).unwrap_or(u64::MAX)
             }
-            None => size,
-        },
-        Err(_) => size,
+            Self::Keep(info) => info.num_bytes,
+            Self::CopyUnread { size, .. } => *size,
+            Self::Drop => 0,
+        }
+    }
+
+    /// Writes the member as its fate says; returns whether it is in the new archive.
+    fn carry_out<W: Write + std::io::Seek>(
+        &self,
+        mut copy: Copy<'_, W>,
+        options: &SubsetOptions,
+    ) -> Result<bool> {
+        match self {
+            Self::Cut { info, axis } => Cut {
+                npz: copy.npz,
+                path: copy.path,
+                info,
+                axis: *axis,
+                points: &options.points,
+            }
+            .write(&mut copy)?,
+            Self::Keep(info) => copy.array(info, false)?,
+            Self::CopyUnread { .. } => copy.other()?,
+            Self::Drop => return Ok(false),
+        }
+        Ok(true)
     }
 }
 
-/// Numbers of the points, and provenance; how many members they are.
+/// Writes the numbers of the scan points and the provenance; returns the number of these members.
 fn added<W: Write + std::io::Seek>(
     out: &mut NpzWriter<W>,
     options: &SubsetOptions,
@@ -183,18 +210,18 @@ fn added<W: Write + std::io::Seek>(
     Ok(1 + usize::from(options.numbers.is_some()))
 }
 
-/// A member that has one row a scan point.
+/// Writes some rows of a member that has one row per scan point.
 struct Cut<'a> {
     npz: &'a Arc<NpzFile>,
     path: &'a Path,
     info: &'a ArrayInfo,
     axis: usize,
-    options: &'a SubsetOptions,
+    points: &'a [usize],
 }
 
 impl Cut<'_> {
     fn write<W: Write + std::io::Seek>(&self, copy: &mut Copy<'_, W>) -> Result<()> {
-        let points = &self.options.points;
+        let points = self.points;
         let column = Column::open(
             self.npz,
             &self.info.name,
@@ -231,8 +258,8 @@ impl Cut<'_> {
         Ok(())
     }
 
-    /// A row in Fortran order. Its axes are those of the member but for the one of scan points, which, as the slowest, has
-    /// to come last.
+    /// Copies a row into `out` in Fortran order. Its axes are those of the member without the one of scan points, which
+    /// is the slowest and so the last.
     fn reversed<'r>(
         &self,
         rows: &RowData<'_>,
@@ -243,7 +270,7 @@ impl Cut<'_> {
         let size = self.info.dtype.scalar.num_bytes();
         let shape = column.row_shape();
         out.clear();
-        // The place of each value in C order, counted up in Fortran order.
+        // The index of each value, counted up in Fortran order.
         let mut index = vec![0; shape.len()];
         for _ in 0..column.row_len() {
             let at = index

@@ -1,7 +1,8 @@
-//! A file that takes its name only when it is complete.
+//! Creates a file that takes its name only when it is complete.
 //!
-//! On Linux it has no name at all until then (`O_TMPFILE`): even a process that is killed leaves nothing. Elsewhere, and
-//! on file systems that do not have that, it is a temporary file beside the target. A device or pipe is written straight.
+//! On Linux the file has no name at all until then (`O_TMPFILE`): even a process that is killed leaves nothing. Elsewhere,
+//! and on file systems that cannot do this, it is a temporary file beside the output. A pipe or a device is written to
+//! directly. What becomes of symbolic links, and of files when the power fails, is told in the module above.
 
 use std::fs::{File, OpenOptions};
 use std::path::{Path, PathBuf};
@@ -12,9 +13,12 @@ use super::IfExists;
 use crate::error::{Error, OutputProblem, Result};
 use crate::npz::free_bytes;
 
-/// An output on its way.
+/// Holds an output that is being written.
 pub struct Target {
+    /// The path as given.
     path: PathBuf,
+    /// The path that the file gets: where a symbolic link leads, else the path as given.
+    place: PathBuf,
     if_exists: IfExists,
     kind: Kind,
 }
@@ -26,7 +30,7 @@ enum Kind {
     Device(File),
 }
 
-/// Whether the output may be written; false if it is there and is to be left.
+/// Checks whether the output may be written; returns false if it exists and is to be left as it is.
 pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
     let bad = |problem| Error::BadOutput {
         path: path.to_path_buf(),
@@ -37,11 +41,15 @@ pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
         return Err(bad(OutputProblem::NoFolder(folder.to_path_buf())));
     }
     let Ok(metadata) = std::fs::metadata(path) else {
-        return Ok(true);
+        // Nothing is there, or a link to nothing.
+        return match std::fs::read_link(path) {
+            Ok(leads_to) => Err(bad(OutputProblem::DanglingLink(leads_to))),
+            Err(_) => Ok(true),
+        };
     };
     match if_exists {
         _ if metadata.is_dir() => Err(bad(OutputProblem::IsFolder)),
-        // A device or a pipe is there to be written to.
+        // A pipe or a device exists in order to be written to.
         _ if !metadata.is_file() => Ok(true),
         IfExists::Error => Err(Error::OutputExists {
             path: path.to_path_buf(),
@@ -52,26 +60,33 @@ pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
 }
 
 impl Target {
-    /// Opens an output; `None` if it is there and is to be left.
+    /// Opens an output; returns `None` if it exists and is to be left as it is.
     pub fn create(path: &Path, if_exists: IfExists) -> Result<Option<Self>> {
         if !check(path, if_exists)? {
             return Ok(None);
         }
         let failed = |e| Error::io(path, "write", e);
         let is_device = std::fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+        // The new file is created on the disk of the one that it replaces, which may be behind a link.
+        let place = if path.is_symlink() {
+            path.canonicalize().map_err(failed)?
+        } else {
+            path.to_path_buf()
+        };
         let kind = if is_device {
             Kind::Device(OpenOptions::new().write(true).open(path).map_err(failed)?)
         } else {
-            new_file(folder(path)).map_err(failed)?
+            new_file(folder(&place)).map_err(failed)?
         };
         Ok(Some(Self {
             path: path.to_path_buf(),
+            place,
             if_exists,
             kind,
         }))
     }
 
-    /// Where to write.
+    /// Returns the file to write to.
     pub fn file(&mut self) -> &mut File {
         match &mut self.kind {
             #[cfg(target_os = "linux")]
@@ -81,12 +96,12 @@ impl Target {
         }
     }
 
-    /// Whether the disk has so many bytes free.
+    /// Checks that the disk has this many bytes free.
     pub fn check_space(&self, needed: Option<u64>) -> Result<()> {
         let (Some(needed), false) = (needed, matches!(self.kind, Kind::Device(_))) else {
             return Ok(());
         };
-        match free_bytes(folder(&self.path)) {
+        match free_bytes(folder(&self.place)) {
             Some(available) if available < needed => Err(Error::DiskFull {
                 path: self.path.clone(),
                 needed,
@@ -96,9 +111,9 @@ impl Target {
         }
     }
 
-    /// Gives the file its name; returns its size.
+    /// Gives the file its name; returns its size in bytes.
     pub fn commit(self) -> Result<u64> {
-        let path = self.path;
+        let (path, place) = (self.path, self.place);
         let failed = |e: std::io::Error| match e.kind() {
             std::io::ErrorKind::AlreadyExists => Error::OutputExists { path: path.clone() },
             _ => Error::io(&path, "write", e),
@@ -108,29 +123,36 @@ impl Target {
         match self.kind {
             #[cfg(target_os = "linux")]
             Kind::Unnamed(file) => {
-                link(&file, &path, replace).map_err(failed)?;
+                link(&file, &place, replace).map_err(failed)?;
                 size(&file).map_err(failed)
             }
             Kind::Named(file) => {
-                let file = if replace {
-                    file.persist(&path)
+                let file = if replace && place.exists() {
+                    file.as_file().sync_all().map_err(failed)?;
+                    let file = file.persist(&place).map_err(|e| failed(e.error))?;
+                    sync_folder(&place);
+                    file
+                } else if replace {
+                    file.persist(&place).map_err(|e| failed(e.error))?
                 } else {
-                    file.persist_noclobber(&path)
+                    file.persist_noclobber(&place)
+                        .map_err(|e| failed(e.error))?
                 };
-                size(&file.map_err(|e| failed(e.error))?).map_err(failed)
+                size(&file).map_err(failed)
             }
             Kind::Device(_) => Ok(0),
         }
     }
 }
 
-/// The folder a path is in.
+/// Returns the folder that a path is in.
 fn folder(path: &Path) -> &Path {
     path.parent()
         .filter(|folder| !folder.as_os_str().is_empty())
         .unwrap_or(Path::new("."))
 }
 
+/// Creates a file in a folder: without a name, where the system can do that.
 fn new_file(folder: &Path) -> std::io::Result<Kind> {
     #[cfg(target_os = "linux")]
     {
@@ -155,7 +177,8 @@ fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// Links an unnamed file to `path`. A link cannot replace a file, a rename can: it goes by a temporary name.
+/// Gives an unnamed file the name `path`. A link cannot replace a file, but a rename can: to replace one, the file first
+/// gets a temporary name.
 #[cfg(target_os = "linux")]
 fn link(file: &File, path: &Path, replace: bool) -> std::io::Result<()> {
     use rustix::fs::{AtFlags, CWD, linkat};
@@ -167,9 +190,19 @@ fn link(file: &File, path: &Path, replace: bool) -> std::io::Result<()> {
         Err(rustix::io::Errno::EXIST) if replace => {
             let name = format!(".ptychoarrow-{}-{}", std::process::id(), file.as_raw_fd());
             let beside = folder(path).join(name);
+            // Before the old data loses its name, the new data has to be on the disk.
+            file.sync_all()?;
             link(&beside)?;
-            std::fs::rename(&beside, path).inspect_err(|_| drop(std::fs::remove_file(&beside)))
+            std::fs::rename(&beside, path).inspect_err(|_| drop(std::fs::remove_file(&beside)))?;
+            sync_folder(path);
+            Ok(())
         }
         result => Ok(result?),
     }
+}
+
+/// Writes the new name of a replaced file through to the disk. Where that fails, the old file is still there after a
+/// power failure, which is no loss: errors are ignored.
+fn sync_folder(path: &Path) {
+    drop(File::open(folder(path)).and_then(|folder| folder.sync_all()));
 }

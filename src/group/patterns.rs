@@ -38,6 +38,7 @@ pub struct PatternOptions {
 /// As what patterns are handed out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Measure {
     /// The numbers of the file.
     #[default]
@@ -62,11 +63,14 @@ impl Measure {
 /// Where the axis of members is in `diffraction`, `diffraction_normalized` and `object_patches`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Channels {
     /// [C, N, N]: as torch has it; one copy a pattern.
     #[default]
+    #[cfg_attr(feature = "cli", value(name = "channels-first"))]
     First,
     /// [N, N, C]: as TensorFlow has it.
+    #[cfg_attr(feature = "cli", value(name = "channels-last"))]
     Last,
 }
 

@@ -131,6 +131,7 @@ pub enum Sampling {
 /// Whether a seed point may be a member of its own group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum IncludeSeed {
     /// No.
     #[default]
@@ -144,6 +145,7 @@ pub enum IncludeSeed {
 /// Whose groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Semantics {
     /// Ours: one answer for ties and duplicates, each group its own random stream.
     #[default]

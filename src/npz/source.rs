@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 /// How a file's bytes are reached. What is read is the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum AccessMode {
     /// Mapped into memory: nothing is copied. A file that is cut short meanwhile ends the process.
     #[default]

@@ -37,12 +37,14 @@ pub const MISFIT: &str = "does not serve as";
 /// What the detector's numbers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Measurement {
     /// Square root of counts.
     Amplitude,
     /// Counts.
     Intensity,
     /// The file does not say.
+    #[cfg_attr(feature = "cli", value(skip))]
     Unknown,
 }
 
@@ -60,6 +62,7 @@ impl Measurement {
 /// The unit of positions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Unit {
     /// Pixels of the object.
     Pixels,
@@ -68,6 +71,7 @@ pub enum Unit {
     /// Steps of the scan, of unknown size.
     Steps,
     /// The file does not say.
+    #[cfg_attr(feature = "cli", value(skip))]
     Unknown,
 }
 
@@ -86,6 +90,7 @@ impl Unit {
 /// Along which axis of the diffraction member its patterns are counted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum PatternAxis {
     /// (M, N, N); of a raster (R, S, H, W).
     First,

@@ -185,8 +185,9 @@ impl BatchSource {
         if is_slow {
             self.will_need(next);
         }
-        let _span =
-            tracing::debug_span!("batch", table = self.table.name(), rows = rows.len()).entered();
+        let bytes = rows.len().saturating_mul(row_bytes(&self.schema));
+        let table = self.table.name();
+        let _span = tracing::debug_span!("batch", table, rows = rows.len(), bytes).entered();
         read_batch(self.table.as_ref(), &self.schema, &self.columns, rows)
     }
 

@@ -1,12 +1,14 @@
 //! Files: the same rows, the same bytes, and no half of one.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 
 use arrow::ipc::reader::{FileReader, StreamReader};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ptychoarrow::array::{Access, Column, RowSet, View};
-use ptychoarrow::export::{AlignOptions, ExportOptions, IfExists, align, write};
+use ptychoarrow::export::{AlignOptions, ByteOrder, ExportOptions, IfExists, align, write};
+use ptychoarrow::progress::Progress;
 use ptychoarrow::table::TableReader;
 use ptychoarrow::{Error, GroupSpec, Groups, NpzFile, ReadOptions, Scan, Table};
 
@@ -25,13 +27,11 @@ fn groups(seed: u64) -> Groups {
 fn write_groups(path: &Path, seed: u64, if_exists: IfExists) -> Result<Option<u64>, Error> {
     let groups = groups(seed);
     let reader = groups.read(&ReadOptions::default())?;
-    let options = ExportOptions {
-        if_exists,
-        provenance: groups.provenance(),
-        expected_bytes: Some(reader.num_bytes()),
-        ..Default::default()
-    };
-    Ok(write(reader, path, &options, &mut |_| ())?.map(|written| written.rows))
+    let options = ExportOptions::default()
+        .with_if_exists(if_exists)
+        .with_provenance(groups.provenance())
+        .with_expected_bytes(reader.num_bytes());
+    Ok(write(reader, path, &options)?.map(|written| written.rows))
 }
 
 fn names(folder: &Path) -> Vec<String> {
@@ -105,11 +105,8 @@ fn the_same_spec_gives_the_same_bytes() {
                     ..Default::default()
                 })
                 .unwrap();
-            let options = ExportOptions {
-                provenance: groups.provenance(),
-                ..Default::default()
-            };
-            write(reader, path, &options, &mut |_| ()).unwrap();
+            let options = ExportOptions::default().with_provenance(groups.provenance());
+            write(reader, path, &options).unwrap();
             std::fs::read(path).unwrap()
         };
         let first = narrow(&path("a"), 7);
@@ -157,7 +154,7 @@ fn csv_holds_lists_as_text_and_refuses_patterns() {
             ..Default::default()
         })
         .unwrap();
-    write(reader, &path, &ExportOptions::default(), &mut |_| ()).unwrap();
+    write(reader, &path, &ExportOptions::default()).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!((lines[0], lines.len()), ("group_id,nn_indices", 41));
@@ -212,9 +209,9 @@ fn a_reader_that_fails_leaves_nothing() {
     let reader = TableReader::try_new(Arc::new(scan), &options).unwrap();
     let output = folder.path().join("s.arrow");
     // The file is written to after the first batches.
-    let mut touched = false;
-    let error = write(reader, &output, &ExportOptions::default(), &mut |_| {
-        if !std::mem::replace(&mut touched, true) {
+    let touched = AtomicBool::new(false);
+    let progress = Progress::new(move |_| {
+        if !touched.swap(true, Ordering::Relaxed) {
             let file = std::fs::OpenOptions::new()
                 .append(true)
                 .open(&source)
@@ -222,6 +219,8 @@ fn a_reader_that_fails_leaves_nothing() {
             std::io::Write::write_all(&mut &file, b"more").unwrap();
         }
     });
+    let options = ExportOptions::default().with_progress(progress);
+    let error = write(reader, &output, &options);
     assert!(matches!(error.unwrap_err(), Error::FileChanged { .. }));
     assert_eq!(names(folder.path()), ["scan.npz"]);
 }
@@ -231,17 +230,8 @@ fn what_the_disk_cannot_hold_is_refused_at_once() {
     let folder = folder();
     let groups = groups(1);
     let reader = groups.read(&ReadOptions::default()).unwrap();
-    let options = ExportOptions {
-        expected_bytes: Some(u64::MAX / 2),
-        ..Default::default()
-    };
-    let error = write(
-        reader,
-        &folder.path().join("g.arrow"),
-        &options,
-        &mut |_| (),
-    )
-    .unwrap_err();
+    let options = ExportOptions::default().with_expected_bytes(u64::MAX / 2);
+    let error = write(reader, &folder.path().join("g.arrow"), &options).unwrap_err();
     assert!(matches!(error, Error::DiskFull { .. }), "{error}");
     assert!(names(folder.path()).is_empty());
 }
@@ -279,16 +269,19 @@ fn an_aligned_archive_maps_and_is_reproducible() {
     );
     mixed(&from);
     let npz = Arc::new(NpzFile::open(&from).unwrap());
-    let mut reports = Vec::new();
-    let aligned = align(&npz, &to, &AlignOptions::default(), &mut |done, total| {
-        reports.push((done, total))
-    })
-    .unwrap()
-    .unwrap();
+    let reports = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&reports);
+    let options = AlignOptions::default().with_progress(Progress::new(move |step| {
+        seen.lock().unwrap().push((step.done, step.total.unwrap()));
+    }));
+    let aligned = align(&npz, &to, &options).unwrap().unwrap();
+    let reports = reports.lock().unwrap();
     assert!(
         reports.windows(2).all(|pair| pair[0].0 <= pair[1].0)
             && reports.iter().all(|(done, total)| done <= total)
     );
+    let (done, total) = reports.last().unwrap();
+    assert_eq!(done, total, "the last report is that of the end");
     let kept: Vec<String> = aligned
         .not_mapped
         .iter()
@@ -331,17 +324,16 @@ fn an_aligned_archive_maps_and_is_reproducible() {
     assert_eq!(bytes(&out, "text"), b"no array");
     assert!(bytes(&out, "pickle").ends_with(b"\n\x80\x04N."));
     assert!(bytes(&out, "record").ends_with(&[7; 12]));
-    align(&npz, &again, &AlignOptions::default(), &mut |_, _| {}).unwrap();
+    align(&npz, &again, &AlignOptions::default()).unwrap();
     assert_eq!(
         std::fs::read(&to).unwrap(),
         std::fs::read(&again).unwrap(),
         "the same bytes"
     );
-    let little = AlignOptions {
-        to_little_endian: true,
-        if_exists: IfExists::Replace,
-    };
-    align(&npz, &to, &little, &mut |_, _| {}).unwrap();
+    let little = AlignOptions::default()
+        .with_byte_order(ByteOrder::Little)
+        .with_if_exists(IfExists::Replace);
+    align(&npz, &to, &little).unwrap();
     let out = Arc::new(NpzFile::open(&to).unwrap());
     assert_eq!(out.info("big").unwrap().dtype.descr, "<u2");
     assert_eq!(Access::of(&out, out.info("big").unwrap()), Access::Mapped);
@@ -362,7 +354,7 @@ fn a_damaged_member_is_not_aligned() {
     bytes[at] ^= 1;
     std::fs::write(&from, bytes).unwrap();
     let npz = Arc::new(NpzFile::open(&from).unwrap());
-    let error = align(&npz, &to, &AlignOptions::default(), &mut |_, _| {})
+    let error = align(&npz, &to, &AlignOptions::default())
         .unwrap_err()
         .report();
     assert!(
@@ -371,4 +363,40 @@ fn a_damaged_member_is_not_aligned() {
         "{error}"
     );
     assert!(!to.exists());
+}
+
+#[test]
+fn a_link_stays_and_the_file_behind_it_is_the_output() {
+    let folder = folder();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("far")).unwrap();
+    write_groups(&at("far/real.arrow"), 1, IfExists::Error).unwrap();
+    std::os::unix::fs::symlink("far/real.arrow", at("link.arrow")).unwrap();
+    let first = std::fs::read(at("far/real.arrow")).unwrap();
+    let error = write_groups(&at("link.arrow"), 2, IfExists::Error).unwrap_err();
+    assert!(matches!(error, Error::OutputExists { .. }), "{error}");
+    assert_eq!(
+        write_groups(&at("link.arrow"), 2, IfExists::Skip).unwrap(),
+        None
+    );
+    assert_eq!(std::fs::read(at("far/real.arrow")).unwrap(), first);
+    write_groups(&at("link.arrow"), 2, IfExists::Replace).unwrap();
+    assert!(at("link.arrow").is_symlink() && !at("far/real.arrow").is_symlink());
+    assert_ne!(std::fs::read(at("far/real.arrow")).unwrap(), first);
+    assert_eq!(names(&at("far")), ["real.arrow"]);
+    // A link that leads nowhere is refused before any work is done.
+    std::os::unix::fs::symlink("nowhere.arrow", at("dangling.arrow")).unwrap();
+    for if_exists in [IfExists::Error, IfExists::Replace] {
+        let error = write_groups(&at("dangling.arrow"), 1, if_exists).unwrap_err();
+        assert!(
+            error
+                .report()
+                .contains("a symbolic link to nowhere.arrow, which does not exist"),
+            "{error}"
+        );
+    }
+    assert_eq!(
+        names(folder.path()),
+        ["dangling.arrow", "far", "link.arrow"]
+    );
 }

@@ -16,7 +16,10 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("scan", &["error", "npz", "array", "table"]),
     ("group", &["error", "npz", "array", "table", "scan"]),
     ("check", &["error", "npz", "array", "table", "scan"]),
-    ("export", &["error", "npz", "array", "table"]),
+    (
+        "export",
+        &["error", "npz", "array", "table", "scan", "group"],
+    ),
     ("sql", &["error", "npz", "array", "table", "scan", "group"]),
     (
         "cli",
@@ -26,7 +29,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ),
 ];
 
-fn sources(folder: &Path) -> Vec<PathBuf> {
+pub fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();

@@ -1,4 +1,4 @@
-//! Files on the command line become tables.
+//! Registers the files of the command line as tables.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,13 +10,13 @@ use crate::cli::input::{register_options, stem};
 use crate::cli::output::log;
 use crate::sql::{FileFormat, Session, SessionOptions};
 
-/// The schema of names without a schema.
+/// The schema of tables that are named without a schema.
 const DEFAULT_SCHEMA: &str = "public";
 
-/// Registers every file under its own name; the tables of a lone NPZ file also without it.
+/// Registers every file under its own name, and the tables of an only NPZ file also without that name.
 ///
 /// # Errors
-/// If two files go by the same name; if one cannot be opened.
+/// If two files have the same name; if one cannot be opened.
 pub fn register(
     session: &Session,
     args: &SqlArgs,
@@ -30,7 +30,8 @@ pub fn register(
         .partition(|file| FileFormat::of(file).is_some());
     if scans.len() > 1 && args.spec.has_predicates() {
         return Err(Failure::usage(format!(
-            "a predicate and {} NPZ files: scan points are rows of one file; query the files one by one",
+            "--among and --seeds-from select scan points of one file, and there are {} NPZ files; query the files one by \
+             one, or give the selection in the query: groups('FILE', among => '...')",
             scans.len()
         )));
     }
@@ -47,7 +48,7 @@ pub fn register(
         if let ([scan], true) = (&scans[..], is_a_table_of_a_scan(&name)) {
             let (file, scan) = (file.display(), stem(scan));
             log(&format!(
-                "note: `{name}` is {file}; that of the scan is {scan}.{name}"
+                "note: the table `{name}` is {file}; the table of the scan is {scan}.{name}"
             ));
         }
         if let Some(format) = format {
@@ -68,8 +69,8 @@ fn check_names(files: &[PathBuf]) -> Result<()> {
     for file in files {
         if let Some(other) = names.insert(stem(file), file) {
             return Err(Failure::usage(format!(
-                "{} and {} are both called `{}`: expected files with different names; name one in the query instead: \
-                 FROM scan('{}')",
+                "{} and {} are both called `{}`: expected files with different names; leave one out and name it in the \
+                 query: FROM scan('{}')",
                 other.display(),
                 file.display(),
                 stem(file),

@@ -1,4 +1,4 @@
-//! Rows on stdout.
+//! Prints the rows of a query.
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 
@@ -9,11 +9,11 @@ use crate::cli::print::{json, table};
 use crate::export::text_columns;
 use crate::sql::QueryReader;
 
-/// Rows shown in a table.
+/// The number of rows that are shown in a table.
 const SHOWN_ROWS: usize = 40;
 
-/// Prints the rows of a query; none are printed of a statement that has no columns. Returns how many there were, or, of a
-/// table for people, how many are shown.
+/// Prints the rows of a query; of a statement without columns nothing is printed. Returns the number of rows, or, for a
+/// table, the number of rows that are shown.
 pub fn print(reader: QueryReader<'_>, format: RowFormat) -> Result<usize> {
     if reader.schema().fields().is_empty() {
         return reader.map(|batch| Ok(batch?.num_rows())).sum();
@@ -57,7 +57,7 @@ fn print_table(reader: QueryReader<'_>) -> Result<usize> {
     output::result(&table(&batches)?)?;
     if more {
         log(&format!(
-            "the first {rows} rows; for all of them: --format csv or json, or -o FILE"
+            "these are the first {rows} rows; for all of them, use --format csv, --format json or -o FILE"
         ));
     }
     Ok(rows)

@@ -1,4 +1,4 @@
-//! The prompt: statements are typed, run, and an error is told and forgotten.
+//! Runs a prompt: statements are read and run one after the other, and an error does not end it.
 
 use std::time::Instant;
 
@@ -12,24 +12,27 @@ use rustyline::{Config, Editor, Helper};
 
 use super::RowFormat;
 use super::print::print;
-use crate::cli::failure::Result;
+use crate::cli::failure::{CommandTerms, Result};
 use crate::cli::is_broken_pipe;
 use crate::cli::output::log;
+use crate::cli::progress;
 use crate::error::Error;
 use crate::sql::Session;
 
+const TERMS: CommandTerms = CommandTerms { command: "sql" };
+
 const HELP: &str = "\
 A statement ends with ; and may run over several lines. Arrow keys edit and go through what was typed before.
-  .tables          the tables there are
-  .schema TABLE    the columns of a table
-  .functions       functions over patterns and distances
-  .help            this
-  .quit            leaves, as does Ctrl-D; Ctrl-C drops what is typed";
+  .tables          lists the tables
+  .schema TABLE    lists the columns of a table
+  .functions       lists the functions over patterns and distances
+  .help            shows this help
+  .quit            ends the program, as does Ctrl-D; Ctrl-C discards what has been typed";
 
 /// Reads and runs statements until the end of input.
 ///
 /// # Errors
-/// If the terminal cannot be read, or the results have nowhere to go.
+/// If the terminal cannot be read, or the results cannot be written.
 pub fn run(session: &Session, format: RowFormat) -> Result<()> {
     let failed = |e| Error::external("cannot read from the terminal", e);
     let mut editor: Editor<Typed, MemHistory> =
@@ -56,7 +59,10 @@ pub fn run(session: &Session, format: RowFormat) -> Result<()> {
         }
         match answer(session, text.trim(), format) {
             Err(error) if is_broken_pipe(&error) => return Err(error),
-            Err(error) => log(&format!("error: {}", error.report())),
+            Err(error) => {
+                progress::clear();
+                log(&format!("error: {}", error.report(TERMS)));
+            }
             Ok(()) => {}
         }
     }
@@ -76,7 +82,7 @@ fn answer(session: &Session, text: &str, format: RowFormat) -> Result<()> {
             return statements(session, &format!("DESCRIBE {table}"), format);
         }
         _ => log(&format!(
-            "no command `{text}`; there are .tables, .schema TABLE, .functions, .help and .quit"
+            "there is no command `{text}`; expected .tables, .schema TABLE, .functions, .help or .quit"
         )),
     }
     Ok(())
@@ -102,7 +108,7 @@ fn statements(session: &Session, text: &str, format: RowFormat) -> Result<()> {
     Ok(())
 }
 
-/// What is being typed: whole once a semicolon ends it.
+/// Decides whether a statement is complete: once a semicolon ends it.
 struct Typed;
 
 impl Completer for Typed {
@@ -127,7 +133,7 @@ impl Validator for Typed {
     }
 }
 
-/// Whether a text is a command, blank, or ends with a semicolon that is in no quotes and no comment.
+/// Returns whether a text is a command, is blank, or ends with a semicolon outside quotes and comments.
 fn is_whole(text: &str) -> bool {
     let trimmed = text.trim();
     if trimmed.is_empty() || trimmed.starts_with(['.', '\\']) {
@@ -153,7 +159,8 @@ fn is_whole(text: &str) -> bool {
     ended
 }
 
-/// The length of a quoted text with its quotes; none if it is open. A doubled quote closes and opens again.
+/// Returns the length of a quoted text with its quotes; `None` if the closing quote is missing. A doubled quote closes
+/// the text and opens it again.
 fn quoted(text: &str, quote: char) -> Option<usize> {
     text[1..].find(quote).map(|end| end + 2)
 }
