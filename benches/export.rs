@@ -40,16 +40,9 @@ fn main() -> Outcome {
         };
         Groups::try_new(&scan, spec).and_then(|groups| groups.index().map(|_| groups.clone()))
     };
-    let columns = Some(
-        ["group_id", "nn_indices", "diffraction"]
-            .map(str::to_string)
-            .to_vec(),
-    );
+    let columns = ["group_id", "nn_indices", "diffraction"];
     let export = |groups: &Groups, name: &str, tensors: Tensors| -> Outcome {
-        let reader = groups.read(&ReadOptions {
-            columns: columns.clone(),
-            ..Default::default()
-        })?;
+        let reader = groups.read(&ReadOptions::default().with_columns(columns))?;
         let options = ExportOptions::default()
             .with_if_exists(IfExists::Replace)
             .with_tensors(tensors);

@@ -18,14 +18,13 @@ const RUNS: usize = 7;
 
 /// Reads all groups, batch after batch; returns the bytes.
 fn read(groups: &Groups, batch_bytes: usize, batch_rows: Option<usize>) -> Outcome<usize> {
-    let columns = Some(vec!["diffraction".to_string()]);
     let mut bytes = 0;
-    for batch in groups.read(&ReadOptions {
-        columns,
-        batch_bytes,
-        batch_rows,
-        ..Default::default()
-    })? {
+    for batch in groups.read(
+        &ReadOptions::default()
+            .with_columns(["diffraction"])
+            .with_batch_bytes(batch_bytes)
+            .with_batch_rows(batch_rows),
+    )? {
         let batch = batch?;
         bytes += batch.get_array_memory_size();
         black_box(batch);
@@ -130,11 +129,9 @@ fn cold() -> Outcome {
         times[1].push(start.elapsed().as_secs_f64());
         forget(&path)?;
         let start = Instant::now();
-        let columns = Some(vec!["diffraction".to_string()]);
-        for batch in Scan::open(&path)?.read(&ReadOptions {
-            columns,
-            ..Default::default()
-        })? {
+        for batch in
+            Scan::open(&path)?.read(&ReadOptions::default().with_columns(["diffraction"]))?
+        {
             let column = batch?.column(0).to_data();
             // One number of each page.
             let bytes = column.child_data()[0].buffers()[0].as_slice();

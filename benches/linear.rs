@@ -22,16 +22,9 @@ fn groups_of(path: &std::path::Path) -> Outcome<usize> {
             ..Default::default()
         },
     )?;
-    let columns = Some(
-        ["group_id", "nn_indices", "coords_nn", "span"]
-            .map(str::to_string)
-            .to_vec(),
-    );
+    let columns = ["group_id", "nn_indices", "coords_nn", "span"];
     let mut rows = 0;
-    for batch in groups.read(&ReadOptions {
-        columns,
-        ..Default::default()
-    })? {
+    for batch in groups.read(&ReadOptions::default().with_columns(columns))? {
         rows += black_box(batch?).num_rows();
     }
     Ok(rows)

@@ -98,13 +98,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let mut grown = 0;
         let read = median(|| {
             let mut ten = || -> ptychoarrow::Result<usize> {
-                let columns = Some(vec!["diffraction".to_string()]);
                 let rows = Rows::Range(patterns as usize - 10..patterns as usize);
-                let reader = Scan::open(&path)?.read(&ReadOptions {
-                    columns,
-                    rows,
-                    ..Default::default()
-                })?;
+                let reader = Scan::open(&path)?.read(
+                    &ReadOptions::default()
+                        .with_columns(["diffraction"])
+                        .with_rows(rows),
+                )?;
                 let batches: Vec<_> = reader.collect::<Result<_, _>>()?;
                 grown = grown.max(private_bytes().saturating_sub(before));
                 Ok(batches.iter().map(|batch| batch.num_rows()).sum())

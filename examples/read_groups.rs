@@ -33,12 +33,11 @@ impl Job {
             ..Default::default()
         };
         let groups = Groups::try_new(&scan, spec)?;
-        let columns = Some(self.columns.clone());
-        let mut reader = groups.read(&ReadOptions {
-            columns,
-            batch_rows: self.batch_rows,
-            ..Default::default()
-        })?;
+        let mut reader = groups.read(
+            &ReadOptions::default()
+                .with_columns(&self.columns)
+                .with_batch_rows(self.batch_rows),
+        )?;
         let total = (reader.rows_left(), reader.num_bytes() as usize);
         match &self.to {
             None => reader.try_for_each(|batch| batch.map(|batch| _ = black_box(batch)))?,

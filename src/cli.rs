@@ -59,7 +59,7 @@ struct RunArgs {
     /// The number of threads; by default one per core. The results do not depend on it.
     #[arg(long, global = true, value_name = "N", value_parser = parse_threads, help_heading = "Running")]
     threads: Option<usize>,
-    /// The largest size of a batch of rows, such as 512KiB; less than 32 MiB. The rows do not depend on it.
+    /// The largest size of a batch of rows, such as 512KiB; less than 2 GiB. The rows do not depend on it.
     #[arg(long, global = true, value_name = "BYTES", default_value = "8MiB", value_parser = parse_bytes,
           help_heading = "Running")]
     batch_bytes: u64,

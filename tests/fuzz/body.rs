@@ -374,17 +374,15 @@ fn read_groups(scan: &Scan, hash: &mut DefaultHasher) -> usize {
 /// Reads the first batches of a table, with every column. Returns the rows read.
 fn read_table(table: Option<impl Table + 'static>, hash: &mut DefaultHasher) -> usize {
     let Some(table) = table else { return 0 };
-    let columns = table
+    let columns: Vec<String> = table
         .schema()
         .fields()
         .iter()
         .map(|field| field.name().clone())
         .collect();
-    let options = ReadOptions {
-        columns: Some(columns),
-        batch_bytes: BATCH_BYTES,
-        ..ReadOptions::default()
-    };
+    let options = ReadOptions::default()
+        .with_columns(columns)
+        .with_batch_bytes(BATCH_BYTES);
     let Some(mut reader) = ok(TableReader::try_new(Arc::new(table), &options)) else {
         return 0;
     };

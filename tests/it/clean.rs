@@ -81,13 +81,7 @@ fn members_are_cut_where_they_count_scan_points_and_only_there() {
                 },
             )
             .unwrap();
-            collect(
-                scan.read(&ReadOptions {
-                    rows,
-                    ..Default::default()
-                })
-                .unwrap(),
-            )
+            collect(scan.read(&ReadOptions::default().with_rows(rows)).unwrap())
         };
         let (before, after) = (rows(&path, &[2, 3, 5]), rows(&out, &[0, 1, 2]));
         let mut compared = 0;

@@ -498,11 +498,9 @@ fn a_member_beyond_4_gib_is_read_through_zip64() {
         };
         let scan = Scan::open_with(&path, &options).unwrap();
         let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
-        let read = ReadOptions {
-            columns: Some(vec!["scan_point".to_string(), "diffraction".to_string()]),
-            rows: ptychoarrow::table::Rows::List(rows.clone().into()),
-            ..Default::default()
-        };
+        let read = ReadOptions::default()
+            .with_columns(["scan_point", "diffraction"])
+            .with_rows(rows.clone());
         let batch = collect(scan.read(&read).unwrap());
         let pixels = batch
             .column(1)

@@ -9,8 +9,8 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use ptychoarrow::array::{Access, Column, RowSet, View};
 use ptychoarrow::export::{AlignOptions, ByteOrder, ExportOptions, IfExists, align, write};
 use ptychoarrow::progress::Progress;
-use ptychoarrow::table::TableReader;
-use ptychoarrow::{Error, GroupSpec, Groups, NpzFile, ReadOptions, Scan, Table};
+use ptychoarrow::table::{TableInfo, TableReader};
+use ptychoarrow::{Error, GroupSpec, Groups, NpzFile, ReadOptions, Scan};
 
 use crate::support::{SIEMENS, collect, f8, folder, npy};
 
@@ -94,16 +94,9 @@ fn the_same_spec_gives_the_same_bytes() {
         let path = |name: &str| folder.path().join(format!("{name}.{ending}"));
         let narrow = |path: &Path, seed: u64| {
             let groups = groups(seed);
-            let columns = Some(
-                ["group_id", "nn_indices", "span"]
-                    .map(str::to_string)
-                    .to_vec(),
-            );
+            let columns = ["group_id", "nn_indices", "span"];
             let reader = groups
-                .read(&ReadOptions {
-                    columns,
-                    ..Default::default()
-                })
+                .read(&ReadOptions::default().with_columns(columns))
                 .unwrap();
             let options = ExportOptions::default().with_provenance(groups.provenance());
             write(reader, path, &options).unwrap();
@@ -147,12 +140,9 @@ fn csv_holds_lists_as_text_and_refuses_patterns() {
         names(folder.path()).is_empty(),
         "nothing is left of a failed export"
     );
-    let columns = Some(vec!["group_id".to_string(), "nn_indices".to_string()]);
+    let columns = ["group_id", "nn_indices"];
     let reader = groups(1)
-        .read(&ReadOptions {
-            columns,
-            ..Default::default()
-        })
+        .read(&ReadOptions::default().with_columns(columns))
         .unwrap();
     write(reader, &path, &ExportOptions::default()).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
@@ -202,10 +192,7 @@ fn a_reader_that_fails_leaves_nothing() {
     let source = folder.path().join("scan.npz");
     std::fs::copy(SIEMENS, &source).unwrap();
     let scan = Scan::open(&source).unwrap();
-    let options = ReadOptions {
-        batch_bytes: 1 << 20,
-        ..Default::default()
-    };
+    let options = ReadOptions::default().with_batch_bytes(1 << 20);
     let reader = TableReader::try_new(Arc::new(scan), &options).unwrap();
     let output = folder.path().join("s.arrow");
     // The file is written to after the first batches.

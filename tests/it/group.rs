@@ -11,7 +11,7 @@ use ptychoarrow::group::{
 };
 use ptychoarrow::scan::layout::{LayoutOptions, Measurement};
 use ptychoarrow::scan::{Positions, ScanOptions};
-use ptychoarrow::table::Rows;
+use ptychoarrow::table::{Rows, TableInfo};
 use ptychoarrow::{Error, GroupSpec, Groups, ReadOptions, Scan, Table};
 
 use crate::support::{
@@ -145,7 +145,7 @@ fn the_rows_depend_on_the_spec_alone() {
                 seed,
                 ..spec(2, 6)
             });
-            let names = groups
+            let names: Vec<String> = groups
                 .schema()
                 .fields()
                 .iter()
@@ -153,11 +153,11 @@ fn the_rows_depend_on_the_spec_alone() {
                 .collect();
             collect(
                 groups
-                    .read(&ReadOptions {
-                        columns: Some(names),
-                        batch_bytes,
-                        ..Default::default()
-                    })
+                    .read(
+                        &ReadOptions::default()
+                            .with_columns(names)
+                            .with_batch_bytes(batch_bytes),
+                    )
                     .unwrap(),
             )
         })
@@ -719,20 +719,12 @@ fn rows_beyond_the_table_are_left_out_or_refused() {
         n_groups: Some(10),
         ..spec(2, 6)
     });
-    let read = |rows| {
-        groups.read(&ReadOptions {
-            rows,
-            ..Default::default()
-        })
-    };
+    let read = |rows| groups.read(&ReadOptions::default().with_rows(rows));
     assert_eq!(read(Rows::Range(8..100)).unwrap().rows_left(), 2);
     assert!(read(Rows::List(Arc::new([3, 10]))).is_err());
     assert!(
         groups
-            .read(&ReadOptions {
-                batch_bytes: 32 << 20,
-                ..Default::default()
-            })
+            .read(&ReadOptions::default().with_batch_bytes(1 << 31))
             .is_err()
     );
 }

@@ -12,7 +12,6 @@ mod goldens;
 mod group;
 #[cfg(target_os = "linux")]
 mod kill;
-mod language;
 mod layers;
 mod npz;
 mod relation;

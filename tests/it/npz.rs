@@ -331,14 +331,13 @@ fn opens_a_sparse_file_of_100_gb_and_reads_ten_patterns_in_little_memory() {
     let ten_patterns = || {
         let before = private_bytes();
         let scan = Scan::open(&path).unwrap();
-        let columns = Some(vec!["x".to_string(), "diffraction".to_string()]);
         let rows = ptychoarrow::table::Rows::Range(patterns as usize - 10..patterns as usize);
         let reader = scan
-            .read(&ReadOptions {
-                columns,
-                rows,
-                ..Default::default()
-            })
+            .read(
+                &ReadOptions::default()
+                    .with_columns(["x", "diffraction"])
+                    .with_rows(rows),
+            )
             .unwrap();
         let batches: Vec<_> = reader.map(Result::unwrap).collect();
         assert_eq!(
@@ -362,10 +361,7 @@ fn a_file_that_changes_is_noticed_before_the_next_batch() {
     scan_file(&path, &[0.0, 1.0, 2.0, 3.0], &[0.0, 0.0, 1.0, 1.0]);
     let scan = Scan::open(&path).unwrap();
     let mut reader = scan
-        .read(&ReadOptions {
-            batch_bytes: 1,
-            ..Default::default()
-        })
+        .read(&ReadOptions::default().with_batch_bytes(1))
         .unwrap();
     reader.next().unwrap().unwrap();
     let file = std::fs::OpenOptions::new()

@@ -24,13 +24,9 @@ fn rows(session: &Session, sql: &str) -> RecordBatch {
 /// The library's own groups, those columns.
 fn groups(spec: GroupSpec, columns: &[&str]) -> RecordBatch {
     let groups = Groups::try_new(&Scan::open(SIEMENS).unwrap(), spec).unwrap();
-    let columns = Some(columns.iter().map(ToString::to_string).collect());
     collect(
         groups
-            .read(&ReadOptions {
-                columns,
-                ..Default::default()
-            })
+            .read(&ReadOptions::default().with_columns(columns.iter().copied()))
             .unwrap(),
     )
 }

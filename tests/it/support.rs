@@ -123,14 +123,10 @@ pub fn collect(reader: impl RecordBatchReader) -> RecordBatch {
 
 /// These columns of a table, all rows.
 pub fn columns(table: Arc<dyn Table>, names: &[&str]) -> RecordBatch {
-    let columns = Some(names.iter().map(ToString::to_string).collect());
     collect(
         TableReader::try_new(
             table,
-            &ReadOptions {
-                columns,
-                ..Default::default()
-            },
+            &ReadOptions::default().with_columns(names.iter().copied()),
         )
         .unwrap(),
     )
@@ -174,11 +170,12 @@ pub fn check_table(table: Arc<dyn Table>) {
         .map(|field| field.name().clone())
         .collect();
     let read = |columns: Option<Vec<String>>, rows: Rows, batch_bytes: usize| {
-        let options = ReadOptions {
-            columns,
-            rows,
-            batch_bytes,
-            batch_rows: None,
+        let options = ReadOptions::default()
+            .with_rows(rows)
+            .with_batch_bytes(batch_bytes);
+        let options = match columns {
+            Some(columns) => options.with_columns(columns),
+            None => options,
         };
         TableReader::try_new(Arc::clone(&table), &options).unwrap()
     };
