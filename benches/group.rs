@@ -12,7 +12,7 @@ use std::time::Instant;
 use kiddo::{ImmutableKdTree, SquaredEuclidean};
 use ptychoarrow::group::neighbors::Neighbors;
 use ptychoarrow::group::patch::{Object, cut, cut_portable};
-use ptychoarrow::group::reference::{Call, table};
+use ptychoarrow::group::ptychopinn::{Call, table};
 use ptychoarrow::npz::write::NpzWriter;
 use ptychoarrow::{GroupSpec, Groups, Scan};
 

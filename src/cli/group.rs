@@ -10,7 +10,7 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde_json::json;
 
-use super::failure::Result;
+use super::failure::{CommandTerms, Result};
 use super::input::{InputArgs, SpecArgs, shown};
 use super::output::{self, OutputArgs, log};
 use super::print::{data_type_name, table};
@@ -107,7 +107,7 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     let Some(written) = written else {
         return Ok(());
     };
-    log_warnings(&groups);
+    log_warnings(&groups, "group");
     let done = Done {
         groups: &groups,
         output,
@@ -140,7 +140,7 @@ fn show(args: &GroupArgs, run: &RunArgs, groups: &Groups) -> Result<()> {
         }
         PrintFormat::Json => output::result(&super::print::json(&batches)?)?,
     }
-    log_warnings(groups);
+    log_warnings(groups, "group");
     Ok(())
 }
 
@@ -158,10 +158,18 @@ fn reader(groups: &Groups, options: &ReadOptions) -> Result<TableReader> {
     Ok(groups.read(options)?)
 }
 
+/// Returns what is doubtful about the groups, in the words of a command.
+pub fn warnings(groups: &Groups, command: &'static str) -> Vec<String> {
+    let notes = groups.notes();
+    notes
+        .iter()
+        .map(|note| note.in_terms(&CommandTerms { command }))
+        .collect()
+}
+
 /// Prints what is doubtful about the groups.
-pub fn log_warnings(groups: &Groups) {
-    groups
-        .warnings()
+pub fn log_warnings(groups: &Groups, command: &'static str) {
+    warnings(groups, command)
         .iter()
         .for_each(|warning| log(&format!("warning: {warning}")));
 }
@@ -279,7 +287,7 @@ impl Done<'_> {
             "bytes": self.written.bytes,
             "seconds": self.seconds,
             "columns": self.schema.fields().iter().map(field).collect::<Vec<_>>(),
-            "warnings": self.groups.warnings(),
+            "warnings": warnings(self.groups, "group"),
         })
     }
 }

@@ -30,13 +30,13 @@ pub fn run(args: &NormArgs, run: &RunArgs) -> Result<()> {
     let scan = Scan::open_with(&args.file, &input)?;
     let groups = Groups::try_new(&scan, args.spec.spec(Some(&args.file), &input, run)?)?;
     let factor = groups.norm_factor()?;
-    super::group::log_warnings(&groups);
+    super::group::log_warnings(&groups, "norm");
     match args.format {
         PrintFormat::Table => output::result(&factor.to_string()),
         PrintFormat::Json => {
             let file = shown(&args.file);
             output::result(
-                &json!({"file": file, "norm_factor": factor, "warnings": groups.warnings()})
+                &json!({"file": file, "norm_factor": factor, "warnings": super::group::warnings(&groups, "norm")})
                     .to_string(),
             )
         }

@@ -1,39 +1,52 @@
-//! The index table: which scan points form which group.
+//! Holds which scan points form which group.
 
 use std::ops::Range;
 
-/// The index table: which scan points form which group. All vectors are in group order.
+use crate::error::{Parameter, Result};
+use crate::memory;
+
+/// What the memory of index tables is for.
+pub const INDEX: &str = "the index table of the groups";
+
+/// Stands for the members of a group that cannot be drawn; no scan has this many points.
+pub const SKIPPED: u32 = u32::MAX;
+
+/// Holds the index table: the number, the seed point and the members of each group, one row per group.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GroupIndex {
     group_size: usize,
     num_skipped: usize,
     group_ids: GroupIds,
     seed_points: Vec<u32>,
-    /// C a group.
+    /// The members, C per group.
     members: Vec<u32>,
 }
 
-/// Numbers of groups, ascending.
+/// Holds the numbers of groups, ascending.
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum GroupIds {
-    /// All from this one on.
+    /// Consecutive numbers from this one on.
     From(u64),
-    /// These: some were skipped.
+    /// A list, where some groups were skipped or left out.
     List(Vec<u64>),
 }
 
 impl GroupIndex {
-    /// Number of groups.
+    /// Returns the number of groups.
     pub fn num_groups(&self) -> usize {
         self.seed_points.len()
     }
 
-    /// Groups left out because `max_distance` left too few candidates.
+    /// Returns the number of groups that were skipped, because `max_distance` left their seed point too few
+    /// candidates.
     pub fn num_skipped(&self) -> usize {
         self.num_skipped
     }
 
-    /// The group's number, which its random stream goes by; rows are numbered without the skipped ones.
+    /// Returns the number of the group in a row: the g of the module's documentation, which skipped groups keep.
+    ///
+    /// # Panics
+    /// If there is no such row.
     pub fn group_id(&self, row: usize) -> u64 {
         match &self.group_ids {
             GroupIds::From(first) => first + row as u64,
@@ -41,17 +54,28 @@ impl GroupIndex {
         }
     }
 
-    /// The scan point whose neighbours form the group.
+    /// Returns the seed point of the group in a row: the scan point whose neighbours form it.
+    ///
+    /// # Panics
+    /// If there is no such row.
     pub fn seed_point(&self, row: usize) -> u32 {
         self.seed_points[row]
     }
 
-    /// The C members, by slot.
+    /// Returns the C members of the group in a row, as scan points, in the order of their slots.
+    ///
+    /// # Panics
+    /// If there is no such row.
     pub fn members(&self, row: usize) -> &[u32] {
         &self.members[row * self.group_size..(row + 1) * self.group_size]
     }
 
-    /// An index of groups `first`, `first + 1`, ...
+    /// Returns the members of all groups, C per group.
+    pub(super) fn all_members(&self) -> &[u32] {
+        &self.members
+    }
+
+    /// Creates an index of the groups `first`, `first + 1`, ...
     pub(super) fn consecutive(
         group_size: usize,
         first: usize,
@@ -67,53 +91,64 @@ impl GroupIndex {
         }
     }
 
-    /// An index of these groups.
+    /// Creates an index of the groups with these numbers.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`](crate::Error::TooLarge) if the memory for it cannot be had.
     pub(super) fn listed(
         group_size: usize,
         numbers: &[usize],
         seed_points: Vec<u32>,
         members: Vec<u32>,
-    ) -> Self {
-        let group_ids = GroupIds::List(numbers.iter().map(|number| *number as u64).collect());
-        Self {
+    ) -> Result<Self> {
+        let mut ids = memory::reserve(numbers.len() as u128, INDEX, Parameter::NGroups)?;
+        ids.extend(numbers.iter().map(|number| *number as u64));
+        Ok(Self {
             group_size,
             num_skipped: 0,
-            group_ids,
+            group_ids: GroupIds::List(ids),
             seed_points,
             members,
-        }
+        })
     }
 
-    /// Rows `range` alone.
+    /// Returns an index of the rows `range` alone, of an index of consecutive groups from 0 on.
     pub(super) fn slice(&self, range: Range<usize>) -> Self {
-        let members =
-            self.members[range.start * self.group_size..range.end * self.group_size].to_vec();
+        let members = range.start * self.group_size..range.end * self.group_size;
         Self::consecutive(
             self.group_size,
             range.start,
             self.seed_points[range].to_vec(),
-            members,
+            self.members[members].to_vec(),
         )
     }
 
     /// Takes out the groups whose first member is [`SKIPPED`].
-    pub(super) fn without_skipped(mut self) -> Self {
-        let size = self.group_size;
-        let keeps = |row: &usize| self.members[row * size] != SKIPPED;
-        let kept: Vec<usize> = (0..self.num_groups()).filter(keeps).collect();
-        if kept.len() == self.num_groups() {
-            return self;
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`](crate::Error::TooLarge) if the memory for their numbers cannot be had.
+    pub(super) fn without_skipped(mut self) -> Result<Self> {
+        let (size, total) = (self.group_size, self.num_groups());
+        let kept = (0..total)
+            .filter(|row| self.members[row * size] != SKIPPED)
+            .count();
+        if kept == total {
+            return Ok(self);
         }
-        self.num_skipped = self.num_groups() - kept.len();
-        self.group_ids = GroupIds::List(kept.iter().map(|row| self.group_id(*row)).collect());
-        self.members = kept
-            .iter()
-            .flat_map(|row| self.members[row * size..(row + 1) * size].iter().copied())
-            .collect();
-        self.seed_points = kept.iter().map(|row| self.seed_points[*row]).collect();
-        self
+        let mut ids = memory::reserve(kept as u128, INDEX, Parameter::NGroups)?;
+        for row in 0..total {
+            if self.members[row * size] != SKIPPED {
+                let place = ids.len();
+                ids.push(self.group_id(row));
+                self.seed_points[place] = self.seed_points[row];
+                self.members
+                    .copy_within(row * size..(row + 1) * size, place * size);
+            }
+        }
+        self.seed_points.truncate(kept);
+        self.members.truncate(kept * size);
+        self.num_skipped = total - kept;
+        self.group_ids = GroupIds::List(ids);
+        Ok(self)
     }
 }
-
-/// Stands for the members of a group that cannot be drawn; no scan has so many points.
-pub const SKIPPED: u32 = u32::MAX;

@@ -1,16 +1,16 @@
-//! What working out groups took, phase by phase.
+//! Measures how long forming groups takes, phase by phase.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// A phase of working out groups.
+/// Names a phase of forming groups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Building the tree, or the grid, of positions.
+    /// The tree, or the grid, of positions is built.
     Tree,
-    /// Drawing seed points, looking up their neighbours, drawing members.
+    /// Seed points are drawn, their neighbours looked up, their members drawn.
     Sampling,
-    /// The pass over patterns that the normalisation factor takes.
+    /// The patterns are read for the normalisation factor.
     Norm,
 }
 
@@ -20,14 +20,14 @@ const ALL: [(Phase, &str); 3] = [
     (Phase::Norm, "norm"),
 ];
 
-/// Time spent in each phase so far.
+/// Holds the time spent in each phase so far.
 #[derive(Debug, Default)]
 pub struct Phases {
     nanos: [AtomicU64; 3],
 }
 
 impl Phases {
-    /// Runs something on account of a phase.
+    /// Runs something and adds the time it takes to a phase.
     pub fn time<T>(&self, phase: Phase, run: impl FnOnce() -> T) -> T {
         let name = ALL[phase as usize].1;
         let _span = tracing::debug_span!("phase", name).entered();
@@ -37,7 +37,7 @@ impl Phases {
         result
     }
 
-    /// Phases by name, and how long each took.
+    /// Returns the phases by name, and how long each took.
     pub fn spent(&self) -> Vec<(&'static str, Duration)> {
         let spent =
             |phase: Phase| Duration::from_nanos(self.nanos[phase as usize].load(Ordering::Relaxed));

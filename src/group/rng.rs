@@ -1,26 +1,51 @@
-//! The random streams of native grouping, frozen: ChaCha8, and bounded integers of our own.
+//! Provides the random streams of native grouping, which are frozen: ChaCha8, with bounded integers of our own.
 //!
-//! - Key: 32 bytes, `seed` (u64, little-endian), then `epoch` (u64, little-endian; 0 for the stream of seed points), then
-//!   zeros. Nonce: the stream number. Words: u32, from word 0.
-//! - Stream 0 draws the seed points; stream `1 + g` draws the members of group `g`. So a group never depends on how many
-//!   others are computed, in what order, or where.
-//! - [`Stream::below`] is Lemire's method on one word: multiply, keep the high half, draw again where the low half is
-//!   below `2^32 mod n`. `n = 1` draws nothing. (Lemire, "Fast random integer generation in an interval", 2019.)
+//! # Words
+//!
+//! A stream is the sequence of 32-bit words that ChaCha with 8 rounds gives for a key and a stream number, from block 0
+//! on. This is the variant with a 64-bit counter and a 64-bit stream number (D. J. Bernstein's original, not that of RFC
+//! 8439). The state of a block has 16 words, all little-endian:
+//!
+//! | words | content |
+//! |---|---|
+//! | 0 to 3 | the constants `0x61707865`, `0x3320646e`, `0x79622d32`, `0x6b206574` |
+//! | 4 to 11 | the key: bytes 0 to 7 are `seed`, bytes 8 to 15 the epoch, both u64 little-endian; bytes 16 to 31 are 0 |
+//! | 12, 13 | the number of the block, low word first |
+//! | 14, 15 | the number of the stream, low word first |
+//!
+//! The words of a block are used in order, word 0 first: each is the sum, modulo 2^32, of the state before the rounds
+//! and after.
+//!
+//! # Streams
+//!
+//! - Stream 0, with epoch 0 in the key whatever the spec says, draws the seed points.
+//! - Stream 1 + g, with the spec's epoch, draws the members for seed point number g, in all rounds of group
+//!   oversampling. So a group never depends on how many others are computed, in what order, or where.
+//!
+//! # Numbers
+//!
+//! - `below(n)`, a number of 0..n, all equally likely: take a word w, let `t = w * n` in 64 bits; if
+//!   `t mod 2^32 < 2^32 mod n`, take another word; else the number is `t div 2^32`. `below(1)` is 0 and takes no word.
+//!   (Lemire, "Fast random integer generation in an interval", 2019.)
+//! - `draw(p, k)`, the first k steps of a Fisher-Yates shuffle that runs forwards: for i = 0, ..., k - 1, exchange `p[i]`
+//!   and `p[i + below(len(p) - i)]`.
+//! - `sample(n, k)`, k distinct numbers of 0..n, ascending, by Floyd's algorithm: start with an empty set; for
+//!   j = n - k, ..., n - 1, let `t = below(j + 1)`; add t to the set, or j if t is in it already; at the end, sort.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// One stream of random words.
+/// Holds one stream of random words.
 #[derive(Debug)]
 pub struct Stream(ChaCha8Rng);
 
 impl Stream {
-    /// The stream that draws seed points; the epoch has no part in it.
+    /// Creates the stream that draws seed points; the epoch has no part in it.
     pub fn of_seed_points(seed: u64) -> Self {
         Self::new(seed, 0, 0)
     }
 
-    /// The stream that draws the members of group `group`.
+    /// Creates the stream that draws members for seed point number `group`, which is the number of its first group.
     pub fn of_group(seed: u64, epoch: u64, group: u64) -> Self {
         Self::new(seed, epoch, group.wrapping_add(1))
     }
@@ -35,7 +60,7 @@ impl Stream {
         Self(rng)
     }
 
-    /// A whole number in `0..n`, each as likely; `n` is at least 1.
+    /// Returns a whole number in `0..n`, all equally likely; `n` is at least 1.
     pub fn below(&mut self, n: u32) -> u32 {
         if n == 1 {
             return 0;
@@ -51,6 +76,9 @@ impl Stream {
     }
 
     /// Moves `count` random items of `items` to its front, in random order: the first steps of a Fisher-Yates shuffle.
+    ///
+    /// # Panics
+    /// If there are fewer items.
     pub fn draw<T>(&mut self, items: &mut [T], count: usize) {
         for at in 0..count {
             let from = at + self.below((items.len() - at) as u32) as usize;
@@ -58,14 +86,17 @@ impl Stream {
         }
     }
 
-    /// `count` distinct numbers of `0..n`, ascending: Floyd's algorithm, with one bit a number.
+    /// Returns `count` distinct numbers of `0..n`, ascending: Floyd's algorithm, with one bit per number of `0..n`.
+    ///
+    /// # Panics
+    /// If `count` is larger than `n`.
     pub fn sample(&mut self, n: u32, count: u32) -> Vec<u32> {
         let mut taken = vec![0u64; (n as usize).div_ceil(64)];
         let mut take = |number: u32| {
             let (word, bit) = (number as usize / 64, 1 << (number % 64));
-            let free = taken[word] & bit == 0;
+            let is_new = taken[word] & bit == 0;
             taken[word] |= bit;
-            free
+            is_new
         };
         for last in n - count..n {
             if !take(self.below(last + 1)) {

@@ -4,6 +4,7 @@ use arrow::array::{Array, RecordBatch};
 use sha2::{Digest, Sha256};
 
 use super::*;
+use crate::{ReadOptions, Scan, Table};
 
 const SIEMENS: &str = "tests/data/siemens_star.npz";
 

@@ -8,7 +8,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Float64Type, Int32Type};
 use ptychoarrow::array::{Column, RowSet, View};
 use ptychoarrow::group::patch::{Object, cut};
-use ptychoarrow::group::reference::{Call, Refusal, table_and_next};
+use ptychoarrow::group::ptychopinn::{Call, Refusal, table_and_next};
 use ptychoarrow::group::{Channels, PatternOptions, Sampling, Semantics};
 use ptychoarrow::scan::ScanOptions;
 use ptychoarrow::scan::layout::{LayoutOptions, Role};
@@ -242,7 +242,9 @@ fn states(refusal: Refusal, message: &str) -> bool {
         } => format!("K={neighbors} must be >= C={group_size}"),
         Refusal::NonFinite { .. } => "data must be finite".to_string(),
         Refusal::LoneNeighbor => "has no len()".to_string(),
-        Refusal::TooFarApart { .. } | Refusal::TooMany { .. } => return false,
+        Refusal::TooFarApart { .. } | Refusal::TooMany { .. } | Refusal::TooLarge { .. } => {
+            return false;
+        }
     };
     message.contains(&facts)
 }

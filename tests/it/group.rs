@@ -7,7 +7,7 @@ use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Float64Type};
 use proptest::prelude::*;
 use ptychoarrow::group::{
-    Channels, IncludeSeed, Measure, Norm, PatternOptions, Sampling, Semantics,
+    Channels, GroupNote, IncludeSeed, Measure, Norm, PatternOptions, Sampling, Semantics,
 };
 use ptychoarrow::scan::layout::{LayoutOptions, Measurement};
 use ptychoarrow::scan::{Positions, ScanOptions};
@@ -341,7 +341,7 @@ fn normalisation_is_the_formula() {
     };
     let groups = Groups::try_new(&amplitudes, small.clone()).unwrap();
     assert!((f64::from(groups.norm_factor().unwrap()) / expected - 1.0).abs() < 1e-6);
-    assert!(groups.warnings().is_empty());
+    assert!(groups.notes().is_empty());
     // The factor of the scan changes with neither sample nor epoch; that of the groups does.
     let other = GroupSpec {
         n_groups: Some(30),
@@ -395,7 +395,7 @@ fn normalisation_is_the_formula() {
     // Amplitudes that nobody vouched for come with a warning.
     let unknown = siemens(small);
     unknown.norm_factor().unwrap();
-    assert!(unknown.warnings()[0].contains("--measurement"));
+    assert_eq!(unknown.notes(), [GroupNote::UnknownMeasurement]);
 }
 
 #[test]
@@ -493,7 +493,11 @@ fn members_too_far_away_leave_the_pool() {
     let index = groups.index().unwrap();
     assert!(index.num_skipped() > 0 && index.num_groups() > 0);
     assert_eq!(index.num_groups() + index.num_skipped(), 516);
-    assert!(groups.warnings()[0].contains(&format!("{} groups were skipped", index.num_skipped())));
+    let skipped = GroupNote::Skipped {
+        groups: index.num_skipped(),
+        asked: 516,
+    };
+    assert_eq!(groups.notes(), [skipped]);
     let batch = columns(Arc::new(groups.members()), &["group_id", "seed_distance"]);
     assert!(
         float64(&batch, "seed_distance")

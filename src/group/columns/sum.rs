@@ -1,24 +1,29 @@
-//! Sums in an order that no machine, thread or partition changes: NumPy's pairwise order.
+//! Adds numbers in an order that no machine, thread or partition changes: NumPy's pairwise order.
 //!
-//! Up to 8 numbers are added left to right. Up to 128 run in eight sums side by side, which are added as
-//! ((0+1)+(2+3))+((4+5)+(6+7)), the rest one by one. More are halved at a multiple of 8. Source: `pairwise_sum` in
-//! NumPy's `loops_utils.h.src`.
+//! - Fewer than 8 numbers are added from left to right.
+//! - 8 to 128 numbers are added in eight sums: sum j takes the numbers j, j + 8, j + 16, ... of the longest part whose
+//!   length is a multiple of 8. The total is ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)), to which the numbers
+//!   that are left are added one by one.
+//! - More numbers are divided: the first `h = len div 2 - (len div 2) mod 8` are added by these rules, the others by
+//!   these rules, and then both sums.
+//!
+//! Source: `pairwise_sum` in NumPy's `loops_utils.h.src`.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
 
-/// The type that sums are rounded to at each step. Adding, subtracting and dividing two f4 numbers in f8 and rounding
-/// the result to f4 gives what f4 arithmetic gives.
+/// Names the type that results are rounded to at each step. Adding, subtracting or dividing two f32 numbers in f64 and
+/// rounding the result to f32 gives what f32 arithmetic gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounding {
-    /// f4.
+    /// The type is f32.
     Single,
-    /// f8.
+    /// The type is f64.
     Double,
 }
 
 impl Rounding {
-    /// The nearest number of the type.
+    /// Returns the nearest number of the type.
     #[inline]
     pub fn round(self, value: f64) -> f64 {
         match self {
@@ -28,17 +33,17 @@ impl Rounding {
     }
 }
 
-/// The sum of `values`.
+/// Returns the sum of `values`.
 pub fn sum(values: &[f64]) -> f64 {
     sum_of(values, |value| value)
 }
 
-/// The sum of the squares of `values`.
+/// Returns the sum of the squares of `values`.
 pub fn power(values: &[f64]) -> f64 {
     sum_of(values, |value| value * value)
 }
 
-/// The mean of `values`, every step rounded.
+/// Returns the mean of `values`, every step rounded.
 pub fn mean(values: &[f64], rounding: Rounding) -> f64 {
     let total = match rounding {
         Rounding::Double => sum(values),
@@ -47,7 +52,7 @@ pub fn mean(values: &[f64], rounding: Rounding) -> f64 {
     rounding.round(total / values.len() as f64)
 }
 
-/// The sum of the terms of `values`, in the type of the terms.
+/// Returns the sum of the terms of `values`, in the type of the terms.
 fn sum_of<T>(values: &[f64], term: impl Fn(f64) -> T + Copy) -> T
 where
     T: Copy + Default + Add<Output = T> + AddAssign + Sum,

@@ -1,18 +1,22 @@
-//! PtychoPINN semantics: a spec becomes a call of [`reference`](super::reference), its refusals become our errors.
+//! Turns a spec into a call of PtychoPINN's grouping, and its refusals into errors.
 
 use std::ops::Range;
 
-use super::index::GroupIndex;
-use super::plan::{
+use super::call::{Call, Refusal};
+use super::groups::table;
+use crate::error::{Error, GroupLimit, Parameter, Remedy, Result};
+use crate::group::index::{GroupIndex, INDEX};
+use crate::group::plan::{
     Plan, check_gridsize, needs_oversampling, non_finite, pool_too_small, too_few_points,
 };
-use super::reference::{Call, Refusal, table};
-use super::spec::{GroupSpec, IncludeSeed, Sampling};
-use crate::error::{Error, GroupLimit, Parameter, Remedy, Result};
+use crate::group::spec::{GroupSpec, IncludeSeed, Sampling};
 use crate::scan::Scan;
 use crate::scan::layout::Role;
 
-/// Checks a spec, in the order of the reference, as far as no position is needed.
+/// Checks a spec in PtychoPINN's order, as far as no position is needed.
+///
+/// # Errors
+/// If the spec cannot be met.
 pub fn plan(scan: &Scan, spec: &GroupSpec) -> Result<Plan> {
     check_gridsize(spec)?;
     refuse_foreign_fields(spec)?;
@@ -40,7 +44,10 @@ pub fn plan(scan: &Scan, spec: &GroupSpec) -> Result<Plan> {
     Ok(Plan::of_all(scan, size, neighbors, num_groups))
 }
 
-/// The index table, of which `numbers` are kept. The random stream is one for all groups, so all are drawn.
+/// Draws the groups and keeps `numbers` of them. All groups share one random stream, so all are drawn.
+///
+/// # Errors
+/// If a position is not finite; if positions are too far apart; if the memory cannot be had.
 pub fn index(scan: &Scan, spec: &GroupSpec, numbers: Range<usize>) -> Result<GroupIndex> {
     let positions = scan.positions()?;
     let drawn = table(&positions.x, &positions.y, &call(scan, spec)?);
@@ -53,6 +60,7 @@ pub fn index(scan: &Scan, spec: &GroupSpec, numbers: Range<usize>) -> Result<Gro
     })
 }
 
+/// Creates the call; PtychoPINN's seeds have 32 bits.
 fn call(scan: &Scan, spec: &GroupSpec) -> Result<Call> {
     let seed = u32::try_from(spec.seed).map_err(|_| {
         let max = Some(u64::from(u32::MAX).into());
@@ -69,7 +77,7 @@ fn call(scan: &Scan, spec: &GroupSpec) -> Result<Call> {
     })
 }
 
-/// What PtychoPINN does not have.
+/// Refuses fields that PtychoPINN does not have.
 fn refuse_foreign_fields(spec: &GroupSpec) -> Result<()> {
     let given = [
         (Parameter::Epoch, spec.epoch != 0),
@@ -90,6 +98,7 @@ fn refuse_foreign_fields(spec: &GroupSpec) -> Result<()> {
     }
 }
 
+/// Creates the error for a refusal.
 fn error(scan: &Scan, spec: &GroupSpec, refusal: Refusal) -> Error {
     match refusal {
         Refusal::LengthsDiffer { x, y } => Error::BadMember {
@@ -100,7 +109,7 @@ fn error(scan: &Scan, spec: &GroupSpec, refusal: Refusal) -> Error {
                 .unwrap_or_default()
                 .to_string(),
             found: format!("{y} values"),
-            expected: format!("{x} values, as many as x has"),
+            expected: format!("{x} values, the number that x has"),
             remedies: vec![Remedy::CorrectFile],
         },
         Refusal::OversamplingNotEnabled {
@@ -124,6 +133,11 @@ fn error(scan: &Scan, spec: &GroupSpec, refusal: Refusal) -> Error {
             asked: count,
             possible: limit as u128,
             limit: GroupLimit::Rules,
+        },
+        Refusal::TooLarge { bytes } => Error::TooLarge {
+            purpose: INDEX,
+            bytes,
+            parameter: Parameter::NGroups,
         },
     }
 }

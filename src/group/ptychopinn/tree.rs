@@ -1,4 +1,4 @@
-//! The k-d tree of `scipy.spatial.cKDTree` in two dimensions, with its default options.
+//! Searches neighbours in the k-d tree of `scipy.spatial.cKDTree`, in two dimensions and with its default options.
 //!
 //! Which of several equally distant points is a neighbour, and in which order equal ones come, follows from three
 //! things kept here exactly: the order of points in the leaves (see `select`), the order in which leaves are visited,
@@ -7,18 +7,18 @@
 use super::heap::Heap;
 use super::select::{Entry, nth_element, partition};
 
-/// A node with at most this many points is a leaf.
+/// The largest number of points of a leaf.
 const LEAF: usize = 16;
 
-/// Points a tree can hold. Each node parts its points in two, so there are at most twice as many nodes.
+/// The largest number of points of a tree. Each node divides its points in two, so there are at most twice as many nodes.
 pub(super) const MOST_POINTS: usize = u32::MAX as usize / 2;
 
-/// A node of the tree; points and nodes are addressed by `u32`.
+/// Describes a node of the tree; points and nodes are addressed by `u32`.
 #[derive(Debug, Clone, Copy)]
 enum Node {
-    /// `entries[start..end]`.
+    /// The points are `entries[start..end]`.
     Leaf { start: u32, end: u32 },
-    /// Points with `at[axis] < split` under `less`, the others under `greater`.
+    /// The points with `at[axis] < split` are under `less`, the others under `greater`.
     Inner {
         axis: u32,
         split: f64,
@@ -27,24 +27,24 @@ enum Node {
     },
 }
 
-/// A subtree still to be searched.
+/// Describes a subtree that is still to be searched.
 #[derive(Debug, Clone, Copy)]
 struct Visit {
     node: u32,
-    /// Squared distance to the subtree along each axis; they sum to `Scratch::pending`'s key.
+    /// The squared distance to the subtree along each axis; they sum to `Scratch::pending`'s key.
     side: [f64; 2],
 }
 
-/// What a query works in; keep one per thread and no query allocates once it has grown.
+/// Holds the buffers of a query; with one per thread, no query allocates once they have grown.
 #[derive(Debug, Clone, Default)]
 pub struct Scratch {
-    /// Subtrees by their least squared distance.
+    /// The subtrees by their least squared distance.
     pending: Heap<Visit>,
     /// The best points by their **negated** squared distance: the root is a farthest one.
     best: Heap<u32>,
 }
 
-/// A balanced k-d tree over finite points.
+/// Holds a balanced k-d tree over finite points.
 #[derive(Debug, Clone)]
 pub struct KdTree {
     entries: Vec<Entry>,
@@ -129,7 +129,7 @@ impl KdTree {
         drain(best, out);
     }
 
-    /// The whole tree as seen from `at`, with its squared distance: 0 inside the bounding box.
+    /// Returns the whole tree as seen from `at`, with its squared distance: 0 inside the bounding box.
     fn root(&self, at: [f64; 2]) -> (f64, Visit) {
         let side = [0, 1].map(|axis| {
             let outside = f64::max(0.0, at[axis] - self.high[axis]).max(self.low[axis] - at[axis]);
@@ -177,7 +177,7 @@ fn drain(best: &mut Heap<u32>, out: &mut Vec<u32>) {
     out.reverse();
 }
 
-/// The near and the far child of an inner node as seen from `at`, each with its squared distance.
+/// Returns the near and the far child of an inner node as seen from `at`, each with its squared distance.
 ///
 /// The near child is on the query's side of the split (`at < split` is the lesser side) and as far as its parent; the
 /// far child's distance replaces the parent's share along the axis by the squared distance to the split.
@@ -221,7 +221,7 @@ fn children(
 /// Appends the subtree over `entries`, which start at `offset` among all, and returns its place; lesser child first.
 ///
 /// The recursion is shallow: a lopsided cut leaves a minimum shared by many points, which the next cut along that axis
-/// parts from the rest, so a few levels always halve the larger part.
+/// separates from the rest, so a few levels always halve the larger part.
 fn grow(entries: &mut [Entry], offset: u32, nodes: &mut Vec<Node>) -> u32 {
     // Points and nodes fit u32: see `MOST_POINTS`.
     let place = nodes.len() as u32;
@@ -249,7 +249,8 @@ fn grow(entries: &mut [Entry], offset: u32, nodes: &mut Vec<Node>) -> u32 {
     place
 }
 
-/// The axis along which the entries' own bounding box is wider, x if equal; none if all positions are the same.
+/// Returns the axis along which the entries' own bounding box is wider, x if equal; `None` if all positions are the
+/// same.
 fn wider_axis(entries: &[Entry]) -> Option<usize> {
     let (low, high) = bounds(entries);
     let spread = [high[0] - low[0], high[1] - low[1]];
@@ -262,7 +263,7 @@ fn wider_axis(entries: &[Entry]) -> Option<usize> {
 /// Orders the entries for a cut and returns the split value and the number of entries below it.
 ///
 /// The split is the median, the entry of rank `len / 2`; what is strictly below goes to the front. If nothing is below,
-/// the median is the minimum: the split moves up to the next double and parts all copies of the minimum from the rest.
+/// the median is the minimum: the split moves up to the next double and separates all copies of the minimum from the rest.
 fn divide<const AXIS: usize>(entries: &mut [Entry]) -> (f64, usize) {
     let middle = entries.len() / 2;
     nth_element::<AXIS>(entries, middle);
@@ -276,7 +277,7 @@ fn divide<const AXIS: usize>(entries: &mut [Entry]) -> (f64, usize) {
     }
 }
 
-/// The least and the greatest coordinate along each axis.
+/// Returns the least and the greatest coordinate along each axis.
 fn bounds(entries: &[Entry]) -> ([f64; 2], [f64; 2]) {
     let start = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
     entries.iter().fold(start, |(low, high), entry| {

@@ -1,6 +1,6 @@
-//! The binary heap of the tree's queries. How it treats equal keys decides the order of equal distances.
+//! Keeps the binary heap of the tree's queries, whose treatment of equal keys decides the order of equal distances.
 
-/// An array heap with the smallest key at the root.
+/// Holds an array heap with the smallest key at the root.
 ///
 /// A new entry rises only while its key is strictly smaller than its parent's; on the way down the right child is taken
 /// only if its key is strictly smaller than the left one's. The standard library's heap promises neither.
@@ -26,7 +26,7 @@ impl<T: Copy> Heap<T> {
         self.entries.len()
     }
 
-    /// The smallest key.
+    /// Returns the smallest key.
     pub(super) fn first_key(&self) -> Option<f64> {
         self.entries.first().map(|entry| entry.0)
     }

@@ -1,145 +1,35 @@
-//! Which scan points make a group: PtychoPINN's `RawData.generate_grouped_data`, its checks in their order.
+//! Decides which scan points make a group: PtychoPINN's `RawData.generate_grouped_data`, its checks in their order.
 //!
 //! A group is `C = gridsize * gridsize` scan points found around a **seed point**. Three branches:
 //!
 //! * more groups wanted than there are scan points, and `C > 1`: **oversampling**, see the `pool` module;
-//! * `sequential`: the first scan points are the seed points, and the stream starts at 0 whatever the caller's seed;
-//! * otherwise: a choice of scan points, or all in order without a draw if as many groups are wanted.
+//! * `sequential`: the first scan points are the seed points, and the stream starts at 0 whatever seed the caller gives;
+//! * otherwise: a choice of scan points; if as many groups as scan points are wanted, all of them in order, without a draw.
 //!
 //! Around a seed point the `K + 1` nearest points are looked up. If more than `K` came, the **first** is dropped,
 //! which is the seed point itself only where no other point shares its position; the members are then a choice of `C`
 //! of the rest, made with the same stream, group after group.
 
+use super::call::{Call, Refusal, Table};
+use super::neighborhood::{Neighborhood, check_count, reserve, seed_points};
 use super::pool;
 use super::stream::Stream;
-use super::tree::{KdTree, MOST_POINTS, Scratch};
+use super::tree::MOST_POINTS;
 
-/// The arguments of `generate_grouped_data`, under our names.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Call {
-    /// Patterns along one side of a group: a group has `gridsize * gridsize` members. Default 1.
-    pub gridsize: usize,
-    /// `K`: neighbours from which members are drawn. Default 4.
-    pub neighbors: usize,
-    /// `nsamples`: groups wanted. Capped by the number of scan points unless groups are oversampled. Default 1.
-    pub n_groups: usize,
-    /// Start of the random stream. Not used by `sequential`, unless groups are oversampled. Default 0.
-    pub seed: u32,
-    /// `sequential_sampling`: the first scan points are the seed points. Default false.
-    pub sequential: bool,
-    /// `enable_oversampling`: whether there may be more groups than scan points. Default false.
-    pub oversampling: bool,
-    /// `neighbor_pool_size`: stands for `neighbors` when groups are oversampled. Default none.
-    pub pool_size: Option<usize>,
-}
-
-impl Default for Call {
-    fn default() -> Self {
-        Self {
-            gridsize: 1,
-            neighbors: 4,
-            n_groups: 1,
-            seed: 0,
-            sequential: false,
-            oversampling: false,
-            pool_size: None,
-        }
-    }
-}
-
-impl Call {
-    /// Members of a group; a product that does not fit is larger than any scan.
-    pub(super) fn group_size(&self) -> usize {
-        self.gridsize.saturating_mul(self.gridsize)
-    }
-}
-
-/// The groups drawn (`nn_indices`), in the order they were drawn.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Table {
-    /// Members of one group; 0 for `gridsize` 0.
-    pub group_size: usize,
-    /// The seed point each group came from; as many as there are groups.
-    pub seed_points: Vec<u32>,
-    /// Scan points, group after group, `group_size` each.
-    pub members: Vec<u32>,
-    /// Whether PtychoPINN's table is int64 (one member a group, or oversampled) and not int32.
-    pub wide: bool,
-}
-
-/// Why there are no groups. Every variant but [`TooMany`](Self::TooMany) is an error of the reference as well.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// There are not as many y as x coordinates.
-    LengthsDiffer {
-        /// Number of x coordinates.
-        x: usize,
-        /// Number of y coordinates.
-        y: usize,
-    },
-    /// More groups than scan points need oversampling, which the call does not allow.
-    OversamplingNotEnabled {
-        /// Groups wanted.
-        n_groups: usize,
-        /// Scan points there are.
-        positions: usize,
-    },
-    /// Fewer neighbours to combine than a group has members (oversampling).
-    PoolTooSmall {
-        /// The pool size, or else the number of neighbours.
-        neighbors: usize,
-        /// Members of a group.
-        group_size: usize,
-    },
-    /// Fewer scan points than a group has members.
-    TooFewPoints {
-        /// Scan points there are.
-        positions: usize,
-        /// Members of a group.
-        group_size: usize,
-    },
-    /// Fewer neighbours than a group has members; also where a group is one scan point and none would be looked up.
-    TooFewNeighbors {
-        /// Neighbours asked for.
-        neighbors: usize,
-        /// Members of a group.
-        group_size: usize,
-    },
-    /// A coordinate is NaN or infinite, and neighbours are to be looked up.
-    NonFinite {
-        /// The first scan point with such a coordinate.
-        scan_point: usize,
-    },
-    /// `gridsize` 0 with a single neighbour to look up: the reference gets a number where it expects a list.
-    LoneNeighbor,
-    /// A member was drawn that does not exist: squared distances around the seed point overflow to infinity.
-    TooFarApart {
-        /// The seed point of the group.
-        seed_point: u32,
-    },
-    /// More scan points, or oversampled groups, than this implementation counts.
-    TooMany {
-        /// What there are, or are wanted.
-        count: usize,
-        /// What can be counted.
-        limit: usize,
-    },
-}
-
-/// Draws the groups of `call` among the scan points at (`x`, `y`), bit for bit as PtychoPINN does.
+/// Draws the groups of `call` among the scan points at (`x`, `y`), index for index as PtychoPINN does.
 ///
-/// Coordinates of other types are converted to `f64` first, as cKDTree does. Time is that of one tree over all points
-/// and one query a seed point; `gridsize` 1 needs no tree.
+/// Coordinates of other types are converted to `f64` first, as cKDTree does. The time is that of one tree over all points
+/// and one query per seed point; `gridsize` 1 needs no tree.
 ///
 /// # Errors
 ///
-/// A [`Refusal`] under the reference's conditions, checked in its order. Not refused, as there: non-finite coordinates
-/// for `gridsize` 1, no groups at all, `gridsize` 0 (groups without members).
+/// A [`Refusal`] under PtychoPINN's conditions, checked in its order. As there, non-finite coordinates are allowed for
+/// `gridsize` 1, and so are no groups at all and `gridsize` 0 (groups without members).
 pub fn table(x: &[f64], y: &[f64], call: &Call) -> Result<Table, Refusal> {
     table_and_next(x, y, call).map(|(table, _)| table)
 }
 
-/// [`table`], and the next word of the random stream: how much randomness was consumed.
+/// Draws as [`table`] does, and returns the next word of the random stream too, which tells how much was consumed.
 #[doc(hidden)]
 pub fn table_and_next(x: &[f64], y: &[f64], call: &Call) -> Result<(Table, u32), Refusal> {
     if x.len() != y.len() {
@@ -165,7 +55,7 @@ pub fn table_and_next(x: &[f64], y: &[f64], call: &Call) -> Result<(Table, u32),
     Ok((table, stream.next_u32()))
 }
 
-/// At most one group a seed point.
+/// Draws at most one group per seed point.
 fn standard(x: &[f64], y: &[f64], call: &Call, stream: &mut Stream) -> Result<Table, Refusal> {
     let (positions, neighbors, group_size) = (x.len(), call.neighbors, call.group_size());
     if positions < group_size {
@@ -198,7 +88,7 @@ fn standard(x: &[f64], y: &[f64], call: &Call, stream: &mut Stream) -> Result<Ta
     if around.k == 1 && !seed_points.is_empty() {
         return Err(Refusal::LoneNeighbor);
     }
-    let mut members = Vec::with_capacity(seed_points.len() * group_size);
+    let mut members = reserve(seed_points.len().saturating_mul(group_size))?;
     for &seed_point in &seed_points {
         let found = around.of(seed_point);
         let first = usize::from(found.len() > neighbors);
@@ -213,29 +103,6 @@ fn standard(x: &[f64], y: &[f64], call: &Call, stream: &mut Stream) -> Result<Ta
     })
 }
 
-/// The seed points: the first `count`, or a choice. All of them come in order and without a draw.
-pub(super) fn seed_points(
-    positions: usize,
-    count: usize,
-    sequential: bool,
-    stream: &mut Stream,
-) -> Vec<u32> {
-    // Both fit u32: the scan points were counted.
-    if sequential || count == positions {
-        return (0..count as u32).collect();
-    }
-    stream.choice(positions as u32, count, false)
-}
-
-/// Refuses a count that does not fit.
-pub(super) fn check_count(count: usize, limit: usize) -> Result<(), Refusal> {
-    if count > limit {
-        Err(Refusal::TooMany { count, limit })
-    } else {
-        Ok(())
-    }
-}
-
 /// Refuses members that stand for a neighbour not found; only a group that drew one is lost.
 fn check_members(table: &Table, positions: usize) -> Result<(), Refusal> {
     match table
@@ -247,50 +114,6 @@ fn check_members(table: &Table, positions: usize) -> Result<(), Refusal> {
             seed_point: table.seed_points[place / table.group_size],
         }),
         None => Ok(()),
-    }
-}
-
-/// Looks up the nearest points of one scan point after another.
-pub(super) struct Neighborhood {
-    points: Vec<[f64; 2]>,
-    tree: KdTree,
-    /// Points looked up at a time: the neighbours wanted and the scan point itself, if there are as many.
-    pub(super) k: usize,
-    scratch: Scratch,
-    found: Vec<u32>,
-}
-
-impl Neighborhood {
-    /// Builds the tree.
-    pub(super) fn try_new(x: &[f64], y: &[f64], neighbors: usize) -> Result<Self, Refusal> {
-        let points: Vec<[f64; 2]> = x.iter().zip(y).map(|(&x, &y)| [x, y]).collect();
-        if let Some(scan_point) = points
-            .iter()
-            .position(|[x, y]| !(x.is_finite() && y.is_finite()))
-        {
-            return Err(Refusal::NonFinite { scan_point });
-        }
-        let k = neighbors.saturating_add(1).min(points.len());
-        let tree = KdTree::new(&points);
-        Ok(Self {
-            points,
-            tree,
-            k,
-            scratch: Scratch::default(),
-            found: Vec::with_capacity(k),
-        })
-    }
-
-    /// The `k` nearest points, usually `scan_point` first. What is not found is the number of points, as in cKDTree.
-    pub(super) fn of(&mut self, scan_point: u32) -> &mut [u32] {
-        self.tree.query(
-            self.points[scan_point as usize],
-            self.k,
-            &mut self.scratch,
-            &mut self.found,
-        );
-        self.found.resize(self.k, self.points.len() as u32);
-        &mut self.found
     }
 }
 

@@ -246,14 +246,17 @@ fn what_cannot_be_done_is_told() {
         bin: Some(bin),
         ..Default::default()
     };
-    assert_eq!(
-        told(None, crop(13)),
-        "crop = 13: expected 1 to 12, the pixels of a pattern; choose a smaller part, or leave it out"
-    );
+    assert_eq!(told(None, crop(13)), "crop = 13: expected 1 to 12");
     assert!(told(None, crop(0)).starts_with("crop = 0: "));
-    assert!(told(Some(Measurement::Intensity), bin(8)).contains("a divisor of 12 and 16"));
-    assert!(told(Some(Measurement::Intensity), bin(0)).contains("a divisor of 12 and 16"));
-    assert!(told(None, bin(2)).contains("--measurement amplitude"));
+    assert_eq!(
+        told(Some(Measurement::Intensity), bin(8)),
+        "bin = 8: expected a divisor of both sides of the patterns, 12 x 16 pixels; lower PatternOptions::crop"
+    );
+    assert!(told(Some(Measurement::Intensity), bin(0)).starts_with("bin = 0: "));
+    assert!(
+        told(None, bin(2))
+            .contains("bin needs to know whether patterns are amplitudes or intensities")
+    );
 }
 
 #[test]
@@ -269,7 +272,7 @@ fn the_file_changes_nothing_where_nothing_is_asked() {
         Transform::of(&scan, &masked)
             .unwrap_err()
             .report()
-            .contains("--role bad_pixels=NAME")
+            .contains("LayoutOptions::roles = bad_pixels=NAME")
     );
     let json = serde_json::to_string(&PatternOptions::default()).unwrap();
     assert_eq!(json, r#"{"measure":"stored","channels":"first"}"#);

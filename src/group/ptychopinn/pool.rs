@@ -1,13 +1,15 @@
-//! Oversampling: more groups than scan points, drawn from a pool of neighbour combinations.
+//! Draws more groups than there are scan points, from a pool of combinations of neighbours.
 //!
-//! The reference walks some seed points, appends every combination of `C` of each one's neighbours to a list until it
+//! PtychoPINN walks some seed points, appends every combination of `C` of each one's neighbours to a list until it
 //! has twice as many as groups are wanted, and draws from that list. Every seed point offers equally many, so the
-//! combination at a place of that list is computed from the place; the list itself is never made.
+//! combination at a place of that list is computed from the place, and the list itself is never made.
 
-use super::groups::{Call, Neighborhood, Refusal, Table, check_count, seed_points};
+use super::call::{Call, Refusal, Table};
+use super::neighborhood::{Neighborhood, check_count, reserve, seed_points};
 use super::stream::Stream;
+use crate::group::combinations::combinations;
 
-/// The reference gathers at most this many combinations for each group wanted.
+/// The largest number of combinations that PtychoPINN gathers per group wanted.
 const COMBINATIONS_PER_GROUP: usize = 2;
 
 /// Draws the groups; `call` wants more of them than there are scan points.
@@ -26,12 +28,14 @@ pub(super) fn oversampled(
         stream,
     );
     let mut around = Neighborhood::try_new(x, y, neighbors(call))?;
-    let pool = Pool::new(&walked, group_size, n_groups, &mut around);
+    let pool = Pool::try_new(&walked, group_size, n_groups, &mut around)?;
+    // A choice holds all that it is made from.
+    reserve::<u32>(pool.len.max(n_groups))?;
     let chosen = stream.choice(pool.len as u32, n_groups, n_groups > pool.len);
     let mut table = Table {
         group_size,
-        seed_points: Vec::with_capacity(n_groups),
-        members: Vec::with_capacity(n_groups * group_size),
+        seed_points: reserve(n_groups)?,
+        members: reserve(n_groups.saturating_mul(group_size))?,
         wide: true,
     };
     for place in chosen {
@@ -41,7 +45,7 @@ pub(super) fn oversampled(
     Ok(table)
 }
 
-/// The checks, in the reference's order; the last is ours.
+/// Checks the call, in PtychoPINN's order; the last check is our own.
 fn check(positions: usize, call: &Call) -> Result<(), Refusal> {
     let (n_groups, neighbors, group_size) = (call.n_groups, neighbors(call), call.group_size());
     if !call.oversampling {
@@ -69,50 +73,56 @@ fn neighbors(call: &Call) -> usize {
     call.pool_size.unwrap_or(call.neighbors)
 }
 
-/// Twice the seed points needed for one combination a group, if each offered `K choose C`; at most all there are.
+/// Returns twice the number of seed points needed for one combination per group, if each offered `K choose C`; at most
+/// all there are.
 fn seed_points_walked(positions: usize, call: &Call) -> usize {
-    let each = combinations(neighbors(call), call.group_size(), call.n_groups);
+    let each = choices(neighbors(call), call.group_size(), call.n_groups);
     let needed = call.n_groups.div_ceil(each);
     (2 * needed).min(positions)
 }
 
-/// The neighbours of the seed points walked; place `p` of the reference's list is combination `p % each` of those of
+/// Holds the neighbours of the seed points walked; place `p` of PtychoPINN's list is combination `p % each` of those of
 /// seed point `p / each`, in lexicographic order of their places (`itertools.combinations`).
 struct Pool {
-    /// Neighbours of one seed point after another, `reach` each.
+    /// The neighbours of one seed point after another, `reach` each.
     candidates: Vec<u32>,
     reach: usize,
     group_size: usize,
-    /// Combinations a seed point offers, or `COMBINATIONS_PER_GROUP * n_groups` if that is less.
+    /// The number of combinations that a seed point offers, or `COMBINATIONS_PER_GROUP * n_groups` if that is less.
     each: usize,
-    /// Combinations in all.
+    /// The number of combinations in all.
     len: usize,
 }
 
 impl Pool {
-    /// Looks up the neighbours of as many of `walked` as the reference gets to.
+    /// Looks up the neighbours of as many of `walked` as PtychoPINN gets to.
     ///
     /// The first found is dropped, as in a group without oversampling; only if too few are left then, which takes a
     /// scan of exactly `group_size` points, the seed point stands in its place.
-    fn new(walked: &[u32], group_size: usize, n_groups: usize, around: &mut Neighborhood) -> Self {
+    fn try_new(
+        walked: &[u32],
+        group_size: usize,
+        n_groups: usize,
+        around: &mut Neighborhood,
+    ) -> Result<Self, Refusal> {
         let most = COMBINATIONS_PER_GROUP * n_groups;
         let scarce = around.k - 1 < group_size;
         let reach = if scarce { around.k } else { around.k - 1 };
-        let each = combinations(reach, group_size, most);
+        let each = choices(reach, group_size, most);
         let len = most.min(walked.len().saturating_mul(each));
-        let mut candidates = Vec::with_capacity(len.div_ceil(each) * reach);
+        let mut candidates = reserve(len.div_ceil(each).saturating_mul(reach))?;
         for &seed_point in &walked[..len.div_ceil(each)] {
             let found = around.of(seed_point);
             found[0] = seed_point;
             candidates.extend_from_slice(&found[found.len() - reach..]);
         }
-        Self {
+        Ok(Self {
             candidates,
             reach,
             group_size,
             each,
             len,
-        }
+        })
     }
 
     /// Appends the members of the combination at `place`.
@@ -123,7 +133,7 @@ impl Pool {
         for still_to_choose in (0..self.group_size).rev() {
             // Skip the combinations that have an earlier candidate here.
             loop {
-                let here = combinations(self.reach - next - 1, still_to_choose, rank + 1);
+                let here = choices(self.reach - next - 1, still_to_choose, rank + 1);
                 if rank < here {
                     break;
                 }
@@ -136,39 +146,15 @@ impl Pool {
     }
 }
 
-/// `n` choose `k`, or `most` if that is less.
-fn combinations(n: usize, k: usize, most: usize) -> usize {
-    if k > n {
-        return 0;
-    }
-    let mut count = 1_u128;
-    for i in 0..k.min(n - k) {
-        // The product grows with every step, so it may stop at `most` and never overflows.
-        count = count * (n - i) as u128 / (i + 1) as u128;
-        if count >= most as u128 {
-            return most;
-        }
-    }
-    (count as usize).min(most)
+/// Returns `n` choose `k`, or `most` if that is less.
+fn choices(n: usize, k: usize, most: usize) -> usize {
+    combinations(n, k, most as u128) as usize
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::groups::table;
     use super::*;
-
-    #[test]
-    fn binomials_stop_at_the_limit() {
-        assert_eq!(combinations(6, 4, 1000), 15);
-        assert_eq!(combinations(6, 4, 15), 15);
-        assert_eq!(combinations(6, 4, 14), 14);
-        assert_eq!(combinations(4, 4, 9), 1);
-        assert_eq!(combinations(3, 4, 9), 0);
-        assert_eq!(
-            combinations(usize::MAX, usize::MAX / 2, usize::MAX),
-            usize::MAX
-        );
-    }
 
     #[test]
     fn places_name_combinations_in_lexicographic_order() {

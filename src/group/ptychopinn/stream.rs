@@ -1,11 +1,11 @@
-//! NumPy's legacy global random stream (`np.random.seed`, `permutation`, `choice`).
+//! Reproduces NumPy's legacy global random stream (`np.random.seed`, `permutation`, `choice`).
 //!
 //! NumPy froze this stream: the same seed gives the same numbers in every version and on every machine. The generator
 //! is MT19937 by Matsumoto and Nishimura; what is built on it below follows NumPy's documented and observed behaviour.
 
 use rand_mt::Mt;
 
-/// The stream after `np.random.seed(seed)`.
+/// Holds the stream after `np.random.seed(seed)`.
 ///
 /// The state is filled by the generator's own `init_genrand` (one word), not by `init_by_array`.
 #[derive(Debug, Clone)]
@@ -21,14 +21,14 @@ impl Stream {
         }
     }
 
-    /// The next 32-bit word.
+    /// Returns the next 32-bit word.
     pub fn next_u32(&mut self) -> u32 {
         self.words.next_u32()
     }
 
-    /// A whole number in `0..=max`, all equally likely.
+    /// Returns a whole number in `0..=max`, all equally likely.
     ///
-    /// Words are cut to the bits `max` needs, low bits kept, until one is not above `max`: one word a trial. Nothing
+    /// Words are cut to the bits `max` needs, low bits kept, until one is not above `max`: one word per trial. Nothing
     /// is drawn for `max == 0`.
     pub fn bounded(&mut self, max: u32) -> u32 {
         if max == 0 {
@@ -53,14 +53,14 @@ impl Stream {
         }
     }
 
-    /// `np.random.permutation(n)`: the numbers `0..n`, shuffled.
+    /// Returns the numbers `0..n`, shuffled: `np.random.permutation(n)`.
     pub fn permutation(&mut self, n: u32) -> Vec<u32> {
         let mut order: Vec<u32> = (0..n).collect();
         self.shuffle(&mut order);
         order
     }
 
-    /// `np.random.choice(n, size, replace)`: `size` numbers of `0..n`.
+    /// Returns `size` numbers of `0..n`: `np.random.choice(n, size, replace)`.
     ///
     /// Without replacement these are the first of a whole permutation, so `n - 1` bounded numbers are drawn whatever
     /// the size. With replacement every number is drawn on its own, and none at all for `n == 1`.

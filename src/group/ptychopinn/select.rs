@@ -1,18 +1,19 @@
-//! Selection and partition in the exact order of swaps of the GNU C++ library, on which SciPy's wheels for Linux build.
+//! Selects and partitions in the exact order of swaps of the GNU C++ library, with which SciPy's wheels for Linux are
+//! built.
 //!
 //! The C++ standard leaves the order of equal keys open; the leaves of the tree depend on it, so what that library does
 //! is followed swap by swap. Keys are compared alone: there is no tie-break by index.
 
-/// A scan point on its way to its leaf.
+/// Describes a scan point on its way to its leaf.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Entry {
     /// The position, (x, y).
     pub(super) at: [f64; 2],
-    /// Its scan point.
+    /// The scan point.
     pub(super) index: u32,
 }
 
-/// At most this many entries are sorted outright.
+/// The largest number of entries that are sorted outright.
 const SORTED_OUTRIGHT: usize = 3;
 
 /// Brings the entry of rank `nth` (by `at[AXIS]`) to place `nth`, nothing greater before it, nothing smaller after it.
@@ -42,8 +43,8 @@ pub(super) fn nth_element<const AXIS: usize>(entries: &mut [Entry], nth: usize) 
     insertion_sort::<AXIS>(&mut entries[low..high]);
 }
 
-/// Swaps the median of the second, middle and last entry to the front and parts the rest around it (Hoare's way, equal
-/// keys stop both ends). Returns where the second part begins.
+/// Swaps the median of the second, middle and last entry to the front and partitions the rest around it (Hoare's way,
+/// equal keys stop both ends). Returns where the second part begins.
 fn cut_at_median_of_three<const AXIS: usize>(entries: &mut [Entry]) -> usize {
     let median = median_of_three::<AXIS>(entries, 1, entries.len() / 2, entries.len() - 1);
     entries.swap(0, median);
@@ -66,7 +67,7 @@ fn cut_at_median_of_three<const AXIS: usize>(entries: &mut [Entry]) -> usize {
     }
 }
 
-/// The place of the median of three, preferring on equality as the library does.
+/// Returns the place of the median of three; of equal keys, that which the library returns.
 fn median_of_three<const AXIS: usize>(entries: &[Entry], a: usize, b: usize, c: usize) -> usize {
     let less = |i: usize, j: usize| entries[i].at[AXIS] < entries[j].at[AXIS];
     match (less(a, b), less(b, c), less(a, c)) {
@@ -79,7 +80,7 @@ fn median_of_three<const AXIS: usize>(entries: &[Entry], a: usize, b: usize, c: 
     }
 }
 
-/// Stable, by swaps of neighbours; meant for a handful of entries.
+/// Sorts by swaps of neighbours, which is stable; meant for a handful of entries.
 fn insertion_sort<const AXIS: usize>(entries: &mut [Entry]) {
     for end in 1..entries.len() {
         let mut place = end;

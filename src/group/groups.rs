@@ -1,0 +1,341 @@
+//! Offers the groups of a scan as a table, computed when they are first asked for.
+
+mod table;
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use arrow::datatypes::SchemaRef;
+
+use super::columns::conversion::{Conversion, measurement_for_norm, takes_roots};
+use super::columns::fields::{GroupColumn, Shapes, columns};
+use super::columns::norm::Power;
+use super::columns::object_patches::PatchSource;
+use super::columns::transform::Transform;
+use super::index::GroupIndex;
+use super::members::GroupMembers;
+use super::note::GroupNote;
+use super::once::Once;
+use super::options::PatternOptions;
+use super::phases::{Phase, Phases};
+use super::plan::Plan;
+use super::ptychopinn::rules;
+use super::sampling::{self, Numbers};
+use super::spec::{GroupSpec, Norm, Semantics};
+use crate::array::{Pool, RowSet};
+use crate::error::{Error, Parameter, Result};
+use crate::scan::Scan;
+use crate::scan::layout::Measurement;
+use crate::table::{ReadOptions, TableReader};
+
+/// Forms the groups of a scan and offers them as the table `groups`; cheap to clone. The index table is computed when
+/// it is first needed.
+///
+/// ```
+/// use ptychoarrow::{GroupSpec, Groups, ReadOptions, Scan};
+/// let scan = Scan::open("tests/data/siemens_star.npz")?;
+/// let spec = GroupSpec { gridsize: 2, neighbors: Some(6), n_groups: Some(100), seed: 42, ..Default::default() };
+/// let groups = Groups::try_new(&scan, spec)?;
+/// let mut rows = 0;
+/// for batch in groups.read(&ReadOptions::default())? {
+///     rows += batch?.num_rows(); // column `diffraction`: tensors f4 [4, 64, 64]
+/// }
+/// assert_eq!(rows, 100);
+/// # Ok::<_, ptychoarrow::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Groups {
+    shared: Arc<Shared>,
+    /// Some of the groups; `None` where these are all.
+    part: Option<Arc<State>>,
+}
+
+/// Holds what all parts of the groups have in common.
+#[derive(Debug)]
+struct Shared {
+    scan: Scan,
+    spec: GroupSpec,
+    plan: Plan,
+    patterns: PatternOptions,
+    transform: Transform,
+    patches: Option<PatchSource>,
+    schema: SchemaRef,
+    columns: Vec<GroupColumn>,
+    /// All seed points of the spec, drawn before any neighbour is looked for.
+    seeds: Once<Vec<u32>>,
+    norm_factor: Once<f32>,
+    whole: State,
+}
+
+/// Holds what all groups, or some of them, have of their own.
+#[derive(Debug, Default)]
+struct State {
+    index: Once<GroupIndex>,
+    phases: Phases,
+    pool: Pool,
+}
+
+impl Groups {
+    /// Checks a spec against a scan. Neither positions nor patterns are read.
+    ///
+    /// # Errors
+    /// If the spec cannot be met; the error tells the numbers, and what would do.
+    pub fn try_new(scan: &Scan, spec: GroupSpec) -> Result<Self> {
+        Self::try_new_with(scan, spec, PatternOptions::default())
+    }
+
+    /// Checks a spec and options for the patterns against a scan. Of the file's members, only the mask is read, and
+    /// only if it is asked for.
+    ///
+    /// # Errors
+    /// As [`Groups::try_new`]; if patterns are to be converted or binned and nothing tells what their numbers are; if
+    /// they cannot be cropped or binned as asked; if a mask is asked for and there is none; if a group has 2^30 pixels
+    /// or more.
+    pub fn try_new_with(scan: &Scan, spec: GroupSpec, patterns: PatternOptions) -> Result<Self> {
+        let plan = match spec.semantics {
+            Semantics::Native => Plan::try_new(scan, &spec)?,
+            Semantics::Ptychopinn => rules::plan(scan, &spec)?,
+        };
+        Conversion::of(scan, patterns.measure)?;
+        let transform = Transform::of(scan, &patterns)?;
+        check_width(plan.group_size, transform.len())?;
+        let patches = PatchSource::of(scan, spec.semantics)?.filter(|_| !transform.resamples());
+        let columns = columns(scan, patches.is_some());
+        let shapes = Shapes {
+            group_size: plan.group_size,
+            pattern: transform.shape(),
+            channels: patterns.channels,
+            measurement: patterns.measure.of(scan.measurement()),
+        };
+        let schema = Arc::new(shapes.schema(&columns));
+        let shared = Shared {
+            scan: scan.clone(),
+            spec,
+            plan,
+            patterns,
+            transform,
+            patches,
+            schema,
+            columns,
+            seeds: Once::default(),
+            norm_factor: Once::default(),
+            whole: State::default(),
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            part: None,
+        })
+    }
+
+    /// Returns the scan.
+    pub fn scan(&self) -> &Scan {
+        &self.shared.scan
+    }
+
+    /// Returns the spec as it was given.
+    pub fn spec(&self) -> &GroupSpec {
+        &self.shared.spec
+    }
+
+    /// Returns the options for how patterns are returned.
+    pub fn patterns(&self) -> PatternOptions {
+        self.shared.patterns
+    }
+
+    /// Returns the number of members per group, C.
+    pub fn group_size(&self) -> usize {
+        self.shared.plan.group_size
+    }
+
+    /// Returns the number of neighbours in a pool, K.
+    pub fn pool_size(&self) -> usize {
+        self.shared.plan.neighbors
+    }
+
+    /// Returns which scan points form which group; computed once, on the threads of the current rayon pool.
+    ///
+    /// Call it before the groups are read in the tasks of a rayon pool: a task does not wait for another one, but
+    /// computes the index itself.
+    ///
+    /// # Errors
+    /// If a position among the candidates is not finite; if `max_distance` leaves a seed point too few distinct
+    /// groups; [`Error::TooLarge`] if the memory for the index cannot be had.
+    pub fn index(&self) -> Result<&GroupIndex> {
+        let all = 0..self.shared.plan.num_groups;
+        self.state().index.get_or_try_init(|| self.index_of(all))
+    }
+
+    /// Returns the index of the groups `numbers` alone, without computing the members of any other.
+    ///
+    /// Two cases take more: later rounds of group oversampling repeat the draws of those before, and in PtychoPINN
+    /// semantics, where all groups share one random stream, all are drawn.
+    ///
+    /// # Errors
+    /// As [`Groups::index`]; if a number is not below that of the spec's groups.
+    pub fn index_of(&self, numbers: Range<usize>) -> Result<GroupIndex> {
+        let Shared {
+            scan, spec, plan, ..
+        } = self.shared.as_ref();
+        if numbers.end > plan.num_groups || numbers.start > numbers.end {
+            let found = numbers.end.max(numbers.start);
+            let max = Some(plan.num_groups.into());
+            return Err(Error::out_of_range(Parameter::Groups, found, 0usize, max));
+        }
+        let phases = &self.state().phases;
+        match spec.semantics {
+            Semantics::Native => sampling::index(plan, scan, spec, Numbers::Range(numbers), phases),
+            Semantics::Ptychopinn => {
+                phases.time(Phase::Sampling, || rules::index(scan, spec, numbers))
+            }
+        }
+    }
+
+    /// Returns the factor f by which `diffraction_normalized` is multiplied: see [`group`](super).
+    ///
+    /// # Errors
+    /// If the scan has no patterns, or they cannot be read; [`Error::NoNormFactor`] if their mean power is 0, negative
+    /// or not finite.
+    pub fn norm_factor(&self) -> Result<f32> {
+        let Shared {
+            norm_factor, whole, ..
+        } = self.shared.as_ref();
+        norm_factor
+            .get_or_try_init(|| {
+                whole
+                    .phases
+                    .time(Phase::Norm, || self.whole().compute_norm_factor())
+            })
+            .copied()
+    }
+
+    /// Returns what the user should know about these groups. What is not computed yet gives no note.
+    pub fn notes(&self) -> Vec<GroupNote> {
+        let skipped = self.state().index.get().map_or(0, GroupIndex::num_skipped);
+        let skipped = (skipped > 0).then_some(GroupNote::Skipped {
+            groups: skipped,
+            asked: self.shared.plan.num_groups,
+        });
+        let is_unknown = measurement_for_norm(self.scan(), self.spec().semantics)
+            == Measurement::Unknown
+            && self.shared.norm_factor.get().is_some();
+        let unknown = is_unknown.then_some(GroupNote::UnknownMeasurement);
+        skipped.into_iter().chain(unknown).collect()
+    }
+
+    /// Returns the table `group_members`: one row per member.
+    pub fn members(&self) -> GroupMembers {
+        GroupMembers::new(self.clone())
+    }
+
+    /// Reads the table `groups`.
+    ///
+    /// # Errors
+    /// If there is no such column, or as [`Groups::index`].
+    pub fn read(&self, options: &ReadOptions) -> Result<TableReader> {
+        TableReader::try_new(Arc::new(self.clone()), options)
+    }
+
+    /// Returns the seed point of each group, where each row is the group of one seed point.
+    pub(super) fn seeds(&self) -> Result<&Vec<u32>> {
+        let Shared {
+            seeds, plan, spec, ..
+        } = self.shared.as_ref();
+        seeds.get_or_try_init(|| sampling::seed_points(plan, spec))
+    }
+
+    /// Returns the members of these groups, as scan points, group after group.
+    pub(super) fn members_of(&self, rows: &RowSet<'_>) -> Result<Vec<usize>> {
+        let index = self.index()?;
+        Ok(rows
+            .iter()
+            .flat_map(|row| index.members(row))
+            .map(|point| *point as usize)
+            .collect())
+    }
+
+    /// Returns what changes patterns on their way from the file.
+    pub(super) fn transform(&self) -> &Transform {
+        &self.shared.transform
+    }
+
+    /// Returns where object patches come from.
+    pub(super) fn patches(&self) -> Option<&PatchSource> {
+        self.shared.patches.as_ref()
+    }
+
+    /// Returns the buffers that are filled with patterns.
+    pub(super) fn pool(&self) -> &Pool {
+        &self.state().pool
+    }
+
+    fn state(&self) -> &State {
+        self.part.as_deref().unwrap_or(&self.shared.whole)
+    }
+
+    /// Returns all groups.
+    fn whole(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            part: None,
+        }
+    }
+
+    /// Returns the groups with these numbers, ascending; for no other are neighbours looked for. The factor stays that
+    /// of all groups.
+    fn some(&self, numbers: &[usize]) -> Result<Self> {
+        let Shared {
+            scan, spec, plan, ..
+        } = self.shared.as_ref();
+        let phases = Phases::default();
+        let index = sampling::index(plan, scan, spec, Numbers::List(numbers), &phases)?;
+        let part = State {
+            index: index.into(),
+            phases,
+            pool: Pool::default(),
+        };
+        Ok(Self {
+            shared: Arc::clone(&self.shared),
+            part: Some(Arc::new(part)),
+        })
+    }
+
+    /// Returns whether each row is the group of one seed point, so that it is known once the seed points are drawn:
+    /// not with group oversampling, not where `max_distance` may skip some, not in PtychoPINN semantics.
+    fn is_one_per_seed_point(&self) -> bool {
+        let Shared { spec, plan, .. } = self.shared.as_ref();
+        let native = spec.semantics == Semantics::Native && spec.max_distance.is_none();
+        native && plan.num_groups <= plan.seeds.len() && self.part.is_none()
+    }
+
+    fn compute_norm_factor(&self) -> Result<f32> {
+        let power = Power {
+            patterns: self.scan().require_diffraction()?,
+            transform: self.transform(),
+            is_intensity: takes_roots(self.scan(), self.spec().semantics),
+        };
+        let mean_power = match self.spec().norm() {
+            Norm::Value(factor) => return Ok(factor as f32),
+            Norm::Scan => power.mean_of_points(&self.shared.plan.candidates.to_vec()?)?,
+            Norm::Groups => power.mean_of_groups(self.index()?)?,
+        };
+        let factor = (self.transform().len() as f64 / 4.0 / mean_power).sqrt();
+        if !factor.is_finite() {
+            return Err(Error::NoNormFactor {
+                path: self.scan().npz().path().to_path_buf(),
+                mean_power,
+            });
+        }
+        Ok(factor as f32)
+    }
+}
+
+/// Checks that the widest column of a group, that of complex patches, fits one row of an Arrow array.
+fn check_width(group_size: usize, pixels: usize) -> Result<()> {
+    let width = group_size
+        .checked_mul(pixels)
+        .and_then(|pixels| pixels.checked_mul(2));
+    match width.map(i32::try_from) {
+        Some(Ok(_)) => Ok(()),
+        _ => Err(Error::GroupTooWide { group_size, pixels }),
+    }
+}

@@ -1,0 +1,120 @@
+//! Implements the table `groups`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arrow::array::ArrayRef;
+use arrow::datatypes::SchemaRef;
+
+use super::Groups;
+use crate::array::{Access, Column, RowSet};
+use crate::error::Result;
+use crate::group::columns::fields::GroupColumn;
+use crate::group::columns::{early, formed};
+use crate::group::index::GroupIndex;
+use crate::group::{PATTERNS_KEY, SPEC_KEY};
+use crate::scan::provenance;
+use crate::table::{Table, TableInfo};
+
+impl TableInfo for Groups {
+    fn known_rows(&self) -> Option<usize> {
+        match self.state().index.get() {
+            Some(index) => Some(index.num_groups()),
+            None => {
+                let skips = self.spec().max_distance.is_some();
+                (!skips).then_some(self.shared.plan.num_groups)
+            }
+        }
+    }
+
+    fn is_on_request(&self, column: usize) -> bool {
+        self.shared.columns[column].reads_every_pattern()
+    }
+
+    fn ordering(&self) -> &[&str] {
+        &["group_id"]
+    }
+
+    fn is_early(&self, column: usize) -> bool {
+        let is_of_seed = matches!(self.shared.columns[column], GroupColumn::OfSeedPoint(_));
+        is_of_seed && self.is_one_per_seed_point()
+    }
+
+    fn restricted(&self, rows: &[usize]) -> Result<Option<Arc<dyn Table>>> {
+        // Groups that have been formed need not be formed again.
+        if !self.is_one_per_seed_point() || self.state().index.get().is_some() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(self.some(rows)?)))
+    }
+
+    fn spec_text(&self) -> Option<String> {
+        Some(self.spec().to_string())
+    }
+
+    fn access(&self, column: usize) -> Option<&Access> {
+        self.scan()
+            .diffraction()
+            .filter(|_| self.shared.columns[column].is_of_patterns())
+            .map(Column::access)
+    }
+
+    fn will_need(&self, column: usize, rows: &RowSet<'_>) {
+        if !self.shared.columns[column].is_of_patterns() {
+            return;
+        }
+        if let (Some(patterns), Ok(points)) = (self.scan().diffraction(), self.members_of(rows)) {
+            patterns.will_need(&RowSet::List(&points));
+        }
+    }
+
+    fn phases(&self) -> Vec<(&'static str, Duration)> {
+        let mut spent = self.shared.whole.phases.spent();
+        if let Some(part) = &self.part {
+            for (whole, own) in spent.iter_mut().zip(part.phases.spent()) {
+                whole.1 += own.1;
+            }
+        }
+        spent
+    }
+
+    fn provenance(&self) -> BTreeMap<String, String> {
+        let patterns = serde_json::json!(self.patterns()).to_string();
+        let mut provenance = provenance::of(self.scan().sources(), self.name());
+        provenance.insert(SPEC_KEY.to_string(), self.spec().to_json());
+        provenance.insert(PATTERNS_KEY.to_string(), patterns);
+        provenance
+    }
+}
+
+impl Table for Groups {
+    fn name(&self) -> &str {
+        "groups"
+    }
+
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.shared.schema)
+    }
+
+    fn num_rows(&self) -> Result<usize> {
+        match self.known_rows() {
+            Some(rows) => Ok(rows),
+            None => self.index().map(GroupIndex::num_groups),
+        }
+    }
+
+    fn check_unchanged(&self) -> Result<()> {
+        self.scan().check_unchanged()
+    }
+
+    fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        match self.shared.columns[index] {
+            GroupColumn::OfSeedPoint(column) if self.is_early(index) => early(self, column, rows),
+            column => {
+                let field = self.shared.schema.field(index);
+                formed(self, column, field.data_type(), rows)
+            }
+        }
+    }
+}
