@@ -1,22 +1,23 @@
-//! A run that is killed leaves nothing: no half output, no scratch file. Linux only: how far a run is, /proc tells.
+//! A run that is killed leaves nothing: no half-written output, no scratch file.
+//!
+//! The kernel kills the run at a known place: a limit on the size of files (`ulimit -f`) ends a process by SIGXFSZ, which
+//! no code of the run handles, in the midst of the write that passes the limit. Linux only: elsewhere a scratch file or an
+//! output may have a name while it is written.
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use zip::CompressionMethod;
 
 use crate::sparse::{f8, npy, sparse};
-use crate::support::{folder, npz};
+use crate::support::{folder, npz, text};
 
-/// Bytes a process has written so far.
-fn written(process: u32) -> Option<u64> {
-    let io = std::fs::read_to_string(format!("/proc/{process}/io")).ok()?;
-    io.lines()
-        .find_map(|line| line.strip_prefix("wchar: "))?
-        .parse()
-        .ok()
-}
+/// The limit on the size of a file, in the blocks of `ulimit -f`: of 512 bytes in most shells, of 1024 in others.
+const LIMIT_BLOCKS: u64 = 16 << 10;
+/// What the outputs together may announce before they are written; a run refuses to start where this is not free.
+const NEEDED_BYTES: u64 = 1 << 30;
+const SIGXFSZ: i32 = 25;
 
 fn names(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).unwrap();
@@ -27,31 +28,32 @@ fn names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// Kills the command once it has written `after` bytes, and looks at what is left.
-fn killed(args: &[&str], work: &Path, scratch: &Path, after: u64) {
+fn check_space(folder: &Path) {
+    let disk = rustix::fs::statvfs(folder).unwrap();
+    let free = disk.f_bavail * disk.f_frsize;
+    assert!(
+        free >= NEEDED_BYTES,
+        "this test needs 1 GiB of free space in {}, where {free} bytes are free; set TMPDIR to a folder with more",
+        folder.display()
+    );
+}
+
+/// Runs the command until a file it writes reaches the limit, which kills it, and looks at what is left.
+fn killed(args: &[&str], work: &Path, scratch: &Path) {
     let before = (names(work), names(scratch));
-    let mut child = Command::new(env!("CARGO_BIN_EXE_ptychoarrow"))
+    let script = format!("ulimit -c 0; ulimit -f {LIMIT_BLOCKS}; exec \"$0\" \"$@\"");
+    let status = Command::new("sh")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_ptychoarrow")])
         .args(args)
         .env("TMPDIR", scratch)
         .stdout(Stdio::null())
         .stderr(Stdio::null())
-        .spawn()
+        .status()
         .unwrap();
-    let deadline = Instant::now() + Duration::from_secs(60);
-    while written(child.id()).is_some_and(|bytes| bytes < after) {
-        assert!(
-            child.try_wait().unwrap().is_none(),
-            "{args:?} ended before it had written {after} bytes"
-        );
-        assert!(Instant::now() < deadline, "{args:?} writes nothing");
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().unwrap();
-    let status = child.wait().unwrap();
     assert_eq!(
-        std::os::unix::process::ExitStatusExt::signal(&status),
-        Some(9),
-        "{args:?} was killed in its work"
+        status.signal(),
+        Some(SIGXFSZ),
+        "{args:?} was to be killed as it wrote, but: {status}"
     );
     assert_eq!(
         (names(work), names(scratch)),
@@ -63,61 +65,40 @@ fn killed(args: &[&str], work: &Path, scratch: &Path, after: u64) {
 #[test]
 fn a_killed_run_leaves_no_output() {
     let (work, scratch) = (folder(), folder());
+    check_space(work.path());
     let path = work.path().join("scan.npz");
-    sparse(&path, 20_000);
-    let (input, at) = (path.to_str().unwrap(), |name: &str| {
-        work.path().join(name).to_str().unwrap().to_string()
-    });
-    let after = 20 << 20;
-    killed(
-        &["align", input, "-o", &at("aligned.npz")],
-        work.path(),
-        scratch.path(),
-        after,
+    // 52 MB of patterns; the largest output is `groups.npz` with 420 MB.
+    sparse(&path, 200);
+    let input = path.to_str().unwrap();
+    let run = |args: &[&str], output: &str| {
+        let output = text(work.path().join(output));
+        killed(
+            &[args, &["-o", &output]].concat(),
+            work.path(),
+            scratch.path(),
+        );
+    };
+    run(&["align", input], "aligned.npz");
+    run(&["group", input], "groups.arrow");
+    run(&["group", input], "groups.npz");
+    run(&["export", input], "scan.arrow");
+    run(
+        &["export", input, "--among", "scan_point % 2 = 0"],
+        "clean.npz",
     );
-    killed(
-        &["group", input, "-o", &at("groups.arrow")],
-        work.path(),
-        scratch.path(),
-        after,
-    );
-    killed(
-        &["group", input, "-o", &at("groups.npz")],
-        work.path(),
-        scratch.path(),
-        after,
-    );
-    killed(
-        &["export", input, "-o", &at("scan.arrow")],
-        work.path(),
-        scratch.path(),
-        after,
-    );
-    let clean = [
-        "export",
-        input,
-        "--among",
-        "scan_point % 2 = 0",
-        "-o",
-        &at("clean.npz"),
-    ];
-    killed(&clean, work.path(), scratch.path(), after);
     // What was there stays.
-    std::fs::write(at("there.arrow"), b"precious").unwrap();
-    killed(
-        &["export", input, "-o", &at("there.arrow"), "--force"],
-        work.path(),
-        scratch.path(),
-        after,
-    );
-    assert_eq!(std::fs::read(at("there.arrow")).unwrap(), b"precious");
+    let there = work.path().join("there.arrow");
+    std::fs::write(&there, b"precious").unwrap();
+    run(&["export", input, "--force"], "there.arrow");
+    assert_eq!(std::fs::read(&there).unwrap(), b"precious");
 }
 
 #[test]
 fn a_killed_run_leaves_no_scratch_file() {
     let (work, scratch) = (folder(), folder());
+    check_space(scratch.path());
     let path = work.path().join("deflated.npz");
-    let (len, side) = (8192, 128);
+    let (len, side) = (1024, 128);
     let positions = npy("'<f8'", false, &[len], &f8(&vec![1.0; len]));
     let patterns = npy(
         "'<u2'",
@@ -132,18 +113,9 @@ fn a_killed_run_leaves_no_scratch_file() {
     ];
     npz(&path, &members, CompressionMethod::Deflated);
     let input = path.to_str().unwrap();
-    let output = work.path().join("out.arrow").to_str().unwrap().to_string();
+    let output = text(work.path().join("out.arrow"));
     let inflate = ["--inflate-memory", "0B"];
-    killed(
-        &[&["export", input, "-o", &output][..], &inflate].concat(),
-        work.path(),
-        scratch.path(),
-        1 << 20,
-    );
-    killed(
-        &[&["norm", input][..], &inflate].concat(),
-        work.path(),
-        scratch.path(),
-        1 << 20,
-    );
+    for args in [&["export", input, "-o", &output][..], &["norm", input]] {
+        killed(&[args, &inflate].concat(), work.path(), scratch.path());
+    }
 }
