@@ -136,7 +136,7 @@ fn execute(cli: &Cli) -> Result<ExitCode> {
         Command::Check(args) => return check::run(args),
         Command::Inspect(args) => inspect::run(args),
         Command::Group(args) => group::run(args, &cli.run),
-        Command::Norm(args) => norm::run(args, &cli.run),
+        Command::Norm(args) => norm::run(args),
         Command::Sql(args) => sql::run(args, &cli.run),
         Command::Export(args) => export::run(args, &cli.run),
         Command::Align(args) => align::run(args, &cli.run),

@@ -289,6 +289,15 @@ pub enum Error {
         /// The number of bytes free.
         available: u64,
     },
+    /// A predicate over the columns of the table `scan` cannot be evaluated.
+    BadPredicate {
+        /// The parameter whose value it is.
+        parameter: Parameter,
+        /// The predicate.
+        predicate: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A query cannot be understood or planned.
     BadQuery {
         /// What DataFusion reports.
@@ -492,6 +501,7 @@ impl Error {
             | Self::OutputExists { .. }
             | Self::BadOutput { .. }
             | Self::UnsupportedColumn { .. }
+            | Self::BadPredicate { .. }
             | Self::BadQuery { .. } => true,
             Self::Io { .. }
             | Self::NotAnArchive { .. }
@@ -728,6 +738,11 @@ impl Error {
                 "{}: needs {needed} bytes, the disk has {available} free; nothing was written",
                 path.display()
             ),
+            Self::BadPredicate {
+                parameter,
+                predicate,
+                problem,
+            } => format!("{parameter}: the predicate \"{predicate}\" over `scan`: {problem}"),
             Self::BadQuery { problem } => format!("cannot run the query: {problem}"),
             Self::Arrow(error) => error.to_string(),
             Self::External { action, .. } => action.clone(),
@@ -792,6 +807,7 @@ impl Error {
             | Self::BadTable { .. }
             | Self::NoSuchMember { .. }
             | Self::NoSuchColumn { .. }
+            | Self::BadPredicate { .. }
             | Self::BadQuery { .. }
             | Self::Arrow(_)
             | Self::External { .. } => Vec::new(),

@@ -3,13 +3,15 @@
 //! [`register`] puts the tables of a file into anyone's own `SessionContext`: `scan`, `groups`, `group_members`,
 //! `neighbors`, `scans`, `probe`, `object`, `arrays`. [`query`] runs one statement with batches sized by bytes.
 
+mod error;
 pub mod exec;
 mod external;
 mod files;
 pub mod functions;
 mod groups;
-mod points;
+mod predicate;
 mod relation;
+mod schema;
 mod session;
 pub mod table;
 mod terms;
@@ -32,7 +34,7 @@ pub use datafusion::sql::parser::Statement;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::group::{GroupSpec, NearestTable};
+use crate::group::NearestTable;
 use crate::npz::{Identity, NpzFile};
 use crate::scan::{self, Scan, ScanOptions};
 use crate::table::{DEFAULT_BATCH_BYTES, Table, row_bytes};
@@ -80,9 +82,9 @@ impl Relation {
         }
     }
 
-    /// Every table of a file, groups by this spec, of each scan point six neighbours.
-    pub fn all(spec: &GroupSpec) -> Vec<Self> {
-        let query = Arc::new(GroupQuery::from(spec.clone()));
+    /// Returns every table of a file, with these groups and, in `neighbors`, six neighbours per scan point.
+    pub fn all(groups: &GroupQuery) -> Vec<Self> {
+        let query = Arc::new(groups.clone());
         let groups = [Self::Groups(Arc::clone(&query)), Self::GroupMembers(query)];
         let others = [
             Self::Neighbors(NEIGHBORS),
@@ -101,7 +103,7 @@ impl Relation {
 
 /// A table of a file as plain data: what a plan holds, and what another process can open again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Source {
+pub struct TableSource {
     /// The file.
     pub path: PathBuf,
     /// What the file was when it was planned with.
@@ -112,7 +114,7 @@ pub struct Source {
     pub relation: Relation,
 }
 
-impl Source {
+impl TableSource {
     /// Opens the table, if the file is still what it was.
     ///
     /// # Errors
@@ -138,8 +140,8 @@ fn open_relation(
     let scan = || Scan::try_new(Arc::clone(npz), options);
     Ok(match relation {
         Relation::Scan => Arc::new(scan()?),
-        Relation::Groups(query) => query.open(&scan()?, false)?,
-        Relation::GroupMembers(query) => query.open(&scan()?, true)?,
+        Relation::Groups(query) => query.table(&scan()?, false)?,
+        Relation::GroupMembers(query) => query.table(&scan()?, true)?,
         Relation::Neighbors(k) => Arc::new(NearestTable::try_new(&scan()?, *k)?),
         Relation::Scans => Arc::new(scan()?.scans()?),
         Relation::Probe => Arc::new(scan()?.probe()?),
@@ -149,21 +151,52 @@ fn open_relation(
     })
 }
 
-/// What to register of a file.
+/// Says how to register a file.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct RegisterOptions {
     /// How to open it, and what it does not say about its layout.
     pub scan: ScanOptions,
     /// The groups of the tables `groups` and `group_members`.
-    pub spec: GroupSpec,
+    pub groups: GroupQuery,
 }
 
-/// Registers all tables of a file in a schema of the session: `scan`, `groups`, ... in the schema called `public` or any
-/// other, which is made if it is not there. A table that the file cannot serve is registered all the same, and says why
-/// when it is asked for.
+impl RegisterOptions {
+    /// Sets how to open the file.
+    pub fn with_scan(mut self, scan: ScanOptions) -> Self {
+        self.scan = scan;
+        self
+    }
+
+    /// Sets the groups, by a [`GroupSpec`](crate::GroupSpec) or a [`GroupQuery`].
+    pub fn with_groups(mut self, groups: impl Into<GroupQuery>) -> Self {
+        self.groups = groups.into();
+        self
+    }
+}
+
+/// Registers all tables of a file in a schema of the session's default catalog: `scan`, `groups`, `group_members`,
+/// `neighbors`, `scans`, `probe`, `object` and `arrays`.
+///
+/// The schema is made if it is not there; if it is, its own tables stay, and tables can be registered in it as before. In a
+/// session with DataFusion's own options, names without a schema are looked for in the schema `public`. A table that the
+/// file cannot serve is registered all the same, and says why when it is asked for.
+///
+/// ```
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// use datafusion::prelude::{SessionConfig, SessionContext};
+/// let config = SessionConfig::new().with_default_catalog_and_schema("lake", "scans");
+/// let ctx = SessionContext::new_with_config(config);
+/// let path = "tests/data/siemens_star.npz".as_ref();
+/// ptychoarrow::sql::register(&ctx, "star", path, &Default::default())?;
+/// let batches = ctx.sql("SELECT x, y FROM star.scan").await.unwrap().collect().await.unwrap();
+/// assert_eq!(batches.iter().map(|batch| batch.num_rows()).sum::<usize>(), 516);
+/// # Ok::<_, ptychoarrow::Error>(())
+/// # }).unwrap();
+/// ```
 ///
 /// # Errors
-/// If the file is no NPZ.
+/// If the file is not an NPZ archive; if the session has no default catalog, or one that takes no schemas.
 pub fn register(
     ctx: &SessionContext,
     schema: &str,
@@ -171,22 +204,40 @@ pub fn register(
     options: &RegisterOptions,
 ) -> Result<()> {
     let npz = Arc::new(NpzFile::open_with(path, &options.scan.open)?);
+    register_npz(ctx, schema, &npz, options)
+}
+
+/// Registers all tables of a file that is open, as [`register`] does. A file can be registered in several schemas; its
+/// deflated members are inflated once all the same.
+///
+/// # Errors
+/// If the session has no default catalog, or one that takes no schemas.
+pub fn register_npz(
+    ctx: &SessionContext,
+    schema: &str,
+    npz: &Arc<NpzFile>,
+    options: &RegisterOptions,
+) -> Result<()> {
     let failed = |e: DataFusionError| Error::external("cannot register tables", e);
-    let catalog = ctx.catalog("datafusion").ok_or_else(|| {
-        Error::external(
-            "cannot register tables",
-            "the session has no catalog `datafusion`",
-        )
+    let name = ctx
+        .copied_config()
+        .options()
+        .catalog
+        .default_catalog
+        .clone();
+    let catalog = ctx.catalog(&name).ok_or_else(|| {
+        let problem = format!("the session has no catalog `{name}`, which is its default");
+        Error::external("cannot register tables", problem)
     })?;
-    let tables = Arc::new(table::LazySchema::new(catalog.schema(schema)));
-    for relation in Relation::all(&options.spec) {
-        let source = Source {
-            path: path.to_path_buf(),
+    let tables = Arc::new(schema::LazySchema::new(catalog.schema(schema)));
+    for relation in Relation::all(&options.groups) {
+        let source = TableSource {
+            path: npz.path().to_path_buf(),
             identity: npz.identity().clone(),
             scan: options.scan.clone(),
             relation,
         };
-        tables.add(source, Arc::clone(&npz));
+        tables.add(source, Arc::clone(npz));
     }
     catalog
         .register_schema(schema, tables)
@@ -194,21 +245,45 @@ pub fn register(
         .map_err(failed)
 }
 
+pub use error::SqlError;
 pub use files::{FileFormat, register_file};
 pub use groups::GroupQuery;
+pub use predicate::scan_points;
 pub use session::{QueryReader, Session};
-pub use terms::{SqlError, SqlTerms};
+pub use terms::SqlTerms;
 
-/// How a session works.
+/// Says how a session works.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct SessionOptions {
-    /// Threads, and partitions; all cores by default.
+    /// The number of threads, and of partitions; all cores by default.
     pub threads: Option<usize>,
-    /// Bytes that sorts, joins and aggregates may hold between them; what is more goes to temporary files, or is an error
-    /// where an operator cannot do that. Mapped members and the batches on their way do not count. No limit by default.
+    /// The number of bytes that sorts, joins and aggregates may hold together. What is more goes to temporary files, or is
+    /// an error where an operator cannot do that. Mapped members and the batches on their way do not count. No limit by
+    /// default.
     pub memory_limit: Option<u64>,
-    /// How table functions open files.
+    /// How table functions open files, and what these do not say about their layout.
     pub scan: ScanOptions,
+}
+
+impl SessionOptions {
+    /// Sets the number of threads; `None` for all cores.
+    pub fn with_threads(mut self, threads: impl Into<Option<usize>>) -> Self {
+        self.threads = threads.into();
+        self
+    }
+
+    /// Sets the memory that sorts, joins and aggregates may hold together, in bytes; `None` for no limit.
+    pub fn with_memory_limit(mut self, bytes: impl Into<Option<u64>>) -> Self {
+        self.memory_limit = bytes.into();
+        self
+    }
+
+    /// Sets how table functions open files.
+    pub fn with_scan(mut self, scan: ScanOptions) -> Self {
+        self.scan = scan;
+        self
+    }
 }
 
 /// A context for queries over scans: statistics and dynamic filters on, and all that [`register_all`] registers.
@@ -320,7 +395,7 @@ pub async fn run(
     let plan = state.statement_to_plan(statement).await?;
     if changes_the_session_only(&plan) {
         if let LogicalPlan::Ddl(DdlStatement::DropTable(drop)) = &plan
-            && table::is_of_a_file(ctx, &drop.name)
+            && schema::is_of_a_file(ctx, &drop.name)
         {
             return plan_err!(
                 "`{}` is a table of a file, and stays; only names given in this session can be dropped",

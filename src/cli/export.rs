@@ -8,14 +8,13 @@ use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 
 use super::failure::{Failure, Result};
-use super::input::{InputArgs, register_options};
+use super::input::InputArgs;
 use super::output::{self, OutputArgs};
 use super::{RunArgs, progress};
 use crate::export::{CleanOptions, ExportOptions, Format, clean};
-use crate::group::GroupSpec;
 use crate::npz::NpzFile;
 use crate::scan::{Scan, array, arrays};
-use crate::sql::Session;
+use crate::sql::scan_points;
 use crate::table::{ReadOptions, Rows, Table, TableReader};
 
 #[derive(Debug, Args)]
@@ -66,20 +65,17 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
         return Ok(());
     }
     if Format::of(output)? == Format::Npz {
-        write_scan(args, output, run)
+        write_scan(args, output)
     } else {
         write_table(args, output, run)
     }
 }
 
 fn write_table(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
-    let table = open(args)?;
+    let (table, rows) = open(args)?;
     let read = ReadOptions {
         columns: args.columns.clone(),
-        rows: match points(args, run)? {
-            Some(points) => Rows::List(points.into()),
-            None => Rows::All,
-        },
+        rows,
         batch_bytes: run.batch_bytes as usize,
         batch_rows: None,
     };
@@ -102,24 +98,35 @@ fn write_table(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
     ))
 }
 
-fn open(args: &ExportArgs) -> Result<Arc<dyn Table>> {
+/// Opens the table, and finds out which of its rows are asked for.
+fn open(args: &ExportArgs) -> Result<(Arc<dyn Table>, Rows)> {
+    if args.among.is_some() && args.table != TableArg::Scan {
+        return Err(Failure::usage(
+            "--among selects rows of the table `scan`, which has one row per scan point; leave out --table",
+        ));
+    }
     let options = args.input.options();
     let npz = Arc::new(NpzFile::open_with(&args.file, &options.open)?);
     if let Some(name) = &args.array {
-        return Ok(Arc::new(array(&npz, name)?));
+        return Ok((Arc::new(array(&npz, name)?), Rows::All));
     }
     let scan = || Scan::try_new(Arc::clone(&npz), &options);
-    Ok(match args.table {
-        TableArg::Scan => Arc::new(scan()?),
+    let table: Arc<dyn Table> = match args.table {
+        TableArg::Scan => {
+            let scan = scan()?;
+            let rows = points(args, &scan)?.map_or(Rows::All, Rows::from);
+            return Ok((Arc::new(scan), rows));
+        }
         TableArg::Scans => Arc::new(scan()?.scans()?),
         TableArg::Probe => Arc::new(scan()?.probe()?),
         TableArg::Object => Arc::new(scan()?.object()?),
         TableArg::Arrays => Arc::new(arrays(&npz)?),
-    })
+    };
+    Ok((table, Rows::All))
 }
 
 /// Writes the scan as a new archive, with some of its scan points.
-fn write_scan(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
+fn write_scan(args: &ExportArgs, output: &Path) -> Result<()> {
     if args.table != TableArg::Scan || args.array.is_some() || args.columns.is_some() {
         return Err(Failure::usage_of(
             output,
@@ -128,7 +135,7 @@ fn write_scan(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
         ));
     }
     let scan = Scan::open_with(&args.file, &args.input.options())?;
-    let points = match points(args, run)? {
+    let points = match points(args, &scan)? {
         Some(points) => points,
         None => (0..scan.num_positions()).collect(),
     };
@@ -154,22 +161,11 @@ fn write_scan(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
 }
 
 /// Returns the scan points that the predicate selects; `None` if there is no predicate.
-fn points(args: &ExportArgs, run: &RunArgs) -> Result<Option<Vec<usize>>> {
+fn points(args: &ExportArgs, scan: &Scan) -> Result<Option<Vec<usize>>> {
     let Some(predicate) = &args.among else {
         return Ok(None);
     };
-    if args.table != TableArg::Scan {
-        return Err(Failure::usage(
-            "--among selects rows of the table `scan`, which has one row per scan point; leave out --table",
-        ));
-    }
-    let session = Session::try_new(run.threads, &args.input.options())?;
-    session.register(
-        "public",
-        &args.file,
-        &register_options(&args.input.options(), GroupSpec::default()),
-    )?;
-    let points = session.scan_points(predicate)?;
+    let points = scan_points(scan, predicate)?;
     Ok(Some(
         points.into_iter().map(|point| point as usize).collect(),
     ))

@@ -157,11 +157,23 @@ fn is_spelled(argument: &clap::Arg, option: &str) -> bool {
     }
 }
 
+impl CommandTerms {
+    /// Returns how the parameter is given in a query of this command; `None` if it cannot be.
+    fn in_query(self, parameter: Parameter, spelled: String) -> Option<String> {
+        let is_argument = SqlTerms::argument(parameter).is_some();
+        (self.command == "sql" && is_argument).then_some(spelled)
+    }
+}
+
 impl Terms for CommandTerms {
     fn parameter(&self, parameter: Parameter) -> String {
+        let in_sql = SqlTerms.parameter(parameter);
         match self.place(parameter) {
-            Place::Here(option) => option,
-            Place::Query => format!("`{}` in the query", SqlTerms.parameter(parameter)),
+            Place::Here(option) => match self.in_query(parameter, in_sql) {
+                Some(argument) => format!("{option} (in a call `{argument}`)"),
+                None => option,
+            },
+            Place::Query => format!("`{in_sql}` in the query"),
             Place::Command(option, command) => format!("{option} of `ptychoarrow {command}`"),
             Place::Nowhere(text) => text.to_string(),
         }
@@ -173,9 +185,13 @@ impl Terms for CommandTerms {
             "true" | "sequential" => option,
             value => format!("{option} {value}"),
         };
+        let in_sql = SqlTerms.set(parameter, value);
         match self.place(parameter) {
-            Place::Here(option) => given(option),
-            Place::Query => format!("`{}` in the query", SqlTerms.set(parameter, value)),
+            Place::Here(option) => match self.in_query(parameter, in_sql) {
+                Some(argument) => format!("{} (in a call `{argument}`)", given(option)),
+                None => given(option),
+            },
+            Place::Query => format!("`{in_sql}` in the query"),
             Place::Command(option, command) => {
                 format!("{} of `ptychoarrow {command}`", given(option))
             }

@@ -82,11 +82,9 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         return Ok(());
     }
     let start = Instant::now();
-    let input = args.input.options();
-    let scan = Scan::open_with(&args.file, &input)?;
+    let scan = Scan::open_with(&args.file, &args.input.options())?;
     let format = args.output.output.as_deref().map(Format::of).transpose()?;
-    let spec = args.spec.spec(Some(&args.file), &input, run)?;
-    let groups = Groups::try_new_with(&scan, spec, args.patterns(format))?;
+    let groups = args.spec.query(args.patterns(format)).resolve(&scan)?;
     let Some(output) = &args.output.output else {
         return show(args, run, &groups);
     };

@@ -4,13 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use super::failure::Result;
-use super::{RunArgs, parse_bytes, progress};
-use crate::group::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
+use super::{parse_bytes, progress};
+use crate::group::{GroupSpec, IncludeSeed, Norm, PatternOptions, Sampling, Semantics};
 use crate::npz::{AccessMode, OpenOptions};
 use crate::scan::ScanOptions;
 use crate::scan::layout::{LayoutOptions, Measurement, PatternAxis, PositionOrder, Role, Unit};
-use crate::sql::{RegisterOptions, Session};
+use crate::sql::GroupQuery;
 
 /// Says what a file does not say itself.
 #[derive(Debug, Clone, Args)]
@@ -139,40 +138,23 @@ pub struct SpecArgs {
 }
 
 impl SpecArgs {
-    /// Returns the library's specification; predicates are evaluated over the file.
-    ///
-    /// # Errors
-    /// If a predicate cannot be evaluated.
-    pub fn spec(
-        &self,
-        file: Option<&Path>,
-        input: &ScanOptions,
-        run: &RunArgs,
-    ) -> Result<GroupSpec> {
-        let points = |predicate: &Option<String>| -> Result<Option<Vec<u32>>> {
-            let (Some(predicate), Some(file)) = (predicate, file) else {
-                return Ok(None);
-            };
-            let session = Session::try_new(run.threads, input)?;
-            session.register(
-                "public",
-                file,
-                &register_options(input, GroupSpec::default()),
-            )?;
-            Ok(Some(session.scan_points(predicate)?))
-        };
-        let (among, mut seeds_from) = (points(&self.among)?, points(&self.seeds_from)?);
-        if let (Some(among), Some(seeds)) = (&among, &mut seeds_from) {
-            seeds.retain(|point| among.binary_search(point).is_ok());
-        }
-        Ok(GroupSpec {
+    /// Returns the groups asked for, with these options for their patterns.
+    pub fn query(&self, patterns: PatternOptions) -> GroupQuery {
+        let mut query = GroupQuery::from(self.spec()).with_patterns(patterns);
+        query.among.clone_from(&self.among);
+        query.seeds_from.clone_from(&self.seeds_from);
+        query
+    }
+
+    fn spec(&self) -> GroupSpec {
+        GroupSpec {
             gridsize: self.gridsize,
             neighbors: self.neighbors,
             n_groups: self.n_groups,
             seed: self.seed,
             epoch: self.epoch,
-            among,
-            seeds_from,
+            among: None,
+            seeds_from: None,
             sampling: if self.sequential {
                 Sampling::Sequential
             } else {
@@ -183,20 +165,7 @@ impl SpecArgs {
             group_oversampling: self.group_oversampling,
             semantics: self.semantics,
             norm: self.norm,
-        })
-    }
-
-    /// Returns whether scan points are selected by a predicate, which concerns one file.
-    pub fn has_predicates(&self) -> bool {
-        self.among.is_some() || self.seeds_from.is_some()
-    }
-}
-
-/// Returns what is registered of a file.
-pub fn register_options(input: &ScanOptions, spec: GroupSpec) -> RegisterOptions {
-    RegisterOptions {
-        scan: input.clone(),
-        spec,
+        }
     }
 }
 

@@ -7,8 +7,8 @@ use serde_json::json;
 
 use super::failure::Result;
 use super::input::{InputArgs, SpecArgs, shown};
-use super::{PrintFormat, RunArgs, output};
-use crate::group::Groups;
+use super::{PrintFormat, output};
+use crate::group::PatternOptions;
 use crate::scan::Scan;
 
 #[derive(Debug, Args)]
@@ -25,10 +25,9 @@ pub struct NormArgs {
     input: InputArgs,
 }
 
-pub fn run(args: &NormArgs, run: &RunArgs) -> Result<()> {
-    let input = args.input.options();
-    let scan = Scan::open_with(&args.file, &input)?;
-    let groups = Groups::try_new(&scan, args.spec.spec(Some(&args.file), &input, run)?)?;
+pub fn run(args: &NormArgs) -> Result<()> {
+    let scan = Scan::open_with(&args.file, &args.input.options())?;
+    let groups = args.spec.query(PatternOptions::default()).resolve(&scan)?;
     let factor = groups.norm_factor()?;
     super::group::log_warnings(&groups, "norm");
     match args.format {

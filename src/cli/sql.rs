@@ -69,13 +69,12 @@ pub fn run(args: &SqlArgs, run: &RunArgs) -> Result<()> {
     }
     let text = text(args)?;
     let scan = args.input.options();
-    let options = SessionOptions {
-        threads: run.threads,
-        memory_limit: args.memory_limit,
-        scan,
-    };
+    let options = SessionOptions::default()
+        .with_threads(run.threads)
+        .with_memory_limit(args.memory_limit)
+        .with_scan(scan);
     let session = Session::try_new_with(&options)?;
-    inputs::register(&session, args, &options, run)?;
+    inputs::register(&session, args, &options)?;
     let Some(text) = text else {
         return prompt::run(&session, args.format);
     };

@@ -1,6 +1,5 @@
-//! `CREATE EXTERNAL TABLE s STORED AS NPZ LOCATION 'scan.npz'`: a table of a file under a name of one's own.
+//! Gives a table of a file a name: `CREATE EXTERNAL TABLE s STORED AS NPZ LOCATION 'scan.npz'`.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -9,15 +8,15 @@ use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::CreateExternalTable;
 
-use super::relation::open_table;
-use super::{GroupQuery, Relation};
+use super::relation::{names, open_named};
 use crate::error::nearest_name;
 use crate::scan::ScanOptions;
 
 /// The format's name in SQL.
 pub const FORMAT: &str = "NPZ";
 
-/// Makes tables of NPZ files: `scan` by default, another with `OPTIONS (table 'arrays')`.
+/// Makes tables of NPZ files: `scan` by default, another with `OPTIONS ('table' 'groups', 'neighbors' '6')`. All other
+/// options are the arguments of the table function of that name.
 #[derive(Debug)]
 pub struct NpzFactory {
     /// How files are opened.
@@ -44,34 +43,28 @@ impl TableProviderFactory for NpzFactory {
                 command.name
             );
         }
-        let mut relation = Relation::Scan;
+        let mut table = "scan";
+        let mut values = vec![("file", location.strip_prefix("file://").unwrap_or(location))];
         for (key, value) in &command.options {
             match key.strip_prefix("format.").unwrap_or(key) {
-                "table" => relation = relation_of(value)?,
-                other => {
-                    return plan_err!("{}: no option `{other}`; there is `table`", command.name);
-                }
+                "table" => table = value,
+                argument => values.push((argument, value)),
             }
         }
-        let path = PathBuf::from(location.strip_prefix("file://").unwrap_or(location));
-        Ok(Arc::new(open_table(&path, relation, &self.options)?))
+        match open_named(table, values, &self.options)? {
+            Some(table) => Ok(Arc::new(table)),
+            None => no_table(table),
+        }
     }
 }
 
-fn relation_of(name: &str) -> Result<Relation> {
-    let all = Relation::all(&GroupQuery::default().spec);
-    let names: Vec<&str> = all.iter().map(Relation::name).collect();
-    match all.iter().find(|relation| relation.name() == name) {
-        Some(relation) => Ok(relation.clone()),
-        None => {
-            let near = nearest_name(name, names.iter().copied());
-            let near = near
-                .map(|near| format!("; did you mean '{near}'?"))
-                .unwrap_or_default();
-            plan_err!(
-                "no table '{name}' of an NPZ file; there are {}{near}",
-                names.join(", ")
-            )
-        }
-    }
+fn no_table<T>(name: &str) -> Result<T> {
+    let names: Vec<&str> = names().collect();
+    let near = nearest_name(name, names.iter().copied());
+    let near = near.map(|near| format!("; did you mean '{near}'?"));
+    plan_err!(
+        "no table '{name}' of an NPZ file; there are {}{}",
+        names.join(", "),
+        near.unwrap_or_default()
+    )
 }

@@ -1,30 +1,46 @@
 //! Groups as a query asks for them: a spec, with predicates in place of its lists of scan points.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
-use super::points::Predicate;
+use super::predicate::Predicate;
 use crate::array::{Access, RowSet};
 use crate::error::{Error, Parameter, Result};
 use crate::group::{GroupSpec, Groups, PatternOptions};
 use crate::scan::Scan;
 use crate::table::{Table, TableInfo};
 
-/// Which groups: plain data, so that a plan which holds it can be sent to another machine.
+/// Says which groups: plain data, so that a plan which holds it can be sent to another machine.
+///
+/// The command line and SQL both ask for groups with it.
+///
+/// ```
+/// use ptychoarrow::sql::GroupQuery;
+/// use ptychoarrow::{GroupSpec, Scan, Table};
+/// let scan = Scan::open("tests/data/siemens_star.npz")?;
+/// let query = GroupQuery::from(GroupSpec { neighbors: Some(6), ..Default::default() })
+///     .with_among("y < 200")
+///     .with_seeds_from("x < 150");
+/// let groups = query.resolve(&scan)?;
+/// assert!(groups.num_rows()? > 0);
+/// # Ok::<_, ptychoarrow::Error>(())
+/// ```
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct GroupQuery {
     /// The groups.
     pub spec: GroupSpec,
-    /// A predicate over the columns of `scan` for [`GroupSpec::among`].
+    /// A predicate over the columns of `scan`, which takes the place of [`GroupSpec::among`].
     pub among: Option<String>,
-    /// A predicate over the columns of `scan` for [`GroupSpec::seeds_from`]; what `among` leaves out is left out here too.
+    /// A predicate over the columns of `scan`, which takes the place of [`GroupSpec::seeds_from`]. Scan points that
+    /// `among` leaves out are left out here too.
     pub seeds_from: Option<String>,
-    /// How patterns are handed out.
+    /// How patterns are returned.
     pub patterns: PatternOptions,
 }
 
@@ -38,115 +54,164 @@ impl From<GroupSpec> for GroupQuery {
 }
 
 impl GroupQuery {
-    /// The table `groups`, or `group_members`. Without predicates it is ready; with them the scan points are looked for
-    /// when the first row is.
+    /// Sets the predicate for the scan points that may be members.
+    pub fn with_among(mut self, predicate: impl Into<String>) -> Self {
+        self.among = Some(predicate.into());
+        self
+    }
+
+    /// Sets the predicate for the scan points that may be seed points.
+    pub fn with_seeds_from(mut self, predicate: impl Into<String>) -> Self {
+        self.seeds_from = Some(predicate.into());
+        self
+    }
+
+    /// Sets how patterns are returned.
+    pub fn with_patterns(mut self, patterns: PatternOptions) -> Self {
+        self.patterns = patterns;
+        self
+    }
+
+    /// Evaluates the predicates over a scan that is open, and returns the groups of the scan points they leave.
+    ///
+    /// # Errors
+    /// [`Error::BadPredicate`] if a predicate cannot be evaluated; [`Error::NothingSelected`] if no seed point is left;
+    /// otherwise as [`Groups::try_new_with`].
+    pub fn resolve(&self, scan: &Scan) -> Result<Groups> {
+        let template = self.template(scan)?;
+        match Predicates::parse(self, scan)? {
+            None => Ok(template),
+            Some(predicates) => self.resolve_with(scan, &predicates),
+        }
+    }
+
+    /// Returns the groups without the predicates: whatever cannot be met of all scan points cannot be met of some.
+    fn template(&self, scan: &Scan) -> Result<Groups> {
+        Groups::try_new_with(scan, self.spec.clone(), self.patterns)
+    }
+
+    fn resolve_with(&self, scan: &Scan, predicates: &Predicates) -> Result<Groups> {
+        let mut spec = self.spec.clone();
+        if let Some(among) = &predicates.among {
+            spec.among = Some(among.points(scan)?);
+        }
+        if let Some(seeds) = &predicates.seeds_from {
+            spec.seeds_from = Some(seeds.points(scan)?);
+        }
+        if let (Some(among), Some(seeds)) = (&spec.among, &mut spec.seeds_from) {
+            seeds.retain(|point| among.binary_search(point).is_ok());
+        }
+        if spec.seeds_from.as_ref().is_some_and(Vec::is_empty) {
+            return Err(Error::NothingSelected {
+                path: scan.npz().path().to_path_buf(),
+                parameter: Parameter::SeedsFrom,
+            });
+        }
+        Groups::try_new_with(scan, spec, self.patterns)
+    }
+
+    /// Returns the table `groups`, or `group_members`. With predicates, the scan points are looked for when the first row
+    /// is asked for.
     ///
     /// # Errors
     /// If a predicate or the spec cannot be met; what depends on the points that a predicate leaves shows later.
-    pub fn open(&self, scan: &Scan, members: bool) -> Result<Arc<dyn Table>> {
-        let as_table = |groups: Groups| -> Arc<dyn Table> {
-            if members {
-                Arc::new(groups.members())
-            } else {
-                Arc::new(groups)
-            }
-        };
-        let template = as_table(Groups::try_new_with(
-            scan,
-            self.spec.clone(),
-            self.patterns,
-        )?);
-        if self.among.is_none() && self.seeds_from.is_none() {
+    pub(super) fn table(&self, scan: &Scan, members: bool) -> Result<Arc<dyn Table>> {
+        let template = as_table(self.template(scan)?, members);
+        let Some(predicates) = Predicates::parse(self, scan)? else {
             return Ok(template);
-        }
-        let parse = |sql: &Option<String>| {
-            sql.as_deref()
-                .map(|sql| Predicate::parse(scan, sql))
-                .transpose()
         };
-        let failed = |e| super::session::of_planning(e);
-        let (among, seeds_from) = (
-            parse(&self.among).map_err(failed)?,
-            parse(&self.seeds_from).map_err(failed)?,
-        );
-        let (scan, query) = (scan.clone(), self.clone());
         Ok(Arc::new(PredicateTable {
-            scan,
-            query,
+            scan: scan.clone(),
+            query: self.clone(),
             members,
             template,
-            among,
-            seeds_from,
-            resolved: Mutex::default(),
+            predicates,
+            resolved: OnceLock::new(),
+            resolving: Mutex::new(()),
         }))
     }
 }
 
-/// Groups whose scan points are told by predicates.
+fn as_table(groups: Groups, members: bool) -> Arc<dyn Table> {
+    if members {
+        Arc::new(groups.members())
+    } else {
+        Arc::new(groups)
+    }
+}
+
+/// Holds the predicates of a query, parsed.
+#[derive(Debug)]
+struct Predicates {
+    among: Option<Predicate>,
+    seeds_from: Option<Predicate>,
+}
+
+impl Predicates {
+    /// Parses the predicates of a query; `None` if it has none.
+    fn parse(query: &GroupQuery, scan: &Scan) -> Result<Option<Self>> {
+        let parse = |parameter, sql: &Option<String>| {
+            let sql = sql.as_deref();
+            sql.map(|sql| Predicate::parse(scan, parameter, sql))
+                .transpose()
+        };
+        let among = parse(Parameter::Among, &query.among)?;
+        let seeds_from = parse(Parameter::SeedsFrom, &query.seeds_from)?;
+        let any = among.is_some() || seeds_from.is_some();
+        Ok(any.then_some(Self { among, seeds_from }))
+    }
+}
+
+/// Holds groups whose scan points are told by predicates.
 #[derive(Debug)]
 struct PredicateTable {
     scan: Scan,
     query: GroupQuery,
     members: bool,
-    /// The same without the predicates: its columns are these.
+    /// The table without the predicates, which has the same columns.
     template: Arc<dyn Table>,
-    among: Option<Predicate>,
-    seeds_from: Option<Predicate>,
-    resolved: Mutex<Option<Arc<dyn Table>>>,
+    predicates: Predicates,
+    resolved: OnceLock<Arc<dyn Table>>,
+    /// Held while the predicates are evaluated, so that partitions do not all do it. A rayon worker never waits for it,
+    /// since the evaluation itself needs the workers.
+    resolving: Mutex<()>,
 }
 
 impl PredicateTable {
-    /// The groups, once it is known which scan points they are of.
-    fn resolved(&self) -> Result<Arc<dyn Table>> {
-        let mut resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(table) = resolved.as_ref() {
-            return Ok(Arc::clone(table));
+    /// Returns the groups, once it is known which scan points they are of.
+    fn resolved(&self) -> Result<&Arc<dyn Table>> {
+        if let Some(table) = self.resolved.get() {
+            return Ok(table);
         }
-        let points = |predicate: &Option<Predicate>| -> Result<Option<Vec<u32>>> {
-            let points = predicate
-                .as_ref()
-                .map(|predicate| predicate.points(&self.scan));
-            points.transpose().map_err(super::session::of_execution)
+        let _guard = match rayon::current_thread_index() {
+            Some(_) => self.resolving.try_lock().ok(),
+            None => Some(
+                self.resolving
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner),
+            ),
         };
-        let mut spec = self.query.spec.clone();
-        let (among, seeds_from) = (points(&self.among)?, points(&self.seeds_from)?);
-        spec.seeds_from = match (&among, seeds_from) {
-            (Some(among), Some(mut seeds)) => {
-                seeds.retain(|point| among.binary_search(point).is_ok());
-                Some(seeds)
-            }
-            (_, seeds) => seeds,
-        };
-        spec.among = among;
-        if spec.seeds_from.as_ref().is_some_and(Vec::is_empty) {
-            return Err(Error::NothingSelected {
-                path: self.scan.npz().path().to_path_buf(),
-                parameter: Parameter::SeedsFrom,
-            });
+        if let Some(table) = self.resolved.get() {
+            return Ok(table);
         }
-        let query = GroupQuery {
-            spec,
-            among: None,
-            seeds_from: None,
-            patterns: self.query.patterns,
-        };
-        let table = query.open(&self.scan, self.members)?;
-        *resolved = Some(Arc::clone(&table));
-        Ok(table)
+        let groups = self.query.resolve_with(&self.scan, &self.predicates)?;
+        let table = as_table(groups, self.members);
+        Ok(self.resolved.get_or_init(|| table))
     }
 }
 
+#[deny(clippy::missing_trait_methods)]
 impl TableInfo for PredicateTable {
     fn known_rows(&self) -> Option<usize> {
         None
     }
 
-    fn is_on_request(&self, column: usize) -> bool {
-        self.template.is_on_request(column)
-    }
-
     fn ordering(&self) -> &[&str] {
         self.template.ordering()
+    }
+
+    fn is_on_request(&self, column: usize) -> bool {
+        self.template.is_on_request(column)
     }
 
     fn is_early(&self, column: usize) -> bool {
@@ -163,17 +228,19 @@ impl TableInfo for PredicateTable {
             ("among", &self.query.among),
             ("seeds_from", &self.query.seeds_from),
         ] {
-            spec.extend(
-                predicate
-                    .iter()
-                    .map(|predicate| format!(", {name}='{predicate}'")),
-            );
+            let shown = predicate.iter();
+            spec.extend(shown.map(|predicate| format!(", {name}='{predicate}'")));
         }
         Some(spec)
     }
 
     fn access(&self, column: usize) -> Option<&Access> {
         self.template.access(column)
+    }
+
+    fn is_slice(&self, column: usize, rows: &RowSet<'_>) -> bool {
+        self.resolved()
+            .is_ok_and(|table| table.is_slice(column, rows))
     }
 
     fn will_need(&self, column: usize, rows: &RowSet<'_>) {
@@ -183,10 +250,7 @@ impl TableInfo for PredicateTable {
     }
 
     fn phases(&self) -> Vec<(&'static str, Duration)> {
-        let resolved = self.resolved.lock().unwrap_or_else(PoisonError::into_inner);
-        resolved
-            .as_ref()
-            .map_or_else(|| self.template.phases(), |table| table.phases())
+        self.resolved.get().unwrap_or(&self.template).phases()
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

@@ -1,42 +1,41 @@
-//! Table functions: `FROM groups('scan.npz', gridsize => 2, neighbors => 6)`, `FROM array('scan.npz', 'xcoords')`.
+//! Plans table functions: `FROM groups('scan.npz', gridsize => 2, neighbors => 6)`, `FROM array('scan.npz', 'xcoords')`.
 //!
 //! DataFusion itself drops or refuses the names of named arguments; a [`RelationPlanner`] sees the call first. Values are
 //! constants: any expression without columns, folded. A call is planned under the function's name, so that its columns
 //! can be qualified with it.
 
+mod call;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
-use datafusion::common::{DFSchema, ScalarValue, TableReference, plan_err};
+use datafusion::common::TableReference;
 use datafusion::datasource::provider_as_source;
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
+use datafusion::logical_expr::LogicalPlanBuilder;
 use datafusion::logical_expr::planner::{
     PlannedRelation, RelationPlanner, RelationPlannerContext, RelationPlanning,
 };
-use datafusion::logical_expr::simplify::SimplifyContext;
-use datafusion::logical_expr::{Expr, LogicalPlanBuilder};
-use datafusion::optimizer::simplify_expressions::ExprSimplifier;
-use datafusion::sql::sqlparser::ast::{
-    BinaryOperator, Expr as SqlExpr, FunctionArg, FunctionArgExpr, ObjectName, TableAlias,
-    TableFactor,
-};
-
-use serde::de::DeserializeOwned;
+use datafusion::sql::sqlparser::ast::{FunctionArg, ObjectName, TableAlias, TableFactor};
 
 use super::groups::GroupQuery;
 use super::table::NpzTable;
-use super::{Relation, Source, open_relation};
-use crate::error::{Error, nearest_name};
+use super::{NEIGHBORS, Relation, TableSource, open_relation};
+use crate::error::Error;
 use crate::group::{GroupSpec, Norm, PatternOptions};
 use crate::npz::NpzFile;
 use crate::scan::ScanOptions;
+use call::Call;
 
-/// A table function: its name, its parameters in order, and how many of them, from the first on, it cannot do without.
-struct Function {
+/// Describes a table function.
+pub struct Function {
     name: &'static str,
+    /// The parameters that have a place, in their order.
     parameters: &'static [&'static str],
+    /// The number of parameters, from the first on, that must be given.
     required: usize,
+    /// Whether it opens a scan, and so takes the parameters of [`LAYOUT`] too.
+    opens_scan: bool,
     relation: fn(&Call) -> Result<Relation>,
 }
 
@@ -63,52 +62,66 @@ const SPEC: &[&str] = &[
     "mask",
 ];
 
-const fn of_file(name: &'static str, relation: fn(&Call) -> Result<Relation>) -> Function {
+/// The parameters that say what a file does not; they are given by name, and come before the session's options.
+const LAYOUT: &[&str] = &[
+    "role",
+    "measurement",
+    "unit",
+    "pixel_size",
+    "pattern_axis",
+    "position_order",
+    "patterns",
+];
+
+const fn of_scan(
+    name: &'static str,
+    parameters: &'static [&'static str],
+    relation: fn(&Call) -> Result<Relation>,
+) -> Function {
     Function {
         name,
-        parameters: &["file"],
+        parameters,
         required: 1,
+        opens_scan: true,
         relation,
     }
 }
 
 const FUNCTIONS: &[Function] = &[
-    of_file("scan", |_| Ok(Relation::Scan)),
+    of_scan("scan", &["file"], |_| Ok(Relation::Scan)),
+    of_scan("groups", SPEC, |call| Ok(Relation::Groups(query(call)?))),
+    of_scan("group_members", SPEC, |call| {
+        Ok(Relation::GroupMembers(query(call)?))
+    }),
+    of_scan("neighbors", &["file", "k"], |call| {
+        Ok(Relation::Neighbors(call.whole("k")?.unwrap_or(NEIGHBORS)))
+    }),
+    of_scan("scans", &["file"], |_| Ok(Relation::Scans)),
+    of_scan("probe", &["file"], |_| Ok(Relation::Probe)),
+    of_scan("object", &["file"], |_| Ok(Relation::Object)),
     Function {
-        name: "groups",
-        parameters: SPEC,
+        name: "arrays",
+        parameters: &["file"],
         required: 1,
-        relation: |call| Ok(Relation::Groups(call.groups()?)),
+        opens_scan: false,
+        relation: |_| Ok(Relation::Arrays),
     },
-    Function {
-        name: "group_members",
-        parameters: SPEC,
-        required: 1,
-        relation: |call| Ok(Relation::GroupMembers(call.groups()?)),
-    },
-    Function {
-        name: "neighbors",
-        parameters: &["file", "k"],
-        required: 1,
-        relation: |call| {
-            Ok(Relation::Neighbors(
-                call.whole("k")?.unwrap_or(super::NEIGHBORS),
-            ))
-        },
-    },
-    of_file("scans", |_| Ok(Relation::Scans)),
-    of_file("probe", |_| Ok(Relation::Probe)),
-    of_file("object", |_| Ok(Relation::Object)),
-    of_file("arrays", |_| Ok(Relation::Arrays)),
     Function {
         name: "array",
         parameters: &["file", "name"],
         required: 2,
+        opens_scan: false,
         relation: |call| Ok(Relation::Array(call.text("name")?.unwrap_or_default())),
     },
 ];
 
-/// Plans calls of our table functions; everything else goes its way.
+/// Returns the names of all parameters of all table functions; some come more than once.
+#[cfg(test)]
+pub fn all_parameters() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().flat_map(Function::all_parameters)
+}
+
+/// Plans calls of this crate's table functions, and leaves everything else to DataFusion.
 #[derive(Debug, Default)]
 pub struct TableFunctions {
     /// How files are opened.
@@ -125,43 +138,66 @@ impl RelationPlanner for TableFunctions {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
         let call = Call::bind(function, args, context)?;
-        let path = PathBuf::from(call.text("file")?.unwrap_or_default());
-        let table = open_table(&path, (function.relation)(&call)?, &self.options)?;
+        let table = provider_as_source(Arc::new(function.open(&call, &self.options)?));
         let name = TableReference::bare(function.name);
-        let plan =
-            LogicalPlanBuilder::scan(name, provider_as_source(Arc::new(table)), None)?.build()?;
-        Ok(RelationPlanning::Planned(Box::new(PlannedRelation::new(
-            plan, alias,
-        ))))
+        let plan = LogicalPlanBuilder::scan(name, table, None)?.build()?;
+        let planned = PlannedRelation::new(plan, alias);
+        Ok(RelationPlanning::Planned(Box::new(planned)))
     }
 }
 
-/// A table of a file, for DataFusion.
+impl Function {
+    /// Opens the table that a call asks for.
+    fn open(&self, call: &Call, session: &ScanOptions) -> Result<NpzTable> {
+        let path = PathBuf::from(call.text("file")?.unwrap_or_default());
+        let options = match self.opens_scan {
+            true => call.scan_options(session)?,
+            false => session.clone(),
+        };
+        Ok(open_table(&path, (self.relation)(call)?, &options)?)
+    }
+}
+
+/// Opens a table of a file for DataFusion by the name of its function, with texts as the values of its parameters.
+///
+/// # Errors
+/// If there is no such table, or a value is not what its parameter takes; if the file cannot be opened.
+pub fn open_named<'a>(
+    function: &str,
+    values: impl IntoIterator<Item = (&'a str, &'a str)>,
+    options: &ScanOptions,
+) -> Result<Option<NpzTable>> {
+    let Some(function) = FUNCTIONS.iter().find(|known| known.name == function) else {
+        return Ok(None);
+    };
+    let call = Call::of_texts(function, values)?;
+    function.open(&call, options).map(Some)
+}
+
+/// Returns the names of all table functions.
+pub fn names() -> impl Iterator<Item = &'static str> {
+    FUNCTIONS.iter().map(|function| function.name)
+}
+
+/// Opens a table of a file for DataFusion.
 ///
 /// # Errors
 /// If the file cannot be opened, or has no such table.
-pub fn open_table(
-    path: &Path,
-    relation: Relation,
-    options: &ScanOptions,
-) -> Result<NpzTable, Error> {
+fn open_table(path: &Path, relation: Relation, options: &ScanOptions) -> Result<NpzTable, Error> {
     let npz = Arc::new(NpzFile::open_with(path, &options.open)?);
     let table = open_relation(&npz, options, &relation)?;
-    let identity = npz.identity().clone();
-    Ok(NpzTable::new(
-        Source {
-            path: path.to_path_buf(),
-            identity,
-            scan: options.clone(),
-            relation,
-        },
-        table,
-    ))
+    let source = TableSource {
+        path: path.to_path_buf(),
+        identity: npz.identity().clone(),
+        scan: options.clone(),
+        relation,
+    };
+    Ok(NpzTable::new(source, table))
 }
 
 type Args = Vec<FunctionArg>;
 
-/// The function that a relation calls, if it is one of ours.
+/// Returns the function that a relation calls, if it is one of this crate's.
 fn call_of(
     relation: &TableFactor,
     context: &dyn RelationPlannerContext,
@@ -192,283 +228,54 @@ fn single_ident(name: &ObjectName, context: &dyn RelationPlannerContext) -> Opti
     }
 }
 
-/// A call with its values by parameter.
-struct Call {
-    function: &'static Function,
-    values: Vec<(&'static str, ScalarValue)>,
-}
-
-impl Call {
-    fn bind(
-        function: &'static Function,
-        args: Args,
-        context: &mut dyn RelationPlannerContext,
-    ) -> Result<Self> {
-        let mut call = Self {
-            function,
-            values: Vec::new(),
-        };
-        let mut named = false;
-        for (place, arg) in args.into_iter().enumerate() {
-            let (parameter, value) = match arg {
-                FunctionArg::Named { name, arg, .. } => {
-                    named = true;
-                    (
-                        call.parameter(&context.normalize_ident(name))?,
-                        expression(arg, function)?,
-                    )
-                }
-                FunctionArg::ExprNamed { name, .. } => {
-                    return plan_err!("{}: `{name}` is no parameter", function.name);
-                }
-                FunctionArg::Unnamed(arg) => {
-                    let value = expression(arg, function)?;
-                    call.refuse_equals(&value, context)?;
-                    (call.positional(place, named)?, value)
-                }
-            };
-            if call.values.iter().any(|(name, _)| *name == parameter) {
-                return plan_err!("{}: parameter `{parameter}` is given twice", function.name);
-            }
-            call.values
-                .push((parameter, constant(value, parameter, function, context)?));
-        }
-        match function.parameters[..function.required]
-            .iter()
-            .find(|name| call.get(name).is_none())
-        {
-            Some(missing) => plan_err!(
-                "{}: parameter `{missing}` is missing; {}",
-                function.name,
-                function.usage()
-            ),
-            None => Ok(call),
-        }
-    }
-
-    fn positional(&self, place: usize, named: bool) -> Result<&'static str> {
-        let (function, usage) = (self.function.name, self.function.usage());
-        if named {
-            return plan_err!(
-                "{function}: values without a name come before those with one; {usage}"
-            );
-        }
-        match self.function.parameters.get(place) {
-            Some(parameter) => Ok(parameter),
-            None => plan_err!("{function}: too many values; {usage}"),
-        }
-    }
-
-    fn parameter(&self, name: &str) -> Result<&'static str> {
-        let known = self
-            .function
-            .parameters
-            .iter()
-            .find(|known| **known == name);
-        known.copied().ok_or_else(|| {
-            let near = nearest_name(name, self.function.parameters.iter().copied());
-            let near = near
-                .map(|near| format!("did you mean `{near}`? "))
-                .unwrap_or_default();
-            let (function, usage) = (self.function.name, self.function.usage());
-            DataFusionError::Plan(format!("{function}: no parameter `{name}`; {near}{usage}"))
-        })
-    }
-
-    /// `k = 6` is a comparison; people mean `k => 6`.
-    fn refuse_equals(&self, value: &SqlExpr, context: &dyn RelationPlannerContext) -> Result<()> {
-        let SqlExpr::BinaryOp {
-            left,
-            op: BinaryOperator::Eq,
-            right,
-        } = value
-        else {
-            return Ok(());
-        };
-        let SqlExpr::Identifier(name) = left.as_ref() else {
-            return Ok(());
-        };
-        let name = context.normalize_ident(name.clone());
-        plan_err!(
-            "{}: write {name} => {right}, not {name} = {right}",
-            self.function.name
-        )
-    }
-
-    /// The value of a parameter; none if it is not given, or null.
-    fn get(&self, parameter: &str) -> Option<&ScalarValue> {
-        let value = self
-            .values
-            .iter()
-            .find(|(name, _)| *name == parameter)
-            .map(|(_, value)| value);
-        value.filter(|value| !value.is_null())
-    }
-
-    /// A value as another type, if it is that without loss.
-    fn cast(&self, parameter: &str, to: &DataType, expected: &str) -> Result<Option<ScalarValue>> {
-        let Some(value) = self.get(parameter) else {
-            return Ok(None);
-        };
-        let same_kind = match to {
-            DataType::Utf8 => value.data_type().is_string(),
-            DataType::Boolean => value.data_type() == DataType::Boolean,
-            DataType::Float64 => value.data_type().is_numeric(),
-            _ => value.data_type().is_integer(),
-        };
-        let cast = value
-            .cast_to(to)
-            .ok()
-            .filter(|cast| same_kind && !cast.is_null());
-        cast.map(Some).ok_or_else(|| {
-            let found = format!("{parameter} => {value} ({})", value.data_type());
-            DataFusionError::Plan(format!(
-                "{}: {found}: expected {expected}",
-                self.function.name
-            ))
-        })
-    }
-
-    fn text(&self, parameter: &str) -> Result<Option<String>> {
-        match self.cast(parameter, &DataType::Utf8, "a text in single quotes")? {
-            Some(ScalarValue::Utf8(text)) => Ok(text),
-            _ => Ok(None),
-        }
-    }
-
-    fn number(&self, parameter: &str) -> Result<Option<u64>> {
-        match self.cast(parameter, &DataType::UInt64, "a whole number, 0 or more")? {
-            Some(ScalarValue::UInt64(number)) => Ok(number),
-            _ => Ok(None),
-        }
-    }
-
-    fn whole(&self, parameter: &str) -> Result<Option<usize>> {
-        Ok(self.number(parameter)?.map(|number| number as usize))
-    }
-
-    fn truth(&self, parameter: &str) -> Result<Option<bool>> {
-        match self.cast(parameter, &DataType::Boolean, "true or false")? {
-            Some(ScalarValue::Boolean(truth)) => Ok(truth),
-            _ => Ok(None),
-        }
-    }
-
-    fn real(&self, parameter: &str) -> Result<Option<f64>> {
-        match self.cast(parameter, &DataType::Float64, "a number")? {
-            Some(ScalarValue::Float64(real)) => Ok(real),
-            _ => Ok(None),
-        }
-    }
-
-    /// One of the words that a type goes by in JSON.
-    fn word<T: Default + DeserializeOwned>(&self, parameter: &str, words: &str) -> Result<T> {
-        let Some(word) = self.text(parameter)? else {
-            return Ok(T::default());
-        };
-        serde_json::from_value(serde_json::Value::String(word.clone())).map_err(|_| {
-            DataFusionError::Plan(format!(
-                "{}: {parameter} => '{word}': expected {words}",
-                self.function.name
-            ))
-        })
-    }
-
-    fn groups(&self) -> Result<Arc<GroupQuery>> {
-        let defaults = GroupSpec::default();
-        let spec = GroupSpec {
-            gridsize: self.whole("gridsize")?.unwrap_or(defaults.gridsize),
-            neighbors: self.whole("neighbors")?,
-            n_groups: self.whole("n_groups")?,
-            seed: self.number("seed")?.unwrap_or(defaults.seed),
-            epoch: self.number("epoch")?.unwrap_or(defaults.epoch),
-            sampling: self.word("sampling", "'random' or 'sequential'")?,
-            include_seed: self.word("include_seed", "'never', 'pool' or 'first'")?,
-            max_distance: self.real("max_distance")?,
-            group_oversampling: self.truth("group_oversampling")?.unwrap_or_default(),
-            semantics: self.word("semantics", "'native' or 'ptychopinn'")?,
-            norm: self.norm()?,
-            ..defaults
-        };
-        let patterns = PatternOptions {
-            measure: self.word("measure", "'stored', 'amplitude' or 'intensity'")?,
-            channels: self.word("channels", "'first' or 'last'")?,
-            crop: self.whole("crop")?,
-            bin: self.whole("bin")?,
-            mask: self.truth("mask")?.unwrap_or_default(),
-        };
-        let (among, seeds_from) = (self.text("among")?, self.text("seeds_from")?);
-        Ok(Arc::new(GroupQuery {
-            spec,
-            among,
-            seeds_from,
-            patterns,
-        }))
-    }
-
-    fn norm(&self) -> Result<Option<Norm>> {
-        if self
-            .get("norm")
-            .is_some_and(|value| value.data_type().is_numeric())
-        {
-            return Ok(self.real("norm")?.map(Norm::Value));
-        }
-        match self.text("norm")?.as_deref() {
-            None => Ok(None),
-            Some("scan") => Ok(Some(Norm::Scan)),
-            Some("groups") => Ok(Some(Norm::Groups)),
-            Some(other) => {
-                plan_err!(
-                    "{}: norm => '{other}': expected 'scan', 'groups' or a number",
-                    self.function.name
-                )
-            }
-        }
-    }
-}
-
-impl Function {
-    fn usage(&self) -> String {
-        let shown = |(place, name): (usize, &&str)| match place < self.required {
-            true => format!("{name} => ..."),
-            false => format!("[{name} => ...]"),
-        };
-        let parameters: Vec<String> = self.parameters.iter().enumerate().map(shown).collect();
-        format!("it is called as {}({})", self.name, parameters.join(", "))
-    }
-}
-
-fn expression(arg: FunctionArgExpr, function: &Function) -> Result<SqlExpr> {
-    match arg {
-        FunctionArgExpr::Expr(expr) => Ok(expr),
-        other => plan_err!("{}: expected a value, found {other}", function.name),
-    }
-}
-
-/// An expression without columns as its value.
-fn constant(
-    expr: SqlExpr,
-    parameter: &str,
-    function: &Function,
-    context: &mut dyn RelationPlannerContext,
-) -> Result<ScalarValue> {
-    let text = expr.to_string();
-    let bad = |problem: String| {
-        DataFusionError::Plan(format!(
-            "{}: {parameter} => {text}: {problem}",
-            function.name
-        ))
+/// Returns the groups that a call asks for.
+fn query(call: &Call) -> Result<Arc<GroupQuery>> {
+    let defaults = GroupSpec::default();
+    let spec = GroupSpec {
+        gridsize: call.whole("gridsize")?.unwrap_or(defaults.gridsize),
+        neighbors: call.whole("neighbors")?,
+        n_groups: call.whole("n_groups")?,
+        seed: call.number("seed")?.unwrap_or(defaults.seed),
+        epoch: call.number("epoch")?.unwrap_or(defaults.epoch),
+        sampling: word(call, "sampling", &["random", "sequential"])?,
+        include_seed: word(call, "include_seed", &["never", "pool", "first"])?,
+        max_distance: call.real("max_distance")?,
+        group_oversampling: call.truth("group_oversampling")?.unwrap_or_default(),
+        semantics: word(call, "semantics", &["native", "ptychopinn"])?,
+        norm: norm(call)?,
+        ..defaults
     };
-    // "column" in double quotes is what people write who mean 'text'.
-    let expr = context.sql_to_expr(expr, &DFSchema::empty());
-    let expr =
-        expr.map_err(|_| bad("expected a constant; texts stand in single quotes".to_string()))?;
-    let simplifier = ExprSimplifier::new(SimplifyContext::builder().with_current_time().build());
-    match simplifier
-        .simplify(expr)
-        .map_err(|e| bad(e.strip_backtrace()))?
-    {
-        Expr::Literal(value, _) => Ok(value),
-        _ => Err(bad("expected a constant".to_string())),
+    let patterns = PatternOptions {
+        measure: word(call, "measure", &["stored", "amplitude", "intensity"])?,
+        channels: word(call, "channels", &["first", "last"])?,
+        crop: call.whole("crop")?,
+        bin: call.whole("bin")?,
+        mask: call.truth("mask")?.unwrap_or_default(),
+    };
+    let mut query = GroupQuery::from(spec).with_patterns(patterns);
+    query.among = call.text("among")?;
+    query.seeds_from = call.text("seeds_from")?;
+    Ok(Arc::new(query))
+}
+
+fn word<T>(call: &Call, parameter: &str, words: &[&str]) -> Result<T>
+where
+    T: Default + serde::de::DeserializeOwned,
+{
+    Ok(call.word(parameter, words)?.unwrap_or_default())
+}
+
+fn norm(call: &Call) -> Result<Option<Norm>> {
+    let Some(value) = call.get("norm") else {
+        return Ok(None);
+    };
+    let text = value.try_as_str().flatten();
+    match text {
+        Some("scan") => Ok(Some(Norm::Scan)),
+        Some("groups") => Ok(Some(Norm::Groups)),
+        _ => match call.real("norm") {
+            Ok(value) => Ok(value.map(Norm::Value)),
+            Err(_) => Err(call.bad("norm", "'scan', 'groups' or a number")),
+        },
     }
 }

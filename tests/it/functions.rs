@@ -28,10 +28,7 @@ fn session_of(file: &str, measurement: Option<Measurement>) -> Session {
         .register(
             "public",
             file.as_ref(),
-            &RegisterOptions {
-                scan,
-                ..Default::default()
-            },
+            &RegisterOptions::default().with_scan(scan),
         )
         .unwrap();
     session

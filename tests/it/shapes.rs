@@ -26,10 +26,7 @@ fn with_pushdown() -> Session {
         .register(
             "public",
             SIEMENS.as_ref(),
-            &RegisterOptions {
-                spec,
-                ..Default::default()
-            },
+            &RegisterOptions::default().with_groups(spec),
         )
         .unwrap();
     session

@@ -25,10 +25,7 @@ fn session_of(path: &Path, spec: GroupSpec) -> Session {
         .register(
             "public",
             path,
-            &RegisterOptions {
-                spec,
-                ..Default::default()
-            },
+            &RegisterOptions::default().with_groups(spec),
         )
         .unwrap();
     session

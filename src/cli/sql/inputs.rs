@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::SqlArgs;
-use crate::cli::RunArgs;
 use crate::cli::failure::{Failure, Result};
-use crate::cli::input::{register_options, stem};
+use crate::cli::input::stem;
 use crate::cli::output::log;
-use crate::sql::{FileFormat, Session, SessionOptions};
+use crate::group::PatternOptions;
+use crate::npz::NpzFile;
+use crate::sql::{FileFormat, RegisterOptions, Session, SessionOptions};
 
 /// The schema of tables that are named without a schema.
 const DEFAULT_SCHEMA: &str = "public";
@@ -17,30 +19,20 @@ const DEFAULT_SCHEMA: &str = "public";
 ///
 /// # Errors
 /// If two files have the same name; if one cannot be opened.
-pub fn register(
-    session: &Session,
-    args: &SqlArgs,
-    options: &SessionOptions,
-    run: &RunArgs,
-) -> Result<()> {
+pub fn register(session: &Session, args: &SqlArgs, options: &SessionOptions) -> Result<()> {
     check_names(&args.files)?;
     let (others, scans): (Vec<&PathBuf>, Vec<&PathBuf>) = args
         .files
         .iter()
         .partition(|file| FileFormat::of(file).is_some());
-    if scans.len() > 1 && args.spec.has_predicates() {
-        return Err(Failure::usage(format!(
-            "--among and --seeds-from select scan points of one file, and there are {} NPZ files; query the files one by \
-             one, or give the selection in the query: groups('FILE', among => '...')",
-            scans.len()
-        )));
-    }
+    let register = RegisterOptions::default()
+        .with_scan(options.scan.clone())
+        .with_groups(args.spec.query(PatternOptions::default()));
     for file in &scans {
-        let spec = args.spec.spec(Some(file), &options.scan, run)?;
-        let register_options = register_options(&options.scan, spec);
-        session.register(&stem(file), file, &register_options)?;
+        let npz = Arc::new(NpzFile::open_with(file, &options.scan.open)?);
+        session.register_npz(&stem(file), &npz, &register)?;
         if scans.len() == 1 {
-            session.register(DEFAULT_SCHEMA, file, &register_options)?;
+            session.register_npz(DEFAULT_SCHEMA, &npz, &register)?;
         }
     }
     for file in others {

@@ -14,7 +14,7 @@ const SHOWN_ROWS: usize = 40;
 
 /// Prints the rows of a query; of a statement without columns nothing is printed. Returns the number of rows, or, for a
 /// table, the number of rows that are shown.
-pub fn print(reader: QueryReader<'_>, format: RowFormat) -> Result<usize> {
+pub fn print(reader: QueryReader, format: RowFormat) -> Result<usize> {
     if reader.schema().fields().is_empty() {
         return reader.map(|batch| Ok(batch?.num_rows())).sum();
     }
@@ -39,7 +39,7 @@ pub fn print(reader: QueryReader<'_>, format: RowFormat) -> Result<usize> {
     }
 }
 
-fn print_table(reader: QueryReader<'_>) -> Result<usize> {
+fn print_table(reader: QueryReader) -> Result<usize> {
     let schema = reader.schema();
     let mut batches = vec![RecordBatch::new_empty(schema)];
     let mut rows = 0;

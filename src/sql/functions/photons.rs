@@ -24,9 +24,9 @@ pub const PHOTONS: Definition = Definition {
         ),
     ],
     optional: 1,
-    description: "The counts of a pattern: the sum of intensities, or of the squares of amplitudes. Which of them the \
-                  numbers are is a property of the column; where it is unknown, --measurement or the second argument \
-                  says it.",
+    description: "Returns the counts of a pattern: the sum of intensities, or the sum of the squares of amplitudes. The \
+                  column says which of them its numbers are; where it does not, the second argument does, or the \
+                  argument measurement => of the table function.",
     example: "SELECT scan_point, photons(diffraction, 'amplitude') AS counts FROM scan ORDER BY counts DESC LIMIT 3",
     returns,
     call,
@@ -42,8 +42,8 @@ fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
             )
         }
         None if known(&fields[0]).is_none() => plan_err!(
-            "{name}: the file does not say whether the numbers of `{}` are amplitudes or intensities; settle it with \
-             --measurement, or write photons({}, 'amplitude')",
+            "{name}: the file does not say whether the numbers of `{}` are amplitudes or intensities; write \
+             photons({}, 'amplitude'), or measurement => 'amplitude' where the table function is called",
             fields[0].name(),
             fields[0].name()
         ),
