@@ -1,5 +1,6 @@
 //! Gives a table of a file a name: `CREATE EXTERNAL TABLE s STORED AS NPZ LOCATION 'scan.npz'`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -45,7 +46,9 @@ impl TableProviderFactory for NpzFactory {
         }
         let mut table = "scan";
         let mut values = vec![("file", location.strip_prefix("file://").unwrap_or(location))];
-        for (key, value) in &command.options {
+        // In the order of their names, so that of several errors it is always the same that is reported.
+        let options: BTreeMap<_, _> = command.options.iter().collect();
+        for (key, value) in options {
             match key.strip_prefix("format.").unwrap_or(key) {
                 "table" => table = value,
                 argument => values.push((argument, value)),
