@@ -1,32 +1,32 @@
-//! Which byte range of the archive holds which member.
+//! Finds out which byte range of the archive holds which member.
 //!
-//! Sizes come from the central directory, the begin of the data from the local header: NumPy writes a ZIP64 extra
-//! field of 20 bytes into the local one only. The archive must begin at byte 0, as NumPy demands: looking for a
-//! prefix would read the whole file whenever an offset lies. The directory is read by our own [`records`], for a
-//! library's reader takes an untrusted file's word for how much memory to set aside, and keeps only one of two members
-//! of the same name.
+//! Sizes come from the central directory, the begin of the data from the local header: NumPy writes a ZIP64 extra field
+//! of 20 bytes into the local one only. The archive must begin at byte 0, as NumPy demands: looking for a prefix would
+//! read the whole file whenever an offset lies. The directory is read by our own [`records`], for a library's reader
+//! takes an untrusted file's word for how much memory to set aside, and keeps only one of two members of the same name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
 use std::ops::Range;
 
-use super::header;
-use super::records::{self, Central, End, Found};
-use super::source::Source;
+use super::records::{self, CentralRecord, DirectoryEnd, EndRecord};
+use super::source::FileSource;
+use super::{MemberProblem, header};
 use crate::error::{Error, FileKind, Result};
 
-/// How a member is packed.
+/// Names how a member is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Method {
-    /// As it is: it can be mapped.
+    /// The member's bytes are stored as they are, so that they can be mapped.
     Stored,
-    /// Deflated, as `np.savez_compressed` does.
+    /// The member is deflated, as `np.savez_compressed` does.
     Deflated,
-    /// Another method, by its number in the zip specification.
+    /// The member is packed by another method, whose number in the zip specification this is.
     Other(u16),
 }
 
-impl std::fmt::Display for Method {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for Method {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Stored => f.write_str("stored"),
             Self::Deflated => f.write_str("deflated"),
@@ -35,44 +35,68 @@ impl std::fmt::Display for Method {
     }
 }
 
-/// One member of the archive.
+/// States a fact about an archive that does not keep it from being read. `Display` gives it as a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ArchiveNote {
+    /// Several members have the same name; the last one counts, as in NumPy.
+    DuplicateName {
+        /// The name, without `.npy`.
+        name: String,
+        /// The number of members of that name.
+        times: usize,
+    },
+}
+
+impl fmt::Display for ArchiveNote {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DuplicateName { name, times } => write!(
+                f,
+                "{times} members are called `{name}`: the last one counts, as in NumPy"
+            ),
+        }
+    }
+}
+
+/// Locates one member of the archive.
 #[derive(Debug, Clone)]
-pub struct Entry {
-    /// NumPy's key for it: its name without `.npy`.
+pub(super) struct DirectoryEntry {
+    /// NumPy's key for the member: its name without `.npy`.
     pub name: String,
-    /// Its name in the archive.
+    /// The member's name in the archive.
     pub file_name: String,
-    /// How it is packed.
+    /// How the member is packed.
     pub method: Method,
-    /// Its packed bytes, within the file.
+    /// The range of the file that holds the packed bytes; empty if there is a problem.
     pub data: Range<u64>,
-    /// Bytes once unpacked.
+    /// The number of bytes once unpacked.
     pub size: u64,
-    /// CRC-32 of the unpacked bytes; a bare `.npy` has none.
+    /// The CRC-32 of the unpacked bytes; a bare `.npy` has none.
     pub crc32: Option<u32>,
-    /// Why it cannot be read, if so; then `data` is empty.
-    pub problem: Option<String>,
+    /// Why the member cannot be read, if it cannot.
+    pub problem: Option<MemberProblem>,
 }
 
-/// The directory of an archive.
+/// Holds the directory of an archive.
 #[derive(Debug, Clone)]
-pub struct Directory {
+pub(super) struct Directory {
     /// The members, in the order of the central directory; of several with the same name, the last.
-    pub entries: Vec<Entry>,
-    /// What else a careful reader would want to know.
-    pub notes: Vec<String>,
+    pub entries: Vec<DirectoryEntry>,
+    /// What is odd about the archive.
+    pub notes: Vec<ArchiveNote>,
 }
 
-/// A directory larger than this is no archive's of arrays: it has room for three million members.
+/// The largest directory that is read. It has space for three million members; no archive of arrays has more.
 const MAX_DIRECTORY: u64 = 256 << 20;
 
 impl Directory {
-    /// Reads the central directory and the local headers. A bare `.npy` file is an archive of one member, called as
-    /// the file is.
+    /// Reads the central directory and the local headers. A bare `.npy` file counts as an archive of one member, which
+    /// is called as the file is.
     ///
     /// # Errors
-    /// If it is no archive, or if its directory does not fit the file.
-    pub fn read(source: &Source) -> Result<Self> {
+    /// If the file is no archive, or if its directory does not fit it.
+    pub fn read(source: &FileSource) -> Result<Self> {
         let start = source.read(0..source.size().min(32))?;
         if start.starts_with(header::MAGIC) {
             return Ok(Self {
@@ -81,97 +105,92 @@ impl Directory {
             });
         }
         refuse_other_formats(source, &start)?;
-        let damaged = |problem: String| Error::DamagedArchive {
-            path: source.path().to_path_buf(),
-            problem,
-        };
-        let end = find_end(source)?.map_err(damaged)?;
-        let size = end.directory.end - end.directory.start;
-        if size > MAX_DIRECTORY {
-            return Err(damaged(format!(
-                "a directory of {size} bytes, expected at most {MAX_DIRECTORY}"
-            )));
-        }
-        let bytes = source.read(end.directory.clone())?;
-        let records = records::parse_directory(&bytes, &end).map_err(damaged)?;
+        let (records, end) = central_records(source)?;
         let (records, notes) = last_of_each_name(records);
         let mut entries = Vec::with_capacity(records.len());
-        let mut starts = Vec::with_capacity(records.len());
         for record in &records {
-            entries.push(entry(source, record, end.directory.start)?);
-            starts.push(record.offset);
+            entries.push(entry(source, record, end)?);
         }
+        let starts: Vec<u64> = records.iter().map(|record| record.offset).collect();
         refuse_overlaps(&mut entries, &starts);
         name_as_numpy(&mut entries);
         Ok(Self { entries, notes })
     }
 }
 
-/// The one member of a `.npy` file.
-fn bare(source: &Source) -> Entry {
-    let name = source
-        .path()
-        .file_stem()
-        .unwrap_or_default()
-        .to_string_lossy()
-        .into_owned();
-    let (data, size) = (0..source.size(), source.size());
-    Entry {
+/// Describes the one member of a `.npy` file.
+fn bare(source: &FileSource) -> DirectoryEntry {
+    let stem = source.path().file_stem().unwrap_or_default();
+    let name = stem.to_string_lossy().into_owned();
+    DirectoryEntry {
         file_name: format!("{name}.npy"),
         name,
         method: Method::Stored,
-        data,
-        size,
+        data: 0..source.size(),
+        size: source.size(),
         crc32: None,
         problem: None,
     }
 }
 
-fn find_end(source: &Source) -> Result<std::result::Result<End, String>> {
+/// Reads the records of the central directory; returns with them where that begins in the file.
+fn central_records(source: &FileSource) -> Result<(Vec<CentralRecord>, u64)> {
+    let damaged = |problem: String| Error::DamagedArchive {
+        path: source.path().to_path_buf(),
+        problem,
+    };
+    let end = find_end(source)?.map_err(damaged)?;
+    let size = end.directory.end - end.directory.start;
+    if size > MAX_DIRECTORY {
+        return Err(damaged(format!(
+            "a directory of {size} bytes, expected at most {MAX_DIRECTORY}"
+        )));
+    }
+    let bytes = source.read(end.directory.clone())?;
+    let records = records::parse_directory(&bytes, &end).map_err(damaged)?;
+    Ok((records, end.directory.start))
+}
+
+fn find_end(source: &FileSource) -> Result<std::result::Result<DirectoryEnd, String>> {
     let tail_start = source.size().saturating_sub(records::TAIL_LEN as u64);
     let tail = source.read(tail_start..source.size())?;
     Ok(match records::find_end(&tail, tail_start) {
-        Ok(Found::End(end)) => Ok(end),
-        Ok(Found::End64At(at)) => {
+        Ok(EndRecord::Complete(end)) => Ok(end),
+        Ok(EndRecord::Zip64At(at)) => {
             records::parse_end64(&source.read(at..at + records::END64_LEN as u64)?, at)
         }
         Err(problem) => Err(problem),
     })
 }
 
-/// Of members with the same name the last one counts, as in NumPy.
-fn last_of_each_name(records: Vec<Central>) -> (Vec<Central>, Vec<String>) {
+/// Keeps the last of several members with the same name, as NumPy does.
+fn last_of_each_name(records: Vec<CentralRecord>) -> (Vec<CentralRecord>, Vec<ArchiveNote>) {
     let mut times: HashMap<&str, usize> = HashMap::new();
     for record in &records {
         *times.entry(&record.name).or_default() += 1;
     }
-    let mut several: Vec<(String, usize)> = times
-        .iter()
-        .filter(|(_, times)| **times > 1)
-        .map(|(name, times)| (name.to_string(), *times))
-        .collect();
-    several.sort();
-    if several.is_empty() {
-        return (records, Vec::new());
+    let mut several: Vec<(&str, usize)> = times.into_iter().filter(|(_, n)| *n > 1).collect();
+    several.sort_unstable();
+    let note = |(name, times): (&str, usize)| ArchiveNote::DuplicateName {
+        name: numpy_key(name).to_string(),
+        times,
+    };
+    let notes: Vec<ArchiveNote> = several.into_iter().map(note).collect();
+    if notes.is_empty() {
+        return (records, notes);
     }
-    let mut seen = std::collections::HashSet::new();
-    let mut last: Vec<Central> = records
+    let mut seen = HashSet::new();
+    let mut last: Vec<CentralRecord> = records
         .into_iter()
         .rev()
         .filter(|record| seen.insert(record.name.clone()))
         .collect();
     last.reverse();
-    let note = |(name, times): &(String, usize)| {
-        format!(
-            "{times} members are called `{}`: the last one counts, as in NumPy",
-            numpy_key(name)
-        )
-    };
-    (last, several.iter().map(note).collect())
+    (last, notes)
 }
 
 /// Describes one member; what is wrong with it is kept with it, so that the others can still be read.
-fn entry(source: &Source, record: &Central, directory: u64) -> Result<Entry> {
+fn entry(source: &FileSource, record: &CentralRecord, directory: u64) -> Result<DirectoryEntry> {
     let method = match record.method {
         0 => Method::Stored,
         8 => Method::Deflated,
@@ -183,10 +202,9 @@ fn entry(source: &Source, record: &Central, directory: u64) -> Result<Entry> {
         Ok(data) => (data, None),
         Err(problem) => (0..0, Some(problem)),
     };
-    let (name, file_name) = (record.name.clone(), record.name.clone());
-    Ok(Entry {
-        name,
-        file_name,
+    Ok(DirectoryEntry {
+        name: record.name.clone(),
+        file_name: record.name.clone(),
         method,
         data,
         size: record.size,
@@ -195,57 +213,47 @@ fn entry(source: &Source, record: &Central, directory: u64) -> Result<Entry> {
     })
 }
 
-/// Where a member's packed bytes are, by its local header.
+/// Finds a member's packed bytes by its local header.
 fn locate(
-    source: &Source,
-    record: &Central,
+    source: &FileSource,
+    record: &CentralRecord,
     directory: u64,
-) -> Result<std::result::Result<Range<u64>, String>> {
+) -> Result<std::result::Result<Range<u64>, MemberProblem>> {
+    let offset = record.offset;
     let header_len = (records::LOCAL_LEN + record.raw_name.len()) as u64;
-    let header_end = record
-        .offset
-        .checked_add(header_len)
-        .filter(|end| *end <= directory);
+    let before_directory = |end: &u64| *end <= directory;
+    let header_end = offset.checked_add(header_len).filter(before_directory);
     let Some(header_end) = header_end else {
-        return Ok(Err(format!(
-            "a directory that points to byte {}, where no member can be",
-            record.offset
-        )));
+        return Ok(Err(MemberProblem::OffsetOutsideFile { offset }));
     };
-    let header = source.read(record.offset..header_end)?;
+    let header = source.read(offset..header_end)?;
     Ok(
         records::local_len(&header, &record.raw_name).and_then(|len| {
-            let start = record.offset + len;
-            let end = start
-                .checked_add(record.packed)
-                .filter(|end| *end <= directory);
-            end.map(|end| start..end).ok_or_else(|| {
-                format!(
-                    "a directory that claims {} bytes, more than the file has from there on",
-                    record.packed
-                )
-            })
+            let (start, packed) = (offset + len, record.packed);
+            let end = start.checked_add(packed).filter(before_directory);
+            end.map(|end| start..end)
+                .ok_or(MemberProblem::LongerThanFile { packed })
         }),
     )
 }
 
-fn problem(record: &Central, method: Method) -> Option<String> {
+fn problem(record: &CentralRecord, method: Method) -> Option<MemberProblem> {
     const ENCRYPTED: u16 = 1;
     const PATCH: u16 = 1 << 5;
     match method {
-        _ if record.flags & ENCRYPTED != 0 => Some("an encrypted member".to_string()),
-        _ if record.flags & PATCH != 0 => Some("compressed patch data".to_string()),
-        Method::Stored if record.packed != record.size => Some(format!(
-            "a stored member of {} bytes that claims {} when unpacked",
-            record.packed, record.size
-        )),
-        Method::Other(number) => Some(format!("zip compression method {number}")),
+        _ if record.flags & ENCRYPTED != 0 => Some(MemberProblem::Encrypted),
+        _ if record.flags & PATCH != 0 => Some(MemberProblem::PatchData),
+        Method::Stored if record.packed != record.size => Some(MemberProblem::StoredSizesDiffer {
+            packed: record.packed,
+            unpacked: record.size,
+        }),
+        Method::Other(number) => Some(MemberProblem::CompressionMethod { number }),
         _ => None,
     }
 }
 
-/// No byte belongs to two members: where it does, the archive unpacks to far more than it holds, or is damaged.
-fn refuse_overlaps(entries: &mut [Entry], starts: &[u64]) {
+/// Gives no byte to two members: where two claim it, the archive unpacks to far more than it holds, or is damaged.
+fn refuse_overlaps(entries: &mut [DirectoryEntry], starts: &[u64]) {
     let mut order: Vec<usize> = (0..entries.len())
         .filter(|index| entries[*index].problem.is_none())
         .collect();
@@ -255,26 +263,23 @@ fn refuse_overlaps(entries: &mut [Entry], starts: &[u64]) {
         match last {
             Some((end, other)) if starts[index] < end => {
                 let other = numpy_key(&entries[other].file_name).to_string();
-                let entry = &mut entries[index];
-                entry.problem = Some(format!(
-                    "bytes that member `{other}` claims too: a damaged directory, or a zip bomb"
-                ));
-                entry.data = 0..0;
+                entries[index].problem = Some(MemberProblem::Overlap { other });
+                entries[index].data = 0..0;
             }
             _ => last = Some((entries[index].data.end, index)),
         }
     }
 }
 
-/// NumPy's key for a member.
+/// Returns NumPy's key for a member.
 fn numpy_key(file_name: &str) -> &str {
     file_name.strip_suffix(".npy").unwrap_or(file_name)
 }
 
 /// Names members by NumPy's keys. Beside a member `a`, the member `a.npy` keeps its whole name: NumPy's key `a` means
 /// the first then.
-fn name_as_numpy(entries: &mut [Entry]) {
-    let whole: std::collections::HashSet<String> = entries
+fn name_as_numpy(entries: &mut [DirectoryEntry]) {
+    let whole: HashSet<String> = entries
         .iter()
         .map(|entry| entry.file_name.clone())
         .collect();
@@ -307,7 +312,7 @@ const FORMATS: &[(&[u8], FileKind)] = &[
     (b"\x80\x05", FileKind::Pickle),
 ];
 
-fn refuse_other_formats(source: &Source, start: &[u8]) -> Result<()> {
+fn refuse_other_formats(source: &FileSource, start: &[u8]) -> Result<()> {
     let known = FORMATS.iter().find(|(magic, _)| start.starts_with(magic));
     let found = match known {
         _ if start.is_empty() => FileKind::Empty,

@@ -1,124 +1,113 @@
-//! The records of a zip archive, as pure functions of bytes: the end record, the central directory, local headers.
+//! Parses the records of a zip archive: the end record, the central directory, local headers. Pure functions of bytes.
 //!
 //! Source: PKWARE APPNOTE 6.3.10, sections 4.3 and 4.5.3 (ZIP64), and what CPython's `zipfile` accepts, for NumPy reads
 //! archives through it. Nothing is allocated that the bytes at hand do not hold.
 
+mod fields;
+mod name;
+
 use std::ops::Range;
 
-/// Length of the end record without its comment.
-pub const END_LEN: usize = 22;
-/// Length of the record that says where the ZIP64 end record is; it stands right before the end record.
-const LOCATOR_LEN: usize = 20;
-/// How many of the last bytes of a file are searched: the end record's comment has at most 65,535 bytes.
-pub const TAIL_LEN: usize = END_LEN + (1 << 16) + LOCATOR_LEN;
-/// Length of the ZIP64 end record, as far as it is read.
-pub const END64_LEN: usize = 56;
-/// Length of a directory record without name, extra field and comment.
-const CENTRAL_LEN: usize = 46;
-/// Length of a local header without name and extra field.
-pub const LOCAL_LEN: usize = 30;
+use super::MemberProblem;
+use fields::Fields;
 
-/// What the end of an archive tells.
+/// The length of the end record without its comment.
+const END_LEN: usize = 22;
+/// The length of the record that says where the ZIP64 end record is; it stands right before the end record.
+const LOCATOR_LEN: usize = 20;
+/// The number of bytes at the end of a file that are searched: the end record's comment has at most 65,535 bytes.
+pub(super) const TAIL_LEN: usize = END_LEN + (1 << 16) + LOCATOR_LEN;
+/// The length of the part of the ZIP64 end record that is read.
+pub(super) const END64_LEN: usize = 56;
+/// The length of a local header without name and extra field.
+pub(super) const LOCAL_LEN: usize = 30;
+
+/// Describes the directory as the end of the archive does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct End {
-    /// Where the directory lies in the file.
+pub(super) struct DirectoryEnd {
+    /// The range of the file in which the directory lies.
     pub directory: Range<u64>,
-    /// Members it has.
+    /// The number of members it has.
     pub count: u64,
     /// Whether `count` is exact, or only its lower 16 bits are known.
     pub count_is_exact: bool,
 }
 
-/// The end record, or that a ZIP64 one has to be read first.
+/// Holds what the end record says: all that is needed, or that a ZIP64 end record has to be read first.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Found {
-    /// All that is needed.
-    End(End),
-    /// The ZIP64 end record is at this place in the file; the directory ends before it.
-    End64At(u64),
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(
-        bytes.get(at..at.checked_add(2)?)?.try_into().ok()?,
-    ))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(
-        bytes.get(at..at.checked_add(4)?)?.try_into().ok()?,
-    ))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(
-        bytes.get(at..at.checked_add(8)?)?.try_into().ok()?,
-    ))
+pub(super) enum EndRecord {
+    /// The record says all that is needed.
+    Complete(DirectoryEnd),
+    /// The ZIP64 end record begins at this byte of the file; the directory ends before it.
+    Zip64At(u64),
 }
 
 /// Finds the end record in `tail`, the last [`TAIL_LEN`] bytes of the file, which begin at `tail_start`.
 ///
 /// # Errors
 /// In words, if there is none, or if it points beyond the file.
-pub fn find_end(tail: &[u8], tail_start: u64) -> Result<Found, String> {
-    let last = tail.len().checked_sub(END_LEN);
-    let candidates = last.into_iter().flat_map(|last| (0..=last).rev());
-    let at = candidates
-        .into_iter()
-        .find(|at| tail[*at..].starts_with(b"PK\x05\x06"));
+pub(super) fn find_end(tail: &[u8], tail_start: u64) -> Result<EndRecord, String> {
     let no_end = || {
-        format!(
-            "no zip directory at the end of its {} bytes",
-            tail_start + tail.len() as u64
-        )
+        let len = tail_start + tail.len() as u64;
+        format!("no zip directory at the end of its {len} bytes")
     };
+    let last = tail.len().checked_sub(END_LEN);
+    let mut candidates = last.into_iter().flat_map(|last| (0..=last).rev());
+    let at = candidates.find(|at| tail[*at..].starts_with(b"PK\x05\x06"));
     let at = at.ok_or_else(no_end)?;
     let end = tail_start + at as u64;
     // Readers of ZIP64 look for the locator first, whatever the 16- and 32-bit fields say.
-    let locator = at
-        .checked_sub(LOCATOR_LEN)
-        .map(|at| &tail[at..])
-        .filter(|bytes| bytes.starts_with(b"PK\x06\x07"));
-    if let Some(offset) = locator.and_then(|locator| u64_at(locator, 8)) {
-        let room = (end - LOCATOR_LEN as u64).checked_sub(END64_LEN as u64);
-        return match room {
-            Some(last) if offset <= last => Ok(Found::End64At(offset)),
+    if let Some(offset) = at.checked_sub(LOCATOR_LEN).and_then(|at| locator(&tail[at..])) {
+        let last = (end - LOCATOR_LEN as u64).checked_sub(END64_LEN as u64);
+        return match last {
+            Some(last) if offset <= last => Ok(EndRecord::Zip64At(offset)),
             _ => Err(format!(
                 "its ZIP64 end record is said to be at byte {offset}, behind the end"
             )),
         };
     }
-    let record = &tail[at..];
-    let fields = (u16_at(record, 10), u32_at(record, 12), u32_at(record, 16));
-    let (Some(count), Some(size), Some(offset)) = fields else {
-        return Err(no_end());
-    };
-    let directory = directory(u64::from(offset), u64::from(size), end)?;
-    Ok(Found::End(End {
-        directory,
+    let (count, size, offset) = end_fields(&tail[at..]).ok_or_else(no_end)?;
+    Ok(EndRecord::Complete(DirectoryEnd {
+        directory: directory(u64::from(offset), u64::from(size), end)?,
         count: u64::from(count),
         count_is_exact: false,
     }))
 }
 
-/// The ZIP64 end record that `bytes` are, found at `at` in the file.
+/// Returns where the ZIP64 end record is, if the bytes begin with the record that says so.
+fn locator(bytes: &[u8]) -> Option<u64> {
+    let mut fields = Fields::new(bytes);
+    fields.signature(b"PK\x06\x07")?;
+    fields.skip(4)?; // the number of its disk
+    fields.u64()
+}
+
+/// Returns the number of members, the size of the directory and its offset from an end record.
+fn end_fields(bytes: &[u8]) -> Option<(u16, u32, u32)> {
+    let mut fields = Fields::new(bytes);
+    fields.skip(10)?; // the signature, the numbers of two disks, the members on this disk
+    Some((fields.u16()?, fields.u32()?, fields.u32()?))
+}
+
+/// Parses the ZIP64 end record that was found at byte `at` of the file.
 ///
 /// # Errors
-/// In words, if it is none, or if it points beyond itself.
-pub fn parse_end64(bytes: &[u8], at: u64) -> Result<End, String> {
-    let fields = (u64_at(bytes, 32), u64_at(bytes, 40), u64_at(bytes, 48));
-    let (true, (Some(count), Some(size), Some(offset))) =
-        (bytes.starts_with(b"PK\x06\x06"), fields)
-    else {
-        return Err(format!(
-            "no ZIP64 end record at byte {at}, where one is said to be"
-        ));
-    };
-    Ok(End {
+/// In words, if there is none, or if it points beyond itself.
+pub(super) fn parse_end64(bytes: &[u8], at: u64) -> Result<DirectoryEnd, String> {
+    let (count, size, offset) = end64_fields(bytes)
+        .ok_or_else(|| format!("no ZIP64 end record at byte {at}, where one is said to be"))?;
+    Ok(DirectoryEnd {
         directory: directory(offset, size, at)?,
         count,
         count_is_exact: true,
     })
+}
+
+fn end64_fields(bytes: &[u8]) -> Option<(u64, u64, u64)> {
+    let mut fields = Fields::new(bytes);
+    fields.signature(b"PK\x06\x06")?;
+    fields.skip(28)?; // its size, two versions, the numbers of two disks, the members on this disk
+    Some((fields.u64()?, fields.u64()?, fields.u64()?))
 }
 
 fn directory(offset: u64, size: u64, before: u64) -> Result<Range<u64>, String> {
@@ -130,39 +119,41 @@ fn directory(offset: u64, size: u64, before: u64) -> Result<Range<u64>, String> 
     }
 }
 
-/// A member as the directory describes it.
+/// Describes a member as the central directory does.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Central {
-    /// Its name as it stands there.
+pub(super) struct CentralRecord {
+    /// The name as it stands there.
     pub raw_name: Vec<u8>,
-    /// Its name as text.
+    /// The name as text.
     pub name: String,
-    /// Bit flags.
+    /// The bit flags.
     pub flags: u16,
-    /// Number of the compression method.
+    /// The number of the compression method.
     pub method: u16,
-    /// CRC-32 of the unpacked bytes.
+    /// The CRC-32 of the unpacked bytes.
     pub crc32: u32,
-    /// Bytes in the file.
+    /// The number of bytes in the file.
     pub packed: u64,
-    /// Bytes once unpacked.
+    /// The number of bytes once unpacked.
     pub size: u64,
-    /// Where its local header is.
+    /// The byte of the file at which the local header begins.
     pub offset: u64,
 }
 
-/// All records of the directory that `bytes` are.
+/// Parses all records of the directory that `bytes` are.
 ///
 /// # Errors
 /// In words, if a record is cut short or is none, or if there are more or fewer than `end` says.
-pub fn parse_directory(bytes: &[u8], end: &End) -> Result<Vec<Central>, String> {
+pub(super) fn parse_directory(
+    bytes: &[u8],
+    end: &DirectoryEnd,
+) -> Result<Vec<CentralRecord>, String> {
     let mut records = Vec::new();
-    let mut rest = bytes;
-    while !rest.is_empty() {
-        let (record, len) = parse_central(rest)
+    let mut fields = Fields::new(bytes);
+    while !fields.is_empty() {
+        let record = parse_central(&mut fields)
             .map_err(|problem| format!("member {} of its directory: {problem}", records.len()))?;
         records.push(record);
-        rest = rest.get(len..).unwrap_or_default();
     }
     let found = records.len() as u64;
     let fits = if end.count_is_exact {
@@ -179,94 +170,81 @@ pub fn parse_directory(bytes: &[u8], end: &End) -> Result<Vec<Central>, String> 
     Ok(records)
 }
 
-/// The record that `bytes` begin with, and its length.
-fn parse_central(bytes: &[u8]) -> Result<(Central, usize), String> {
-    if !bytes.starts_with(b"PK\x01\x02") {
-        return Err("no directory record where one should be".to_string());
+/// Parses the record that comes next.
+fn parse_central(fields: &mut Fields<'_>) -> Result<CentralRecord, &'static str> {
+    if fields.signature(b"PK\x01\x02").is_none() {
+        return Err("no directory record where one should be");
     }
-    let cut = || "cut short".to_string();
-    let short = |at| u16_at(bytes, at).ok_or_else(cut);
-    let long = |at| u32_at(bytes, at).ok_or_else(cut);
-    let lens = [short(28)?, short(30)?, short(32)?].map(usize::from);
-    let name_end = CENTRAL_LEN + lens[0];
-    let extra_end = name_end + lens[1];
-    let raw_name = bytes.get(CENTRAL_LEN..name_end).ok_or_else(cut)?;
-    let extra = bytes.get(name_end..extra_end).ok_or_else(cut)?;
-    bytes.get(..extra_end + lens[2]).ok_or_else(cut)?;
-    let flags = short(8)?;
+    central_fields(fields).ok_or("cut short")
+}
+
+/// Reads the fields behind the signature, in the order of APPNOTE 4.3.12.
+fn central_fields(fields: &mut Fields<'_>) -> Option<CentralRecord> {
+    fields.skip(4)?; // the versions that made it and that it needs
+    let flags = fields.u16()?;
+    let method = fields.u16()?;
+    fields.skip(4)?; // time and date
+    let crc32 = fields.u32()?;
+    let packed = fields.u32()?;
+    let size = fields.u32()?;
+    let name_len = fields.u16()?.into();
+    let extra_len = fields.u16()?.into();
+    let comment_len = fields.u16()?.into();
+    fields.skip(8)?; // the number of its disk, internal and external attributes
+    let offset = fields.u32()?;
+    let raw_name = fields.bytes(name_len)?;
+    let extra = fields.bytes(extra_len)?;
+    fields.skip(comment_len)?;
     // ZIP64: a field of all ones stands in the extra field instead, in this order.
-    let mut wide = extra_field(extra, 0x0001).unwrap_or_default();
+    let mut wide = Fields::new(extra_field(extra, 0x0001).unwrap_or_default());
     let mut widen = |narrow: u32| match narrow {
-        u32::MAX if wide.len() >= 8 => {
-            let value = u64_at(wide, 0).unwrap_or_default();
-            wide = &wide[8..];
-            value
-        }
+        u32::MAX => wide.u64().unwrap_or(u64::from(narrow)),
         narrow => u64::from(narrow),
     };
-    let (size, packed, offset) = (widen(long(24)?), widen(long(20)?), widen(long(42)?));
-    let record = Central {
+    let (size, packed, offset) = (widen(size), widen(packed), widen(offset));
+    Some(CentralRecord {
         raw_name: raw_name.to_vec(),
-        name: text(raw_name, flags, extra),
+        name: name::decode(raw_name, flags, extra),
         flags,
-        method: short(10)?,
-        crc32: long(16)?,
+        method,
+        crc32,
         packed,
         size,
         offset,
-    };
-    Ok((record, extra_end + lens[2]))
+    })
 }
 
-/// The contents of the first extra field with this number.
-fn extra_field(mut extra: &[u8], wanted: u16) -> Option<&[u8]> {
-    while let (Some(id), Some(len)) = (u16_at(extra, 0), u16_at(extra, 2)) {
-        let end = 4 + usize::from(len);
-        let contents = extra.get(4..end)?;
-        if id == wanted {
+/// Returns the contents of the first extra field with this number.
+fn extra_field(extra: &[u8], wanted: u16) -> Option<&[u8]> {
+    let mut fields = Fields::new(extra);
+    loop {
+        let (number, len) = (fields.u16()?, fields.u16()?);
+        let contents = fields.bytes(len.into())?;
+        if number == wanted {
             return Some(contents);
         }
-        extra = &extra[end..];
-    }
-    None
-}
-
-/// A name as text: UTF-8 if its flag says so or an Info-ZIP Unicode field has it, else code page 437, as `zipfile` does.
-/// A name ends at its first NUL.
-fn text(raw: &[u8], flags: u16, extra: &[u8]) -> String {
-    const UTF8: u16 = 1 << 11;
-    let unicode =
-        extra_field(extra, 0x7075).filter(|field| u32_at(field, 1) == Some(crc32fast::hash(raw)));
-    let name = match unicode.and_then(|field| std::str::from_utf8(field.get(5..)?).ok()) {
-        Some(name) if !name.is_empty() => name.to_string(),
-        _ if flags & UTF8 != 0 => String::from_utf8_lossy(raw).into_owned(),
-        _ => raw.iter().map(|byte| code_page_437(*byte)).collect(),
-    };
-    name.split('\0').next().unwrap_or_default().to_string()
-}
-
-fn code_page_437(byte: u8) -> char {
-    const UPPER: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐\
-                         └┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
-    match byte.checked_sub(128) {
-        None => char::from(byte),
-        Some(upper) => UPPER.chars().nth(usize::from(upper)).unwrap_or('?'),
     }
 }
 
-/// How far behind the begin of a local header the data begins; `bytes` hold the header and its name.
+/// Returns the number of bytes from the begin of a local header to the member's data; `bytes` hold the header and its
+/// name.
 ///
 /// # Errors
-/// In words, if there is no local header, or if it is another member's.
-pub fn local_len(bytes: &[u8], raw_name: &[u8]) -> Result<u64, String> {
-    let lens = (u16_at(bytes, 26), u16_at(bytes, 28));
-    let (true, (Some(name_len), Some(extra_len))) = (bytes.starts_with(b"PK\x03\x04"), lens) else {
-        return Err("a directory that points to no member".to_string());
-    };
-    if bytes.get(LOCAL_LEN..LOCAL_LEN + usize::from(name_len)) != Some(raw_name) {
-        return Err("a directory that points to a member of another name".to_string());
+/// If there is no local header, or if it is another member's.
+pub(super) fn local_len(bytes: &[u8], raw_name: &[u8]) -> Result<u64, MemberProblem> {
+    let (name_len, extra_len) = local_lens(bytes).ok_or(MemberProblem::NoLocalHeader)?;
+    if bytes.get(LOCAL_LEN..LOCAL_LEN + name_len) != Some(raw_name) {
+        return Err(MemberProblem::OtherLocalName);
     }
-    Ok((LOCAL_LEN + usize::from(name_len) + usize::from(extra_len)) as u64)
+    Ok((LOCAL_LEN + name_len + extra_len) as u64)
+}
+
+/// Returns the lengths of the name and of the extra field of a local header.
+fn local_lens(bytes: &[u8]) -> Option<(usize, usize)> {
+    let mut fields = Fields::new(bytes);
+    fields.signature(b"PK\x03\x04")?;
+    fields.skip(22)?; // what the central directory says too
+    Some((fields.u16()?.into(), fields.u16()?.into()))
 }
 
 #[cfg(test)]
@@ -300,8 +278,8 @@ mod tests {
         bytes
     }
 
-    fn exact(count: u64) -> End {
-        End {
+    fn exact(count: u64) -> DirectoryEnd {
+        DirectoryEnd {
             directory: 0..0,
             count,
             count_is_exact: true,
@@ -338,9 +316,8 @@ mod tests {
     #[test]
     fn names_are_utf8_or_code_page_437() {
         let name = |raw: &[u8], flags, extra: &[u8]| {
-            parse_central(&central(raw, flags, [0; 3], false, extra))
+            parse_central(&mut Fields::new(&central(raw, flags, [0; 3], false, extra)))
                 .unwrap()
-                .0
                 .name
         };
         assert_eq!(name("größe".as_bytes(), 1 << 11, &[]), "größe");
@@ -353,12 +330,6 @@ mod tests {
     }
 
     #[test]
-    fn code_page_437_has_256_characters() {
-        let all: std::collections::BTreeSet<char> = (0..=255).map(code_page_437).collect();
-        assert_eq!(all.len(), 256);
-    }
-
-    #[test]
     fn an_end_record_that_points_nowhere_is_an_error() {
         let end = |size: u32, offset: u32| {
             let mut bytes = b"PK\x05\x06\0\0\0\0\x01\0\x01\0".to_vec();
@@ -368,7 +339,7 @@ mod tests {
             bytes
         };
         assert!(
-            matches!(find_end(&end(50, 50), 100), Ok(Found::End(End { directory, .. })) if directory == (50..100))
+            matches!(find_end(&end(50, 50), 100), Ok(EndRecord::Complete(DirectoryEnd { directory, .. })) if directory == (50..100))
         );
         for (size, offset) in [(51, 50), (u32::MAX, 1), (1, u32::MAX)] {
             assert!(

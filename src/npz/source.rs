@@ -1,6 +1,8 @@
-//! A file as bytes, by map or by positioned reads. The only unsafe code of the crate is here.
+//! Reads a file as bytes, by map or by position. The only unsafe code of the crate is here.
+//!
+//! Unix is what is tested; elsewhere nothing compiles this file regularly.
 
-use std::fs::{File, Metadata};
+use std::fs::{File, FileType, Metadata};
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -10,34 +12,36 @@ use bytes::Bytes;
 use memmap2::Mmap;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, FileKind, Result};
 
-/// How a file's bytes are reached. What is read is the same.
+/// Names how a file's bytes are reached. What is read is the same either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum AccessMode {
-    /// Mapped into memory: nothing is copied. A file that is cut short meanwhile ends the process.
+    /// The file is mapped into memory, so that nothing is copied. The file must not change meanwhile: see
+    /// [`NpzFile::open`](super::NpzFile::open#file-changes).
     #[default]
     Map,
-    /// Positioned reads: for network file systems and files still being written. A file that is cut short is an error.
+    /// The file is read by position: for network file systems and files still being written. A file that is cut short
+    /// is an error.
     Read,
 }
 
-/// Which file this is: enough to notice that it was replaced, cut or written to.
+/// Identifies a file well enough to notice that it was replaced, cut short or written to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Identity {
-    /// Bytes in the file.
+    /// The number of bytes in the file.
     pub size: u64,
-    /// Nanoseconds since 1970 of the last change of its data; 0 where the system has none.
+    /// The time of the last change of the data, in nanoseconds since 1970; 0 where the system has none.
     pub modified: i128,
     /// The file's number on its disk; 0 where the system has none.
     pub inode: u64,
 }
 
-/// An open file; cheap to clone.
+/// Holds an open file, or bytes in place of one; cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Source {
+pub(super) struct FileSource {
     inner: Arc<Inner>,
 }
 
@@ -45,87 +49,103 @@ pub struct Source {
 struct Inner {
     path: PathBuf,
     identity: Identity,
-    place: Place,
+    backing: Backing,
 }
 
+/// Holds what the bytes come from.
 #[derive(Debug)]
-enum Place {
-    Memory(Bytes),
-    Mapped(File, Bytes),
+enum Backing {
+    /// Bytes that were handed over; there is no file.
+    Bytes(Bytes),
+    /// A file and the map of it.
+    Map(File, Bytes),
+    /// A file that is read by position.
     File(File),
 }
 
-impl Source {
-    /// Opens a file. No byte is read.
+impl FileSource {
+    /// Opens a regular file. No byte is read.
     ///
     /// # Errors
-    /// If it does not exist, is a directory, or cannot be mapped.
+    /// If it does not exist, is no regular file, or cannot be mapped.
     pub fn open(path: &Path, mode: AccessMode) -> Result<Self> {
+        // Looked at before it is opened: opening a pipe waits for somebody who writes into it.
+        let metadata = std::fs::metadata(path).map_err(|e| Error::io(path, "open", e))?;
+        refuse_other_kinds(path, metadata.file_type())?;
         let file = File::open(path).map_err(|e| Error::io(path, "open", e))?;
         let metadata = file.metadata().map_err(|e| Error::io(path, "open", e))?;
-        if metadata.is_dir() {
-            let source = io::Error::from(io::ErrorKind::IsADirectory);
-            return Err(Error::io(path, "open", source));
-        }
         let identity = Identity::of(&metadata);
-        let place = match mode {
+        let backing = match mode {
             AccessMode::Map if metadata.len() > 0 => {
                 let bytes = map(&file).map_err(|e| Error::io(path, "map", e))?;
-                Place::Mapped(file, bytes)
+                Backing::Map(file, bytes)
             }
-            _ => Place::File(file),
+            _ => Backing::File(file),
         };
-        Ok(Self {
-            inner: Arc::new(Inner {
-                path: path.to_path_buf(),
-                identity,
-                place,
-            }),
-        })
+        Ok(Self::new(path, identity, backing))
     }
 
-    /// Bytes in memory in place of a file; `path` is their name in messages.
+    /// Takes bytes in place of a file; `path` is their name in messages.
     pub fn from_bytes(path: &Path, bytes: Bytes) -> Self {
         let identity = Identity {
             size: bytes.len() as u64,
             modified: 0,
             inode: 0,
         };
+        Self::new(path, identity, Backing::Bytes(bytes))
+    }
+
+    fn new(path: &Path, identity: Identity, backing: Backing) -> Self {
+        let path = path.to_path_buf();
         Self {
             inner: Arc::new(Inner {
-                path: path.to_path_buf(),
+                path,
                 identity,
-                place: Place::Memory(bytes),
+                backing,
             }),
         }
     }
 
-    /// The path as given.
+    /// Returns the path as given.
     pub fn path(&self) -> &Path {
         &self.inner.path
     }
 
-    /// Bytes it had when it was opened.
+    /// Returns the number of bytes the file had when it was opened.
     pub fn size(&self) -> u64 {
         self.inner.identity.size
     }
 
-    /// What it was when it was opened.
+    /// Returns what the file was when it was opened.
     pub fn identity(&self) -> &Identity {
         &self.inner.identity
     }
 
-    /// A range of the file as it lies in memory; nothing if it is read by position.
+    /// Returns all bytes, if they are in memory or mapped; `None` if the file is read by position.
+    fn all(&self) -> Option<&Bytes> {
+        match &self.inner.backing {
+            Backing::Bytes(bytes) | Backing::Map(_, bytes) => Some(bytes),
+            Backing::File(_) => None,
+        }
+    }
+
+    /// Returns a range of the file, sharing the memory it lies in; `None` if the file is read by position.
     ///
     /// # Panics
     /// If the range is not within the file.
     pub fn in_memory(&self, range: Range<u64>) -> Option<Bytes> {
-        match &self.inner.place {
-            Place::Memory(bytes) | Place::Mapped(_, bytes) => {
-                Some(bytes.slice(range.start as usize..range.end as usize))
-            }
-            Place::File(_) => None,
-        }
+        self.all()
+            .map(|bytes| bytes.slice(range.start as usize..range.end as usize))
+    }
+
+    /// Borrows a range of the file; `None` if the file is read by position.
+    ///
+    /// # Panics
+    /// If the range is not within the file.
+    #[cfg(any(test, feature = "ndarray"))]
+    pub fn borrowed(&self, range: Range<u64>) -> Option<&[u8]> {
+        self.all()
+            .map(|bytes| &bytes[range.start as usize..range.end as usize])
     }
 
     /// Fills `into` with the bytes at `offset`.
@@ -133,13 +153,12 @@ impl Source {
     /// # Errors
     /// [`Error::FileChanged`] if the file ends before, [`Error::Io`] if the system cannot read it.
     pub fn read_into(&self, offset: u64, into: &mut [u8]) -> Result<()> {
-        let path = self.path();
         let ends = |what: String| Error::FileChanged {
-            path: path.to_path_buf(),
+            path: self.path().to_path_buf(),
             what,
         };
-        match &self.inner.place {
-            Place::Memory(bytes) | Place::Mapped(_, bytes) => {
+        match &self.inner.backing {
+            Backing::Bytes(bytes) | Backing::Map(_, bytes) => {
                 let from = usize::try_from(offset)
                     .ok()
                     .and_then(|start| bytes.get(start..start.checked_add(into.len())?));
@@ -147,20 +166,20 @@ impl Source {
                 into.copy_from_slice(from);
                 Ok(())
             }
-            Place::File(file) => read_exact_at(file, into, offset).map_err(|e| match e.kind() {
-                io::ErrorKind::UnexpectedEof => ends(format!(
-                    "it ends before byte {}",
-                    offset + into.len() as u64
-                )),
-                _ => Error::io(path, "read", e),
+            Backing::File(file) => read_exact_at(file, into, offset).map_err(|e| match e.kind() {
+                io::ErrorKind::UnexpectedEof => {
+                    let end = offset + into.len() as u64;
+                    ends(format!("it ends before byte {end}"))
+                }
+                _ => Error::io(self.path(), "read", e),
             }),
         }
     }
 
-    /// A range of the file: a slice of the map, or read now.
+    /// Returns a range of the file: a slice of the map, or a copy that is read now.
     ///
     /// # Errors
-    /// As [`Source::read_into`]; if there is not so much memory.
+    /// As [`FileSource::read_into`]; if the memory cannot be had.
     ///
     /// # Panics
     /// If the range is not within the file.
@@ -177,11 +196,11 @@ impl Source {
         Ok(Bytes::from(into))
     }
 
-    /// Tells the system that a range of the file will be needed soon, so that it reads ahead; does not wait for it. A hint:
-    /// where there is no such call, nothing happens.
+    /// Tells the system that a range of the file will be needed soon, so that it reads ahead; does not wait for it. This
+    /// is a hint: where there is no such call, nothing happens.
     pub fn will_need(&self, range: Range<u64>) {
         #[cfg(target_os = "linux")]
-        if let Place::Mapped(file, _) | Place::File(file) = &self.inner.place {
+        if let Backing::Map(file, _) | Backing::File(file) = &self.inner.backing {
             let len = std::num::NonZeroU64::new(range.end - range.start);
             // Of the file, not of the map: both mean the same pages, and no address is needed.
             let _hint = rustix::fs::fadvise(file, range.start, len, rustix::fs::Advice::WillNeed);
@@ -190,20 +209,20 @@ impl Source {
         drop(range);
     }
 
-    /// Reads a range of the file from its begin to its end.
-    pub fn stream(&self, range: Range<u64>) -> Stream {
-        Stream {
+    /// Creates a reader of a range of the file.
+    pub fn stream(&self, range: Range<u64>) -> FileStream {
+        FileStream {
             source: self.clone(),
             range,
         }
     }
 
-    /// Whether it is still what was opened.
+    /// Checks that the file is still what was opened.
     ///
     /// # Errors
-    /// [`Error::FileChanged`] if not.
+    /// [`Error::FileChanged`] if it is not.
     pub fn check_unchanged(&self) -> Result<()> {
-        let (Place::Mapped(file, _) | Place::File(file)) = &self.inner.place else {
+        let (Backing::Map(file, _) | Backing::File(file)) = &self.inner.backing else {
             return Ok(());
         };
         let metadata = file
@@ -225,14 +244,26 @@ impl Source {
     }
 }
 
-/// A range of a file as a reader.
+fn refuse_other_kinds(path: &Path, kind: FileType) -> Result<()> {
+    let found = match kind {
+        kind if kind.is_file() => return Ok(()),
+        kind if kind.is_dir() => FileKind::Folder,
+        _ => FileKind::Special,
+    };
+    Err(Error::NotAnArchive {
+        path: path.to_path_buf(),
+        found,
+    })
+}
+
+/// Reads a range of a file from its begin to its end.
 #[derive(Debug)]
-pub struct Stream {
-    source: Source,
+pub(super) struct FileStream {
+    source: FileSource,
     range: Range<u64>,
 }
 
-impl io::Read for Stream {
+impl io::Read for FileStream {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let left = self.range.end - self.range.start;
         let len = usize::try_from(left).unwrap_or(usize::MAX).min(into.len());
@@ -289,20 +320,21 @@ fn read_exact_at(file: &File, mut into: &mut [u8], mut offset: u64) -> io::Resul
     Ok(())
 }
 
-/// Maps a scratch file of our own, which has no name and which nobody else can change.
+/// Maps a scratch file. The caller must have created the file without a name, so that nobody else can change it.
 ///
 /// # Errors
 /// If the system cannot map it.
-pub fn map_scratch(file: &File) -> io::Result<Bytes> {
+pub(super) fn map_scratch(file: &File) -> io::Result<Bytes> {
     map(file)
 }
 
 /// Maps a file that is not empty.
 #[allow(unsafe_code)]
 fn map(file: &File) -> io::Result<Bytes> {
-    // SAFETY: the map is private and read-only, and lives as long as the `Bytes` that own it. What the language cannot
-    // promise is that no other process changes the file meanwhile: this is stated in the README and in the command's
-    // help as the user's part, and `check_unchanged` looks before each batch.
+    // SAFETY: the map is read-only, and the `Bytes` that own it are the only way to its memory, so that it lives as long
+    // as any slice of it. It is shared with the file, though: the language demands that nobody writes to the file
+    // meanwhile, and no call can ensure that. For files of users this is their part of the contract, stated under "File
+    // changes" at `NpzFile::open`, and `check_unchanged` looks before each batch; scratch files have no name.
     let map = unsafe { Mmap::map(file) }?;
     Ok(Bytes::from_owner(map))
 }
