@@ -21,7 +21,7 @@ use arrow::datatypes::{self as types, ArrowPrimitiveType, DataType, Field, Field
 use bytes::Bytes;
 
 use crate::error::{Error, Parameter, Remedy, Result};
-use crate::npz::{AccessMode, ArrayInfo, Data, InflatesTo, NpzFile, Scalar};
+use crate::npz::{AccessMode, ArrayInfo, InflatesTo, MemberData, NpzFile, Scalar};
 pub use cast::CastColumn;
 pub use pool::Pool;
 pub use rows::{RowData, RowSet};
@@ -179,7 +179,7 @@ pub struct Column {
     /// Axes within a row; empty if a row's values lie together in order.
     scattered: Vec<Axis>,
     /// The member's data, once it was asked for.
-    data: Arc<OnceLock<Data>>,
+    data: Arc<OnceLock<MemberData>>,
 }
 
 impl Column {
@@ -424,7 +424,7 @@ impl Column {
         run.into_iter().for_each(|run| data.will_need(run));
     }
 
-    fn data(&self) -> Result<&Data> {
+    fn data(&self) -> Result<&MemberData> {
         if let Some(data) = self.data.get() {
             return Ok(data);
         }

@@ -42,7 +42,9 @@ pub use source::{AccessMode, Identity};
 // Members are mapped as they lie in the file, which is little-endian nearly everywhere: nothing swaps bytes on the way to
 // a big-endian machine. And a file is larger than what an address of 32 bits reaches.
 #[cfg(not(all(target_endian = "little", target_pointer_width = "64")))]
-compile_error!("ptychoarrow maps little-endian files of any size: it needs a little-endian target of 64 bits");
+compile_error!(
+    "ptychoarrow maps little-endian files of any size: it needs a little-endian target of 64 bits"
+);
 
 /// Reads an open archive.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use arrow::buffer::{Buffer, MutableBuffer};
 
 use super::Column;
 use crate::error::Result;
-use crate::npz::{Data, Scalar};
+use crate::npz::{MemberData, Scalar};
 
 /// Rows to read: a range, or any rows in any order.
 #[derive(Debug, Clone)]
@@ -168,7 +168,7 @@ fn swap<const SIZE: usize>(bytes: &mut [u8]) {
 }
 
 /// Rows whose bytes lie together, read by position: in the order of the file, neighbours at once.
-fn read_rows(column: &Column, rows: &RowSet<'_>, data: &Data) -> Result<MutableBuffer> {
+fn read_rows(column: &Column, rows: &RowSet<'_>, data: &MemberData) -> Result<MutableBuffer> {
     let (len, size) = (column.row_bytes(), column.scalar.num_bytes());
     let mut out = MutableBuffer::from_len_zeroed(rows.len() * len);
     if len == 0 {
@@ -281,7 +281,7 @@ fn offsets(axes: &[(usize, usize)]) -> impl Iterator<Item = usize> + Clone {
 const SPAN: usize = 1 << 20;
 
 /// Rows whose values lie apart, read by position: for each position within a row the values of all rows.
-fn read_scattered(column: &Column, rows: &RowSet<'_>, data: &Data) -> Result<MutableBuffer> {
+fn read_scattered(column: &Column, rows: &RowSet<'_>, data: &MemberData) -> Result<MutableBuffer> {
     let (len, size) = (column.row_bytes(), column.scalar.num_bytes());
     let mut out = MutableBuffer::from_len_zeroed(rows.len() * len);
     let starts: Vec<usize> = rows.iter().map(|row| column.row_start(row)).collect();

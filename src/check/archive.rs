@@ -72,7 +72,7 @@ pub fn check(run: &mut Run, options: &ScanOptions) -> Result<u64> {
     for note in npz.notes() {
         let hint = "save the file again, with every name once";
         run.findings
-            .push(Finding::warning("duplicate-member", note, hint));
+            .push(Finding::warning("duplicate-member", note.to_string(), hint));
     }
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut bytes = 0;
@@ -82,7 +82,7 @@ pub fn check(run: &mut Run, options: &ScanOptions) -> Result<u64> {
         run.advance_to(end);
         run.findings.extend(match (damage, &member.array) {
             (Some(found), _) => Some(damaged(member, &found)),
-            (None, Err(reason)) => refused(member, reason, options),
+            (None, Err(problem)) => refused(member, &problem.to_string(), options),
             (None, Ok(_)) => None,
         });
     }

@@ -144,7 +144,9 @@ impl Report {
         let members = self.npz.members().iter().map(|member| {
             let array = match &member.array {
                 Ok(info) => array_json(&self.npz, info),
-                Err(reason) => json!({"name": member.name, "access": "refused", "reason": reason}),
+                Err(problem) => {
+                    json!({"name": member.name, "access": "refused", "reason": problem.to_string()})
+                }
             };
             let stats = self.stats.iter().find(|(name, _)| *name == member.name);
             match (array, stats) {
@@ -158,7 +160,8 @@ impl Report {
         let mut report = Map::new();
         report.insert("file".to_string(), json!(shown(self.npz.path())));
         report.insert("size".to_string(), json!(self.npz.identity().size));
-        report.insert("notes".to_string(), json!(self.npz.notes()));
+        let notes: Vec<String> = self.npz.notes().iter().map(ToString::to_string).collect();
+        report.insert("notes".to_string(), json!(notes));
         report.insert("arrays".to_string(), members.collect());
         match &self.scan {
             Ok(scan) => report.insert("scan".to_string(), scan.json()),

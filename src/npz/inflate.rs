@@ -85,7 +85,9 @@ impl Inflater {
         Self {
             budget,
             progress,
-            finished: std::iter::repeat_with(OnceLock::new).take(members).collect(),
+            finished: std::iter::repeat_with(OnceLock::new)
+                .take(members)
+                .collect(),
             state: Mutex::default(),
             ended: Condvar::new(),
         }
@@ -203,8 +205,7 @@ fn to_memory(source: &FileSource, entry: &DirectoryEntry, progress: &Progress) -
         let action = "hold a deflated member in memory";
         Error::io(source.path(), action, io::Error::other(e))
     })?;
-    copy(source, entry, &mut unpacked, progress)
-        .map_err(|e| unpack::error_of(source, entry, e))?;
+    copy(source, entry, &mut unpacked, progress).map_err(|e| unpack::error_of(source, entry, e))?;
     Ok(Bytes::from(unpacked))
 }
 

@@ -57,7 +57,10 @@ pub(super) fn find_end(tail: &[u8], tail_start: u64) -> Result<EndRecord, String
     let at = at.ok_or_else(no_end)?;
     let end = tail_start + at as u64;
     // Readers of ZIP64 look for the locator first, whatever the 16- and 32-bit fields say.
-    if let Some(offset) = at.checked_sub(LOCATOR_LEN).and_then(|at| locator(&tail[at..])) {
+    if let Some(offset) = at
+        .checked_sub(LOCATOR_LEN)
+        .and_then(|at| locator(&tail[at..]))
+    {
         let last = (end - LOCATOR_LEN as u64).checked_sub(END64_LEN as u64);
         return match last {
             Some(last) if offset <= last => Ok(EndRecord::Zip64At(offset)),

@@ -117,11 +117,7 @@ pub(super) fn header_bytes(
     Ok(bytes)
 }
 
-fn read_up_to(
-    reader: &mut impl Read,
-    len: usize,
-    into: &mut Vec<u8>,
-) -> Result<(), MemberProblem> {
+fn read_up_to(reader: &mut impl Read, len: usize, into: &mut Vec<u8>) -> Result<(), MemberProblem> {
     let read = reader.take(len as u64).read_to_end(into);
     read.map(drop).map_err(|error| MemberProblem::Unreadable {
         problem: error.to_string(),

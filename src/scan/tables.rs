@@ -33,8 +33,8 @@ pub fn arrays(npz: &Arc<NpzFile>) -> Result<MemoryTable> {
         .iter()
         .zip(members)
         .map(|(access, member)| match access {
-            Some(access) => access.reason(),
-            None => member.array.as_ref().err().map(String::as_str),
+            Some(access) => access.reason().map(ToString::to_string),
+            None => member.array.as_ref().err().map(ToString::to_string),
         });
     let columns: Vec<(&str, ArrayRef)> = vec![
         (

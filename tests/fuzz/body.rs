@@ -87,7 +87,7 @@ pub fn parse_header(bytes: &[u8]) {
             assert_eq!(header::header_len(bytes), Ok(header.data_offset));
             let _ = header.num_bytes();
         }
-        Err(problem) => assert!(!problem.is_empty()),
+        Err(problem) => assert!(!problem.to_string().is_empty()),
     });
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::form::Form;
 use super::roles::{COMBINED, Role};
 use crate::error::{Error, Parameter, Remedy, Result, nearest_name};
-use crate::npz::{ArrayInfo, Member};
+use crate::npz::{ArrayInfo, Member, MemberProblem};
 
 /// The members of a file.
 #[derive(Debug)]
@@ -186,7 +186,7 @@ impl<'a> Archive<'a> {
         }
     }
 
-    fn unreadable(&self, name: &str, problem: &str) -> Error {
+    fn unreadable(&self, name: &str, problem: &MemberProblem) -> Error {
         let expected = "a plain NumPy array (numbers, text or times)";
         self.bad(
             name,
