@@ -279,7 +279,7 @@ fn an_aligned_archive_maps_and_is_reproducible() {
     flags: Arrow packs eight booleans into a byte
     words: Arrow's text has no fixed width
     pickle: pickled Python objects (dtype object), which are never unpickled
-    record: a structured dtype (several fields a value)
+    record: a structured dtype (several fields per value)
     text: bytes that are no NPY array (no \x93NUMPY at the start)
     ");
     let out = Arc::new(NpzFile::open(&to).unwrap());

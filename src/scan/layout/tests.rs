@@ -6,7 +6,7 @@ mod names;
 mod random;
 
 use super::*;
-use crate::npz::{ArrayInfo, Dtype, Method, Scalar};
+use crate::npz::{ArrayInfo, Dtype, MemberProblem, Method, Scalar};
 
 /// A member of this dtype, as NumPy writes it, and shape.
 fn array(name: &str, descr: &str, shape: &[usize]) -> Member {
@@ -55,7 +55,9 @@ fn pickled(name: &str) -> Member {
         name: name.to_string(),
         size: 0,
         crc32: None,
-        array: Err("dtype object (pickled)".to_string()),
+        array: Err(MemberProblem::Unreadable {
+            problem: "dtype object (pickled)".to_string(),
+        }),
     }
 }
 
