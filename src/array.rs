@@ -5,6 +5,8 @@
 
 pub mod cast;
 pub mod complex;
+#[cfg(any(test, feature = "ndarray"))]
+mod ndarray;
 mod pool;
 mod rows;
 pub mod tensor;
@@ -20,6 +22,8 @@ use arrow::buffer::{BooleanBuffer, Buffer, MutableBuffer, ScalarBuffer};
 use arrow::datatypes::{self as types, ArrowPrimitiveType, DataType, Field, FieldRef};
 use bytes::Bytes;
 
+#[cfg(feature = "ndarray")]
+pub use self::ndarray::array_view;
 use crate::error::{Error, Parameter, Remedy, Result};
 use crate::npz::{AccessMode, ArrayInfo, InflatesTo, MemberData, NpzFile, Scalar};
 pub use cast::CastColumn;

@@ -63,6 +63,28 @@ pub enum Error {
         /// What helps.
         remedies: Vec<Remedy>,
     },
+    /// A member has another element type than the one asked for.
+    OtherDtype {
+        /// The file.
+        path: PathBuf,
+        /// The member's name, without `.npy`.
+        member: String,
+        /// NumPy's text for the type it has.
+        found: String,
+        /// NumPy's text for the type asked for.
+        expected: String,
+    },
+    /// A member has another number of axes than the one asked for.
+    OtherAxes {
+        /// The file.
+        path: PathBuf,
+        /// The member's name, without `.npy`.
+        member: String,
+        /// The lengths of its axes.
+        shape: Vec<usize>,
+        /// The number of axes asked for.
+        expected: usize,
+    },
     /// A file cannot be read as a table.
     BadTable {
         /// The file.
@@ -483,6 +505,8 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::NoSuchFile { .. }
+            | Self::OtherDtype { .. }
+            | Self::OtherAxes { .. }
             | Self::NoSuchColumn { .. }
             | Self::NoSuchMember { .. }
             | Self::OutOfRange { .. }
@@ -545,6 +569,24 @@ impl Error {
                     path.display()
                 )
             }
+            Self::OtherDtype {
+                path,
+                member,
+                found,
+                expected,
+            } => format!(
+                "{}: member `{member}` has the dtype {found}, expected {expected}",
+                path.display()
+            ),
+            Self::OtherAxes {
+                path,
+                member,
+                shape,
+                expected,
+            } => format!(
+                "{}: member `{member}` has the shape {shape:?}, expected {expected} axes",
+                path.display()
+            ),
             Self::BadTable { path, problem } => format!(
                 "{}: cannot be read as a table: {problem}; expected what its ending names: Arrow IPC, Parquet, \
                  or CSV with a header",
@@ -804,6 +846,8 @@ impl Error {
             Self::OutOfRange { .. }
             | Self::NotAscending { .. }
             | Self::Io { .. }
+            | Self::OtherDtype { .. }
+            | Self::OtherAxes { .. }
             | Self::BadTable { .. }
             | Self::NoSuchMember { .. }
             | Self::NoSuchColumn { .. }

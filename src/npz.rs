@@ -16,6 +16,8 @@ mod problem;
 mod records;
 mod source;
 mod unpack;
+#[cfg(any(test, feature = "ndarray"))]
+mod view;
 #[cfg(any(test, feature = "export"))]
 pub mod write;
 

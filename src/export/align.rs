@@ -10,8 +10,8 @@ use super::target::Target;
 use super::{IfExists, span};
 use crate::array::{Access, Column, RowSet, View};
 use crate::error::{Error, Result};
-use crate::npz::write::{self, NpzWriter};
-use crate::npz::{ArrayInfo, Member, NpzFile};
+use crate::npz::write::NpzWriter;
+use crate::npz::{ArrayInfo, Member, NpzFile, header};
 use crate::progress::Progress;
 
 /// Holds the options of [`align`].
@@ -110,7 +110,7 @@ pub fn align(npz: &Arc<NpzFile>, path: &Path, options: &AlignOptions) -> Result<
         }
         let reason = match &member.array {
             Ok(info) => stays_copied(info, to_little_endian),
-            Err(reason) => Some(reason.clone()),
+            Err(problem) => Some(problem.to_string()),
         };
         aligned
             .not_mapped
@@ -160,7 +160,7 @@ impl<W: Write + io::Seek> Copy<'_, W> {
         } else {
             info.dtype.descr.clone()
         };
-        let start = write::header(&descr, &info.shape, false);
+        let start = header::format(&descr, &info.shape, false);
         self.begin(&start, info.num_bytes)?;
         let unit = if swap {
             info.dtype.scalar.unit_bytes()

@@ -12,8 +12,8 @@ use super::target::Target;
 use super::{IfExists, span};
 use crate::array::{Column, RowData, RowSet, View};
 use crate::error::{Error, Parameter, Remedy, Result};
-use crate::npz::write::{self, NpzWriter};
-use crate::npz::{ArrayInfo, Member, NpzFile};
+use crate::npz::write::NpzWriter;
+use crate::npz::{ArrayInfo, Member, MemberProblem, NpzFile, header};
 use crate::progress::Progress;
 
 /// The member that says where a cleaned scan came from: a 0-d text that holds JSON.
@@ -97,8 +97,8 @@ pub fn subset(npz: &Arc<NpzFile>, path: &Path, options: &SubsetOptions) -> Resul
             counted: &mut counted,
         };
         subset.members += usize::from(fate.carry_out(copy, options)?);
-        if let Fate::CopyUnread { reason, .. } = fate {
-            let unread = (member.name.clone(), (*reason).to_string());
+        if let Fate::CopyUnread { problem, .. } = fate {
+            let unread = (member.name.clone(), problem.to_string());
             subset.copied_unread.push(unread);
         }
     }
@@ -121,7 +121,10 @@ enum Fate<'a> {
     /// The whole array is written.
     Keep(&'a ArrayInfo),
     /// The member's bytes are copied: it cannot be read as an array.
-    CopyUnread { size: u64, reason: &'a str },
+    CopyUnread {
+        size: u64,
+        problem: &'a MemberProblem,
+    },
     /// The member is left out: the provenance of an earlier call, which the new provenance repeats.
     Drop,
 }
@@ -134,9 +137,9 @@ impl<'a> Fate<'a> {
                 Some(axis) => Self::Cut { info, axis: *axis },
                 None => Self::Keep(info),
             },
-            Err(reason) => Self::CopyUnread {
+            Err(problem) => Self::CopyUnread {
                 size: member.size,
-                reason,
+                problem,
             },
         }
     }
@@ -240,7 +243,7 @@ impl Cut<'_> {
         let mut shape = self.info.shape.clone();
         shape[self.axis] = points.len();
         let is_first = self.info.shape[..self.axis].iter().all(|len| *len == 1);
-        let start = write::header(&self.info.dtype.descr, &shape, !is_first);
+        let start = header::format(&self.info.dtype.descr, &shape, !is_first);
         copy.begin(&start, (points.len() * column.row_bytes()) as u64)?;
         let step = (BLOCK_BYTES / column.row_bytes().max(1)).max(1);
         let mut reversed = Vec::new();

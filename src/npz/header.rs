@@ -21,6 +21,9 @@ pub const PREFIX_LEN: usize = 12;
 /// The longest header text that is parsed; NumPy itself refuses more than 10,000 characters unless told otherwise.
 const MAX_TEXT: usize = 1 << 16;
 
+/// The number of bytes of which the length of a header that is written here is a multiple.
+const ALIGNMENT: usize = 64;
+
 /// NumPy's limit of axes.
 pub(crate) const MAX_AXES: usize = 64;
 
@@ -120,6 +123,32 @@ fn text_range(bytes: &[u8]) -> Result<Range<usize>, MemberProblem> {
         return Err(HeaderFault::TooLong { bytes: len }.into());
     }
     Ok(offset..offset + len)
+}
+
+/// Writes an NPY header whose length is a multiple of 64, so that the data behind it is aligned as the header is.
+pub fn format(descr: &str, shape: &[usize], fortran_order: bool) -> Vec<u8> {
+    let shape = match shape {
+        [len] => format!("({len},)"),
+        shape => format!(
+            "({})",
+            shape
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    };
+    let order = if fortran_order { "True" } else { "False" };
+    let dict = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
+    const PREFIX: usize = 10;
+    let len = (PREFIX + dict.len() + 1).next_multiple_of(ALIGNMENT) - PREFIX;
+    let mut bytes = [MAGIC, &[1, 0]].concat();
+    // NumPy has at most 64 axes: far below the 65,535 bytes that version 1 can say.
+    bytes.extend((len as u16).to_le_bytes());
+    bytes.extend(dict.bytes());
+    bytes.resize(PREFIX + len - 1, b' ');
+    bytes.push(b'\n');
+    bytes
 }
 
 #[cfg(test)]
@@ -250,6 +279,25 @@ mod tests {
         ] {
             assert!(parse(bytes).is_err(), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn headers_are_numpys_own() {
+        let parsed = parse(&format("<f4", &[3, 2], false)).unwrap();
+        assert_eq!(
+            (
+                parsed.shape,
+                parsed.data_offset,
+                parsed.dtype.descr.as_str()
+            ),
+            (vec![3, 2], 128, "<f4")
+        );
+        assert_eq!(
+            parse(&format("<i8", &[], false)).unwrap().shape,
+            [0usize; 0]
+        );
+        assert_eq!(parse(&format("<i8", &[7], false)).unwrap().shape, [7]);
+        assert!(parse(&format("<i8", &[2, 7], true)).unwrap().fortran_order);
     }
 
     proptest::proptest! {

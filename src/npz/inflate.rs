@@ -305,3 +305,6 @@ fn check_ratio(entry: &DirectoryEntry) -> std::result::Result<(), String> {
         false => Ok(()),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! Describes the members of an archive and holds their data.
 
+#[cfg(any(test, feature = "ndarray"))]
+use std::io::{Cursor, Read};
 use std::ops::Range;
 
 use bytes::Bytes;
@@ -128,6 +130,15 @@ impl MemberData {
     pub fn will_need(&self, bytes: Range<usize>) {
         if let Some((source, start)) = &self.stored {
             source.will_need(start + bytes.start as u64..start + bytes.end as u64);
+        }
+    }
+
+    /// Creates a reader of the data from its begin to its end.
+    #[cfg(any(test, feature = "ndarray"))]
+    pub(super) fn reader(&self) -> Box<dyn Read> {
+        match &self.location {
+            DataLocation::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),
+            DataLocation::File(source, range) => Box::new(source.stream(range.clone())),
         }
     }
 

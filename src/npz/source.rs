@@ -338,3 +338,36 @@ fn map(file: &File) -> io::Result<Bytes> {
     let map = unsafe { Mmap::map(file) }?;
     Ok(Bytes::from_owner(map))
 }
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::process::Command;
+
+    use super::*;
+
+    #[test]
+    fn what_is_no_regular_file_is_refused_without_waiting() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        assert!(
+            Command::new("mkfifo")
+                .arg(&pipe)
+                .status()
+                .unwrap()
+                .success()
+        );
+        let special = FileKind::Special;
+        let paths = [
+            (folder.path(), FileKind::Folder),
+            (&pipe, special),
+            (Path::new("/dev/null"), special),
+        ];
+        for (path, kind) in paths {
+            for mode in [AccessMode::Map, AccessMode::Read] {
+                let error = FileSource::open(path, mode).unwrap_err();
+                let found = matches!(error, Error::NotAnArchive { found, .. } if found == kind);
+                assert!(found, "{error}");
+            }
+        }
+    }
+}

@@ -8,20 +8,20 @@ use zip::result::ZipError;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, DateTime, ZipWriter};
 
-use super::header::MAGIC;
+use super::header;
 
-/// Where the data of a member begins, modulo this.
+/// The number of bytes of which the place of a member's data in the file is a multiple.
 const ALIGNMENT: u16 = 64;
 
-/// An archive on its way.
+/// Writes an archive, member by member.
 pub struct NpzWriter<W: Write + Seek> {
     zip: ZipWriter<W>,
-    /// Bytes the member at hand still lacks.
+    /// The number of bytes that the member at hand still lacks.
     missing: u64,
 }
 
 impl<W: Write + Seek> NpzWriter<W> {
-    /// An empty archive.
+    /// Begins an archive.
     pub fn new(out: W) -> Self {
         Self {
             zip: ZipWriter::new(out),
@@ -29,7 +29,7 @@ impl<W: Write + Seek> NpzWriter<W> {
         }
     }
 
-    /// Begins the member `name.npy` in C order; its data, `num_bytes` of it, is then written to this writer. `descr` is
+    /// Begins the member `name.npy` in C order; its data, `num_bytes` bytes, is then written to this writer. `descr` is
     /// NumPy's text for the dtype, such as `<f4`.
     ///
     /// # Errors
@@ -43,12 +43,12 @@ impl<W: Write + Seek> NpzWriter<W> {
     ) -> io::Result<()> {
         self.begin_file(
             &format!("{name}.npy"),
-            &header(descr, shape, false),
+            &header::format(descr, shape, false),
             num_bytes,
         )
     }
 
-    /// Begins a member of any kind: its whole name, the bytes it begins with, and the number of those to come.
+    /// Begins a member of any kind. It is called `file_name` and begins with `start`; `num_bytes` bytes are to come.
     ///
     /// # Errors
     /// As [`NpzWriter::begin`].
@@ -102,32 +102,6 @@ impl<W: Write + Seek> Write for NpzWriter<W> {
     }
 }
 
-/// An NPY header whose length is a multiple of 64, so that the data behind it is aligned as it is.
-pub fn header(descr: &str, shape: &[usize], fortran_order: bool) -> Vec<u8> {
-    let shape = match shape {
-        [len] => format!("({len},)"),
-        shape => format!(
-            "({})",
-            shape
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
-    };
-    let order = if fortran_order { "True" } else { "False" };
-    let dict = format!("{{'descr': '{descr}', 'fortran_order': {order}, 'shape': {shape}, }}");
-    const PREFIX: usize = 10;
-    let len = (PREFIX + dict.len() + 1).next_multiple_of(usize::from(ALIGNMENT)) - PREFIX;
-    let mut bytes = [MAGIC, &[1, 0]].concat();
-    // NumPy has at most 64 axes: far below the 65,535 bytes that version 1 can say.
-    bytes.extend((len as u16).to_le_bytes());
-    bytes.extend(dict.bytes());
-    bytes.resize(PREFIX + len - 1, b' ');
-    bytes.push(b'\n');
-    bytes
-}
-
 fn io_error(error: ZipError) -> io::Error {
     match error {
         ZipError::Io(inner) => inner,
@@ -140,26 +114,6 @@ mod tests {
     use std::io::Cursor;
 
     use super::*;
-    use crate::npz::header::parse;
-
-    #[test]
-    fn headers_are_numpys_own() {
-        let parsed = parse(&header("<f4", &[3, 2], false)).unwrap();
-        assert_eq!(
-            (
-                parsed.shape,
-                parsed.data_offset,
-                parsed.dtype.descr.as_str()
-            ),
-            (vec![3, 2], 128, "<f4")
-        );
-        assert_eq!(
-            parse(&header("<i8", &[], false)).unwrap().shape,
-            [0usize; 0]
-        );
-        assert_eq!(parse(&header("<i8", &[7], false)).unwrap().shape, [7]);
-        assert!(parse(&header("<i8", &[2, 7], true)).unwrap().fortran_order);
-    }
 
     #[test]
     fn too_little_or_too_much_data_is_an_error() {

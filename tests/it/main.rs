@@ -13,6 +13,7 @@ mod group;
 #[cfg(target_os = "linux")]
 mod kill;
 mod layers;
+mod ndarray;
 mod npz;
 mod public;
 mod relation;

@@ -1,0 +1,265 @@
+//! NumPy's formats as ndarray-npy reads and writes them, beside ours: another program's reader on our files, its writer
+//! under our reader. Complex numbers are compared in `src/npz/view/tests.rs`, where the feature `ndarray` is on.
+
+use std::fmt::Debug;
+use std::fs::File;
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use ::ndarray::{ArrayD, IxDyn, ShapeBuilder};
+use ::ndarray_npy::{NpzReader, NpzWriter, ReadableElement, WritableElement};
+use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
+use arrow::datatypes::*;
+use ptychoarrow::array::{Column, RowSet, View};
+use ptychoarrow::export::{AlignOptions, IfExists, NpzMember, align, write_npz};
+use ptychoarrow::npz::{NpzFile, header, write};
+use ptychoarrow::{GroupSpec, Groups, ReadOptions, Scan, Table};
+
+use crate::support::{COUNTS, SIEMENS, collect, folder};
+
+const MAX_AXES: usize = 4;
+
+/// Counts what is compared, and what is not, with the reason.
+#[derive(Default)]
+struct Tally {
+    compared: usize,
+    left_out: Vec<(String, &'static str)>,
+}
+
+impl Tally {
+    /// Prints what was left out and checks both numbers.
+    fn check(&self, compared: usize, left_out: usize) {
+        for (combination, reason) in &self.left_out {
+            println!("left out: {combination}: {reason}");
+        }
+        assert_eq!((self.compared, self.left_out.len()), (compared, left_out));
+    }
+}
+
+/// Makes an array of this many axes of lengths 2, 3, ..., in C or Fortran order.
+fn array<T>(axes: usize, fortran: bool, value: impl Fn(i64) -> T) -> ArrayD<T> {
+    let shape: Vec<usize> = (2..2 + axes).collect();
+    let len: usize = shape.iter().product();
+    let values = (0..len as i64).map(|i| value(7 * i - 3)).collect();
+    ArrayD::from_shape_vec(IxDyn(&shape).set_f(fortran), values).unwrap()
+}
+
+/// Reads a member's values in C order by our reader.
+fn values(path: &Path, member: &str) -> (Vec<usize>, ArrayRef) {
+    let npz = Arc::new(NpzFile::open(path).unwrap());
+    let info = npz.info(member).unwrap();
+    let column = Column::open(&npz, member, "value", &View::first_axis(info)).unwrap();
+    let rows = column.array(&RowSet::Range(0..column.num_rows())).unwrap();
+    let values = match rows.as_fixed_size_list_opt() {
+        Some(list) => Arc::clone(list.values()),
+        None => rows,
+    };
+    (info.shape.clone(), values)
+}
+
+/// Writes an array with ndarray-npy, reads it with ours.
+fn read_ours<T: WritableElement>(array: &ArrayD<T>) -> ArrayRef {
+    let folder = folder();
+    let path = folder.path().join("theirs.npz");
+    let mut writer = NpzWriter::new(File::create(&path).unwrap());
+    writer.add_array("a", array).unwrap();
+    writer.finish().unwrap();
+    let (shape, values) = values(&path, "a");
+    assert_eq!(shape, array.shape());
+    values
+}
+
+/// Writes an array with our writer, in its own order, and reads it with ndarray-npy.
+fn read_theirs<T: ReadableElement>(
+    descr: &str,
+    shape: &[usize],
+    fortran: bool,
+    data: &[u8],
+) -> ArrayD<T> {
+    let folder = folder();
+    let path = folder.path().join("ours.npz");
+    let mut writer = write::NpzWriter::new(File::create(&path).unwrap());
+    let start = header::format(descr, shape, fortran);
+    writer
+        .begin_file("a.npy", &start, data.len() as u64)
+        .unwrap();
+    writer.write_all(data).unwrap();
+    writer.finish().unwrap();
+    by_name(&path, "a")
+}
+
+fn by_name<T: ReadableElement>(path: &Path, member: &str) -> ArrayD<T> {
+    NpzReader::new(File::open(path).unwrap())
+        .unwrap()
+        .by_name(member)
+        .unwrap()
+}
+
+/// Returns the values of an array in C order.
+fn in_order<T: Copy>(array: &ArrayD<T>) -> Vec<T> {
+    array.iter().copied().collect()
+}
+
+/// Compares both ways for every number of axes and both orders.
+fn compare<T>(
+    tally: &mut Tally,
+    descr: &str,
+    value: impl Fn(i64) -> T,
+    ours: impl Fn(&ArrayRef) -> Vec<T>,
+    bytes: impl Fn(&T) -> Vec<u8>,
+) where
+    T: WritableElement + ReadableElement + Copy + PartialEq + Debug,
+{
+    for axes in 0..=MAX_AXES {
+        for fortran in [false, true] {
+            let array = array(axes, fortran, &value);
+            let expected = in_order(&array);
+            assert_eq!(ours(&read_ours(&array)), expected, "{descr}, {axes} axes");
+            let in_memory = array.as_slice_memory_order().unwrap();
+            let data: Vec<u8> = in_memory.iter().flat_map(&bytes).collect();
+            let theirs = read_theirs::<T>(descr, array.shape(), fortran, &data);
+            assert_eq!(theirs, array, "{descr}, {axes} axes");
+            tally.compared += 1;
+        }
+    }
+}
+
+fn primitive<A: ArrowPrimitiveType>(array: &ArrayRef) -> Vec<A::Native> {
+    array.as_primitive::<A>().values().to_vec()
+}
+
+fn truths(array: &ArrayRef) -> Vec<bool> {
+    array.as_boolean().iter().map(Option::unwrap).collect()
+}
+
+#[test]
+fn dtypes_axes_and_orders_match_ndarray_npy() {
+    let mut tally = Tally::default();
+    macro_rules! compare {
+        ($($descr:literal, $type:ty, $arrow:ty;)*) => {$(
+            let value = |i| i as $type;
+            let bytes = |v: &$type| v.to_le_bytes().to_vec();
+            compare(&mut tally, $descr, value, primitive::<$arrow>, bytes);
+        )*};
+    }
+    compare! {
+        "|i1", i8, Int8Type;
+        "<i2", i16, Int16Type;
+        "<i4", i32, Int32Type;
+        "<i8", i64, Int64Type;
+        "|u1", u8, UInt8Type;
+        "<u2", u16, UInt16Type;
+        "<u4", u32, UInt32Type;
+        "<u8", u64, UInt64Type;
+        "<f4", f32, Float32Type;
+        "<f8", f64, Float64Type;
+    }
+    compare(
+        &mut tally,
+        "|b1",
+        |i| i % 3 == 0,
+        truths,
+        |v| vec![u8::from(*v)],
+    );
+    for (descr, reason) in [
+        ("<f2", "ndarray-npy has no half floats"),
+        ("<c8", "compared where the feature `ndarray` is on"),
+        ("<c16", "compared where the feature `ndarray` is on"),
+    ] {
+        for axes in 0..=MAX_AXES {
+            for order in ["C", "Fortran"] {
+                tally
+                    .left_out
+                    .push((format!("{descr}, {axes} axes, {order} order"), reason));
+            }
+        }
+    }
+    tally.check(11 * 5 * 2, 3 * 5 * 2);
+}
+
+/// Compares every member of a file that `align` has written with the values our reader finds in the file before.
+fn compare_aligned(from: &str, tally: &mut Tally) {
+    let folder = folder();
+    let to = folder.path().join("aligned.npz");
+    let npz = Arc::new(NpzFile::open(from).unwrap());
+    align(&npz, &to, &AlignOptions::default(), &mut |_, _| {}).unwrap();
+    for info in npz.arrays() {
+        let (_, before) = values(Path::new(from), &info.name);
+        macro_rules! same {
+            ($arrow:ty) => {{
+                let after = by_name(&to, &info.name);
+                assert_eq!(after.shape(), info.shape);
+                assert_eq!(primitive::<$arrow>(&before), in_order(&after));
+                tally.compared += 1;
+            }};
+        }
+        match info.dtype.descr.as_str() {
+            "<f4" => same!(Float32Type),
+            "<f8" => same!(Float64Type),
+            "<u2" => same!(UInt16Type),
+            "<i8" => same!(Int64Type),
+            "<i4" => same!(Int32Type),
+            descr => {
+                let reason = "compared where the feature `ndarray` is on";
+                assert!(descr.starts_with("<c"), "{descr}");
+                tally
+                    .left_out
+                    .push((format!("{from}: {}, {descr}", info.name), reason));
+            }
+        }
+    }
+}
+
+#[test]
+fn ndarray_npy_reads_aligned_archives() {
+    let mut tally = Tally::default();
+    compare_aligned(SIEMENS, &mut tally);
+    compare_aligned(COUNTS, &mut tally);
+    tally.check(12, 2);
+}
+
+#[test]
+fn ndarray_npy_reads_groups() {
+    let folder = folder();
+    let path = folder.path().join("groups.npz");
+    let scan = Scan::open(SIEMENS).unwrap();
+    let spec = GroupSpec {
+        gridsize: 2,
+        neighbors: Some(6),
+        ..Default::default()
+    };
+    let groups = Groups::try_new(&scan, spec).unwrap();
+    let read = |column: &str| {
+        let columns = Some(vec![column.to_string()]);
+        let options = ReadOptions {
+            columns,
+            ..Default::default()
+        };
+        groups.read(&options).unwrap()
+    };
+    let member = |column: &str| NpzMember {
+        name: column.to_string(),
+        rows: Some(read(column).rows_left() as u64),
+        reader: Box::new(read(column)),
+        cast: None,
+    };
+    let members = vec![member("nn_indices"), member("diffraction")];
+    write_npz(members, &path, IfExists::default(), None).unwrap();
+    let expected = |column: &str| {
+        let batch = collect(read(column));
+        Arc::clone(batch.column(0).as_fixed_size_list().values())
+    };
+    let indices: ArrayD<i32> = by_name(&path, "nn_indices");
+    assert_eq!(indices.shape()[1], 4);
+    assert_eq!(
+        primitive::<Int32Type>(&expected("nn_indices")),
+        in_order(&indices)
+    );
+    let patterns: ArrayD<f32> = by_name(&path, "diffraction");
+    assert_eq!(patterns.shape(), [indices.shape()[0], 4, 64, 64]);
+    assert_eq!(
+        primitive::<Float32Type>(&expected("diffraction")),
+        in_order(&patterns)
+    );
+}
