@@ -60,15 +60,9 @@ impl OpenArgs {
         OpenOptions {
             access: self.access,
             inflate_memory: self.inflate_memory,
-            progress: inflating(),
+            progress: progress::shown(),
         }
     }
-}
-
-/// Shows the inflation of large members.
-fn inflating() -> crate::npz::Progress {
-    let progress = progress::shown();
-    crate::npz::Progress::new(move |member, done, total| progress.bytes(member, done, total))
 }
 
 impl InputArgs {

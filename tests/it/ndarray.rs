@@ -9,12 +9,12 @@ use std::sync::Arc;
 
 use ::ndarray::{ArrayD, IxDyn, ShapeBuilder};
 use ::ndarray_npy::{NpzReader, NpzWriter, ReadableElement, WritableElement};
-use arrow::array::{Array, ArrayRef, ArrowPrimitiveType, AsArray};
+use arrow::array::{ArrayRef, ArrowPrimitiveType, AsArray};
 use arrow::datatypes::*;
 use ptychoarrow::array::{Column, RowSet, View};
-use ptychoarrow::export::{AlignOptions, IfExists, NpzMember, align, write_npz};
+use ptychoarrow::export::{AlignOptions, ExportOptions, NpzMember, align, write_npz};
 use ptychoarrow::npz::{NpzFile, header, write};
-use ptychoarrow::{GroupSpec, Groups, ReadOptions, Scan, Table};
+use ptychoarrow::{GroupSpec, Groups, ReadOptions, Scan};
 
 use crate::support::{COUNTS, SIEMENS, collect, folder};
 
@@ -183,12 +183,13 @@ fn compare_aligned(from: &str, tally: &mut Tally) {
     let folder = folder();
     let to = folder.path().join("aligned.npz");
     let npz = Arc::new(NpzFile::open(from).unwrap());
-    align(&npz, &to, &AlignOptions::default(), &mut |_, _| {}).unwrap();
+    align(&npz, &to, &AlignOptions::default()).unwrap();
     for info in npz.arrays() {
         let (_, before) = values(Path::new(from), &info.name);
         macro_rules! same {
             ($arrow:ty) => {{
-                let after = by_name(&to, &info.name);
+                let after: ArrayD<<$arrow as ArrowPrimitiveType>::Native> =
+                    by_name(&to, &info.name);
                 assert_eq!(after.shape(), info.shape);
                 assert_eq!(primitive::<$arrow>(&before), in_order(&after));
                 tally.compared += 1;
@@ -231,11 +232,7 @@ fn ndarray_npy_reads_groups() {
     };
     let groups = Groups::try_new(&scan, spec).unwrap();
     let read = |column: &str| {
-        let columns = Some(vec![column.to_string()]);
-        let options = ReadOptions {
-            columns,
-            ..Default::default()
-        };
+        let options = ReadOptions::default().with_columns([column]);
         groups.read(&options).unwrap()
     };
     let member = |column: &str| NpzMember {
@@ -245,7 +242,7 @@ fn ndarray_npy_reads_groups() {
         cast: None,
     };
     let members = vec![member("nn_indices"), member("diffraction")];
-    write_npz(members, &path, IfExists::default(), None).unwrap();
+    write_npz(members, &path, &ExportOptions::default()).unwrap();
     let expected = |column: &str| {
         let batch = collect(read(column));
         Arc::clone(batch.column(0).as_fixed_size_list().values())
