@@ -3,6 +3,9 @@
 //! [`Error::facts`] states what happened without naming any front end; [`Error::remedies`] lists what helps as data.
 //! `Display` joins both in the terms of the Rust API; [`Error::report_in`] does so in the terms of another front end.
 
+mod facts;
+mod kinds;
+mod names;
 mod parameter;
 mod remedy;
 
@@ -11,6 +14,8 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
+pub use kinds::{FileKind, GroupLimit, Number, OutputProblem};
+pub(crate) use names::nearest_name;
 pub use parameter::Parameter;
 pub use remedy::{Remedy, RustTerms, Task, Terms};
 pub(crate) use remedy::{alternatives, with_remedies};
@@ -336,170 +341,6 @@ pub enum Error {
     },
 }
 
-/// Names the formats of files that are not archives, by their first bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FileKind {
-    /// The file has no bytes.
-    Empty,
-    /// The path leads to a folder.
-    Folder,
-    /// The path leads to a pipe, a socket or a device.
-    Special,
-    /// HDF5, and so also MATLAB 7.3, NeXus and CXI.
-    Hdf5,
-    /// MATLAB 5.
-    Mat,
-    /// An Arrow IPC file.
-    Arrow,
-    /// A Parquet file.
-    Parquet,
-    /// A gzip stream.
-    Gzip,
-    /// A bzip2 stream.
-    Bzip2,
-    /// An xz stream.
-    Xz,
-    /// A Zstandard stream.
-    Zstd,
-    /// A 7-Zip archive.
-    SevenZip,
-    /// A TIFF image.
-    Tiff,
-    /// A Python pickle.
-    Pickle,
-    /// None of those.
-    Unknown,
-}
-
-impl FileKind {
-    /// Returns the format as a noun phrase: `an HDF5 file`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Empty => "an empty file",
-            Self::Folder => "a folder",
-            Self::Special => "a pipe, a socket or a device",
-            Self::Hdf5 => "an HDF5 file",
-            Self::Mat => "a MATLAB file",
-            Self::Arrow => "an Arrow IPC file",
-            Self::Parquet => "a Parquet file",
-            Self::Gzip => "a gzip file",
-            Self::Bzip2 => "a bzip2 file",
-            Self::Xz => "an xz file",
-            Self::Zstd => "a Zstandard file",
-            Self::SevenZip => "a 7-Zip archive",
-            Self::Tiff => "a TIFF image",
-            Self::Pickle => "a Python pickle",
-            Self::Unknown => "a file of unknown format",
-        }
-    }
-
-    /// Returns how its contents become an NPZ file, as an imperative clause.
-    pub(crate) fn how_to_convert(self) -> &'static str {
-        match self {
-            Self::Empty => "write the file first",
-            Self::Folder => "name a file in it",
-            Self::Special => "copy what it yields into a regular file",
-            Self::Hdf5 => {
-                "open it with h5py and write its arrays with np.savez(path, xcoords=..., ycoords=..., diff3d=...)"
-            }
-            Self::Mat => "load it with scipy.io.loadmat and write its arrays with np.savez",
-            Self::Arrow => "read it with pyarrow.ipc.open_file or polars.read_ipc",
-            Self::Parquet => "read it with pyarrow.parquet or polars.read_parquet",
-            Self::Gzip => "unpack it with gunzip first",
-            Self::Bzip2 => "unpack it with bunzip2 first",
-            Self::Xz => "unpack it with unxz first",
-            Self::Zstd => "unpack it with unzstd first",
-            Self::SevenZip => "unpack it first",
-            Self::Tiff => "stack the images and write them with np.savez",
-            Self::Pickle => "load it where you trust it and write its arrays with np.savez",
-            Self::Unknown => "check the path",
-        }
-    }
-}
-
-/// Names why there cannot be more groups.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum GroupLimit {
-    /// Without group oversampling there is one group per seed point.
-    OneGroupPerSeedPoint,
-    /// A group of one member is its seed point.
-    GroupOfOne,
-    /// Each of the seed points has this many distinct groups.
-    DistinctGroups {
-        /// The number of seed points.
-        seed_points: usize,
-        /// The number of distinct groups per seed point.
-        each: u128,
-    },
-    /// `max_distance` leaves one seed point fewer candidates than the others.
-    CandidatesLeft {
-        /// The seed point.
-        scan_point: u32,
-        /// The number of candidates it has left.
-        candidates: usize,
-        /// The number of groups asked for per seed point.
-        rounds: usize,
-    },
-    /// A limit of the grouping rules.
-    Rules,
-}
-
-/// Names why an output cannot be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum OutputProblem {
-    /// The folder it should be in does not exist.
-    NoFolder(PathBuf),
-    /// The path leads to a folder.
-    IsFolder,
-    /// The path is a symbolic link to this path, where there is nothing.
-    DanglingLink(PathBuf),
-    /// The ending of its name belongs to no format; these are known.
-    UnknownEnding(&'static [&'static str]),
-    /// A format that holds arrays, not rows of any table.
-    HoldsArrays,
-    /// The patterns are in another file than the positions.
-    PatternsInAnotherFile,
-}
-
-/// Holds a number of either kind, for messages.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Number {
-    /// A count.
-    Count(u128),
-    /// A real number.
-    Real(f64),
-}
-
-impl From<usize> for Number {
-    fn from(count: usize) -> Self {
-        Self::Count(count as u128)
-    }
-}
-
-impl From<u64> for Number {
-    fn from(count: u64) -> Self {
-        Self::Count(u128::from(count))
-    }
-}
-
-impl From<f64> for Number {
-    fn from(value: f64) -> Self {
-        Self::Real(value)
-    }
-}
-
-impl fmt::Display for Number {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Count(count) => write!(f, "{count}"),
-            Self::Real(value) => write!(f, "{value}"),
-        }
-    }
-}
-
 impl Error {
     /// Returns whether the call is at fault rather than the data or the system.
     pub fn is_usage(&self) -> bool {
@@ -541,320 +382,6 @@ impl Error {
             | Self::DiskFull { .. }
             | Self::Arrow(_)
             | Self::External { .. } => false,
-        }
-    }
-
-    /// Returns what happened, without what helps and without the source.
-    pub fn facts(&self) -> String {
-        match self {
-            Self::NoSuchFile { path } => format!("{}: no such file", path.display()),
-            Self::Io { path, action, .. } => format!("{}: cannot {action}", path.display()),
-            Self::NotAnArchive { path, found } => format!(
-                "{}: found {}, expected a NumPy .npz (zip) archive that begins at byte 0",
-                path.display(),
-                found.name()
-            ),
-            Self::DamagedArchive { path, problem } => {
-                format!("{}: damaged archive: {problem}", path.display())
-            }
-            Self::BadMember {
-                path,
-                member,
-                found,
-                expected,
-                ..
-            } => {
-                format!(
-                    "{}: member `{member}`: found {found}, expected {expected}",
-                    path.display()
-                )
-            }
-            Self::OtherDtype {
-                path,
-                member,
-                found,
-                expected,
-            } => format!(
-                "{}: member `{member}` has the dtype {found}, expected {expected}",
-                path.display()
-            ),
-            Self::OtherAxes {
-                path,
-                member,
-                shape,
-                expected,
-            } => format!(
-                "{}: member `{member}` has the shape {shape:?}, expected {expected} axes",
-                path.display()
-            ),
-            Self::BadTable { path, problem } => format!(
-                "{}: cannot be read as a table: {problem}; expected what its ending names: Arrow IPC, Parquet, \
-                 or CSV with a header",
-                path.display()
-            ),
-            Self::NoSuchMember {
-                path,
-                member,
-                available,
-                suggestion,
-            } => format!(
-                "{}: no member `{member}`; the file has {}{}",
-                path.display(),
-                list(available),
-                did_you_mean(suggestion)
-            ),
-            Self::MissingRole {
-                path,
-                role,
-                expected,
-                available,
-            } => format!(
-                "{}: no member for {role}: found {}, expected {expected}",
-                path.display(),
-                list(available)
-            ),
-            Self::NoSuchColumn {
-                table,
-                column,
-                available,
-                suggestion,
-            } => format!(
-                "table `{table}` has no column `{column}`; it has {}{}",
-                list(available),
-                did_you_mean(suggestion)
-            ),
-            Self::NonFinitePosition {
-                path,
-                scan_point,
-                x,
-                y,
-            } => format!(
-                "{}: scan point {scan_point} is at x = {x}, y = {y}, expected finite positions",
-                path.display()
-            ),
-            Self::PositionsTooFarApart { path, scan_point } => format!(
-                "{}: squared distances from scan point {scan_point} are infinite, expected finite ones",
-                path.display()
-            ),
-            Self::TooFewPoints {
-                path,
-                points,
-                group_size,
-                gridsize,
-                ..
-            } => format!(
-                "{}: {points} scan points to choose from, expected at least C = {group_size} (gridsize {gridsize})",
-                path.display()
-            ),
-            Self::OutOfRange {
-                parameter,
-                found,
-                min,
-                max: Some(max),
-            } => {
-                format!("{parameter} = {found}: expected {min} to {max}")
-            }
-            Self::OutOfRange {
-                parameter,
-                found,
-                min,
-                max: None,
-            } => {
-                format!("{parameter} = {found}: expected at least {min}")
-            }
-            Self::PoolTooSmall {
-                neighbors,
-                group_size,
-                gridsize,
-            } => format!(
-                "neighbors = {neighbors}: expected K of at least C = {group_size} (gridsize {gridsize})"
-            ),
-            Self::TooManyGroups {
-                asked,
-                possible,
-                limit,
-            } => {
-                format!(
-                    "n_groups = {asked}: expected at most {possible}{}",
-                    limit.reason()
-                )
-            }
-            Self::NotAscending {
-                parameter,
-                first,
-                second,
-            } => format!(
-                "{parameter}: found scan point {second} after {first}, expected an ascending list without repeats"
-            ),
-            Self::SeedPointNotAmong { scan_point } => format!(
-                "seeds_from: found scan point {scan_point}, expected only scan points of `among`"
-            ),
-            Self::NothingSelected { path, parameter } => {
-                format!(
-                    "{}: {parameter} keeps no scan point, expected at least one",
-                    path.display()
-                )
-            }
-            Self::NotInSemantics {
-                parameter,
-                semantics,
-            } => {
-                format!(
-                    "{parameter}: found a value, expected none: {semantics} semantics has no such choice"
-                )
-            }
-            Self::UnknownMeasurement { path, parameter } => format!(
-                "{}: {parameter} needs to know whether patterns are amplitudes or intensities, and the file does not \
-                 say (integers are intensities)",
-                path.display()
-            ),
-            Self::NoNormFactor { path, mean_power } => format!(
-                "{}: found a mean power of {mean_power} per pattern, expected a finite one above 0 to normalise by",
-                path.display()
-            ),
-            Self::NotDivisible {
-                bin,
-                shape: [height, width],
-            } => {
-                format!(
-                    "bin = {bin}: expected a divisor of both sides of the patterns, {height} x {width} pixels"
-                )
-            }
-            Self::GroupTooWide { group_size, pixels } => format!(
-                "a group of {group_size} patterns of {pixels} pixels: expected fewer than 2^30 pixels per group"
-            ),
-            Self::PatternsTwice {
-                path,
-                member,
-                patterns,
-            } => format!(
-                "{}: found patterns in `{member}`, expected none beside those of {}",
-                path.display(),
-                patterns.display()
-            ),
-            Self::TooLarge {
-                purpose,
-                bytes,
-                parameter,
-            } => {
-                format!("{parameter}: {purpose} takes {bytes} bytes, more than can be had")
-            }
-            Self::FileChanged { path, what } => {
-                format!(
-                    "{}: the file changed while it was read ({what})",
-                    path.display()
-                )
-            }
-            Self::ScratchFull {
-                path,
-                member,
-                needed,
-                folder,
-                available,
-            } => format!(
-                "{}: member `{member}`: {needed} bytes when inflated, {} has {available} free",
-                path.display(),
-                folder.display()
-            ),
-            Self::OutputExists { path } => format!("{}: output exists", path.display()),
-            Self::BadOutput { path, problem } => {
-                format!(
-                    "{}: cannot be the output: {}",
-                    path.display(),
-                    problem.reason()
-                )
-            }
-            Self::UnsupportedColumn {
-                column,
-                data_type,
-                format,
-                expected,
-            } => {
-                format!("column `{column}` of type {data_type}: expected {expected} in {format}")
-            }
-            Self::DiskFull {
-                path,
-                needed,
-                available,
-            } => format!(
-                "{}: needs {needed} bytes, the disk has {available} free; nothing was written",
-                path.display()
-            ),
-            Self::BadPredicate {
-                parameter,
-                predicate,
-                problem,
-            } => format!("{parameter}: the predicate \"{predicate}\" over `scan`: {problem}"),
-            Self::BadQuery { problem } => format!("cannot run the query: {problem}"),
-            Self::Arrow(error) => error.to_string(),
-            Self::External { action, .. } => action.clone(),
-        }
-    }
-
-    /// Returns what helps; any one of the remedies may do.
-    pub fn remedies(&self) -> Vec<Remedy> {
-        use Parameter as P;
-        use Remedy as R;
-        match self {
-            Self::NoSuchFile { .. } => vec![R::CheckPath],
-            Self::NotAnArchive { found, .. } => vec![R::Convert(*found)],
-            Self::DamagedArchive { .. } => vec![R::CopyAgain],
-            Self::BadMember { remedies, .. } => remedies.clone(),
-            Self::MissingRole { role, .. } => vec![R::NameMember { role, member: None }],
-            Self::NonFinitePosition { .. } => vec![R::Narrow(P::Among), R::CorrectFile],
-            Self::PositionsTooFarApart { .. } => vec![R::ScalePositions],
-            Self::TooFewPoints {
-                restricted: false, ..
-            } => vec![R::Lower(P::Gridsize)],
-            Self::TooFewPoints { .. } => vec![R::Lower(P::Gridsize), R::Widen(P::Among)],
-            Self::PoolTooSmall { .. } => vec![R::Raise(P::Neighbors), R::Lower(P::Gridsize)],
-            Self::TooManyGroups { limit, .. } => limit.remedies(),
-            Self::SeedPointNotAmong { .. } => vec![R::Widen(P::Among), R::Narrow(P::SeedsFrom)],
-            Self::NothingSelected { parameter, .. } => vec![R::Widen(*parameter), R::CountPoints],
-            Self::NotInSemantics { parameter, .. } => {
-                vec![R::LeaveOut(*parameter), R::Set(P::Semantics, "native")]
-            }
-            Self::UnknownMeasurement { .. } => {
-                vec![
-                    R::Set(P::Measurement, "amplitude"),
-                    R::Set(P::Measurement, "intensity"),
-                ]
-            }
-            Self::NoNormFactor { .. } => vec![R::Narrow(P::Among), R::Set(P::Norm, "1")],
-            Self::NotDivisible { .. } => vec![R::Lower(P::Crop)],
-            Self::GroupTooWide { .. } => vec![R::Lower(P::Gridsize), R::Lower(P::Crop)],
-            Self::PatternsTwice { .. } => vec![R::LeaveOut(P::Patterns)],
-            Self::TooLarge { parameter, .. } => vec![R::Lower(*parameter)],
-            Self::FileChanged { .. } => vec![R::ReadAgain],
-            Self::ScratchFull { .. } => {
-                vec![
-                    R::FreeSpace,
-                    R::MoveTempFolder,
-                    R::Raise(P::InflateMemory),
-                    R::Align,
-                ]
-            }
-            Self::OutputExists { .. } => vec![R::WriteElsewhere, R::Set(P::IfExists, "replace")],
-            Self::BadOutput { problem, .. } => problem.remedies(),
-            Self::UnsupportedColumn { .. } => {
-                vec![
-                    R::Narrow(P::Columns),
-                    R::WriteFormat(&[".arrow", ".parquet"]),
-                ]
-            }
-            Self::DiskFull { .. } => vec![R::FreeSpace, R::Narrow(P::Columns), R::WriteElsewhere],
-            Self::OutOfRange { .. }
-            | Self::NotAscending { .. }
-            | Self::Io { .. }
-            | Self::OtherDtype { .. }
-            | Self::OtherAxes { .. }
-            | Self::BadTable { .. }
-            | Self::NoSuchMember { .. }
-            | Self::NoSuchColumn { .. }
-            | Self::BadPredicate { .. }
-            | Self::BadQuery { .. }
-            | Self::Arrow(_)
-            | Self::External { .. } => Vec::new(),
         }
     }
 
@@ -930,80 +457,8 @@ impl std::error::Error for Error {
     }
 }
 
-impl GroupLimit {
-    fn reason(self) -> String {
-        match self {
-            Self::OneGroupPerSeedPoint => ", one group per seed point".to_string(),
-            Self::GroupOfOne => ", one group per seed point where C = 1".to_string(),
-            Self::DistinctGroups { seed_points, each } => {
-                format!(": {seed_points} seed points with {each} distinct groups each")
-            }
-            Self::CandidatesLeft {
-                scan_point,
-                candidates,
-                rounds,
-            } => format!(
-                " per seed point, asked for {rounds}: scan point {scan_point} has {candidates} candidates left"
-            ),
-            Self::Rules => String::new(),
-        }
-    }
-
-    fn remedies(self) -> Vec<Remedy> {
-        use Parameter as P;
-        let other = match self {
-            Self::OneGroupPerSeedPoint => vec![Remedy::Enable(P::GroupOversampling)],
-            Self::GroupOfOne => vec![Remedy::Raise(P::Gridsize)],
-            Self::DistinctGroups { .. } => vec![Remedy::Raise(P::Neighbors)],
-            Self::CandidatesLeft { .. } => {
-                vec![Remedy::Raise(P::Neighbors), Remedy::Raise(P::MaxDistance)]
-            }
-            Self::Rules => Vec::new(),
-        };
-        [Remedy::Lower(P::NGroups)]
-            .into_iter()
-            .chain(other)
-            .collect()
-    }
-}
-
-impl OutputProblem {
-    fn reason(&self) -> String {
-        match self {
-            Self::NoFolder(folder) => format!("there is no folder {}", folder.display()),
-            Self::IsFolder => "it is a folder".to_string(),
-            Self::DanglingLink(leads_to) => {
-                format!(
-                    "it is a symbolic link to {}, which does not exist",
-                    leads_to.display()
-                )
-            }
-            Self::UnknownEnding(known) => {
-                format!("expected a name that ends in {}", alternatives(known))
-            }
-            Self::HoldsArrays => {
-                "an .npz file holds a whole scan or groups, not the rows of any table".to_string()
-            }
-            Self::PatternsInAnotherFile => {
-                "an .npz file takes its patterns from the file that is cut, and they are in another"
-                    .to_string()
-            }
-        }
-    }
-
-    fn remedies(&self) -> Vec<Remedy> {
-        match self {
-            Self::NoFolder(_) => vec![Remedy::CreateFolder],
-            Self::IsFolder | Self::DanglingLink(_) => vec![Remedy::WriteElsewhere],
-            Self::UnknownEnding(_) => Vec::new(),
-            Self::HoldsArrays | Self::PatternsInAnotherFile => {
-                vec![Remedy::WriteFormat(&[".arrow", ".parquet"])]
-            }
-        }
-    }
-}
-
 /// Joins an error and its sources by colons. A source whose text its parent repeats is left out.
+#[cfg(feature = "export")]
 pub(crate) fn chain(error: &(dyn std::error::Error + 'static)) -> String {
     with_sources(error.to_string(), error)
 }
@@ -1018,73 +473,6 @@ fn with_sources(mut text: String, error: &(dyn std::error::Error + 'static)) -> 
         source = cause.source();
     }
     text
-}
-
-/// Displays names as `a`, `b` and 3 more.
-fn list(names: &[String]) -> ListDisplay<'_> {
-    ListDisplay(names)
-}
-
-struct ListDisplay<'a>(&'a [String]);
-
-impl fmt::Display for ListDisplay<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const SHOWN: usize = 24;
-        if self.0.is_empty() {
-            return f.write_str("nothing");
-        }
-        for (i, name) in self.0.iter().take(SHOWN).enumerate() {
-            let comma = if i == 0 { "" } else { ", " };
-            write!(f, "{comma}`{name}`")?;
-        }
-        match self.0.len().saturating_sub(SHOWN) {
-            0 => Ok(()),
-            more => write!(f, " and {more} more"),
-        }
-    }
-}
-
-fn did_you_mean(suggestion: &Option<String>) -> String {
-    suggestion
-        .as_ref()
-        .map(|name| format!("; did you mean `{name}`?"))
-        .unwrap_or_default()
-}
-
-/// Returns the name nearest to `wanted` by edit distance, if no more than a third of it differs.
-pub(crate) fn nearest_name<'a>(
-    wanted: &str,
-    names: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
-    let limit = wanted.chars().count().div_ceil(3);
-    names
-        .into_iter()
-        .map(|name| {
-            (
-                edit_distance(&wanted.to_lowercase(), &name.to_lowercase()),
-                name,
-            )
-        })
-        .filter(|(distance, _)| *distance <= limit)
-        .min()
-        .map(|(_, name)| name.to_string())
-}
-
-/// Computes the Levenshtein distance in characters; both texts are cut at 64, long enough for names.
-fn edit_distance(a: &str, b: &str) -> usize {
-    let a: Vec<char> = a.chars().take(64).collect();
-    let b: Vec<char> = b.chars().take(64).collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, ca) in a.iter().enumerate() {
-        let mut diagonal = row[0];
-        row[0] = i + 1;
-        for (j, cb) in b.iter().enumerate() {
-            let replaced = diagonal + usize::from(ca != cb);
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(row[j] + 1).min(diagonal + 1);
-        }
-    }
-    row[b.len()]
 }
 
 impl From<ArrowError> for Error {
@@ -1134,5 +522,44 @@ mod tests {
         };
         let back = Error::from(ArrowError::from(error));
         assert!(matches!(back, Error::NoSuchFile { .. }), "{back:?}");
+    }
+
+    #[test]
+    fn facts_and_remedies_are_joined_in_the_terms_of_a_front_end() {
+        struct Loud;
+        impl Terms for Loud {
+            fn parameter(&self, parameter: Parameter) -> String {
+                parameter.name().to_uppercase()
+            }
+            fn set(&self, parameter: Parameter, value: &str) -> String {
+                format!("{} TO {value}", self.parameter(parameter))
+            }
+            fn task(&self, _: Task) -> &'static str {
+                "TASK"
+            }
+        }
+        let error = Error::PoolTooSmall {
+            neighbors: 3,
+            group_size: 4,
+            gridsize: 2,
+        };
+        let facts = "neighbors = 3: expected K of at least C = 4 (gridsize 2)";
+        assert_eq!(error.facts(), facts);
+        assert_eq!(
+            error.report_in(&Loud),
+            format!("{facts}; raise NEIGHBORS or lower GRIDSIZE")
+        );
+        assert_eq!(
+            error.to_string(),
+            format!("{facts}; raise GroupSpec::neighbors or lower GroupSpec::gridsize")
+        );
+    }
+
+    #[test]
+    fn a_source_is_told_once() {
+        let source = std::io::Error::other("no space left");
+        let error = Error::io(Path::new("a.npz"), "write", source);
+        assert_eq!(error.report(), "a.npz: cannot write: no space left");
+        assert!(std::error::Error::source(&error).is_some());
     }
 }

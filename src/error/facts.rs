@@ -1,0 +1,320 @@
+//! What each error states, and what helps against it.
+
+use super::names::{did_you_mean, list};
+use super::{Error, Parameter, Remedy};
+
+impl Error {
+    /// Returns what happened, without what helps and without the source.
+    pub fn facts(&self) -> String {
+        match self {
+            Self::NoSuchFile { path } => format!("{}: no such file", path.display()),
+            Self::Io { path, action, .. } => format!("{}: cannot {action}", path.display()),
+            Self::NotAnArchive { path, found } => format!(
+                "{}: found {}, expected a NumPy .npz (zip) archive that begins at byte 0",
+                path.display(),
+                found.name()
+            ),
+            Self::DamagedArchive { path, problem } => {
+                format!("{}: damaged archive: {problem}", path.display())
+            }
+            Self::BadMember {
+                path,
+                member,
+                found,
+                expected,
+                ..
+            } => {
+                format!(
+                    "{}: member `{member}`: found {found}, expected {expected}",
+                    path.display()
+                )
+            }
+            Self::OtherDtype {
+                path,
+                member,
+                found,
+                expected,
+            } => format!(
+                "{}: member `{member}` has the dtype {found}, expected {expected}",
+                path.display()
+            ),
+            Self::OtherAxes {
+                path,
+                member,
+                shape,
+                expected,
+            } => format!(
+                "{}: member `{member}` has the shape {shape:?}, expected {expected} axes",
+                path.display()
+            ),
+            Self::BadTable { path, problem } => format!(
+                "{}: cannot be read as a table: {problem}; expected what its ending names: Arrow IPC, Parquet, \
+                 or CSV with a header",
+                path.display()
+            ),
+            Self::NoSuchMember {
+                path,
+                member,
+                available,
+                suggestion,
+            } => format!(
+                "{}: no member `{member}`; the file has {}{}",
+                path.display(),
+                list(available),
+                did_you_mean(suggestion)
+            ),
+            Self::MissingRole {
+                path,
+                role,
+                expected,
+                available,
+            } => format!(
+                "{}: no member for {role}: found {}, expected {expected}",
+                path.display(),
+                list(available)
+            ),
+            Self::NoSuchColumn {
+                table,
+                column,
+                available,
+                suggestion,
+            } => format!(
+                "table `{table}` has no column `{column}`; it has {}{}",
+                list(available),
+                did_you_mean(suggestion)
+            ),
+            Self::NonFinitePosition {
+                path,
+                scan_point,
+                x,
+                y,
+            } => format!(
+                "{}: scan point {scan_point} is at x = {x}, y = {y}, expected finite positions",
+                path.display()
+            ),
+            Self::PositionsTooFarApart { path, scan_point } => format!(
+                "{}: squared distances from scan point {scan_point} are infinite, expected finite ones",
+                path.display()
+            ),
+            Self::TooFewPoints {
+                path,
+                points,
+                group_size,
+                gridsize,
+                ..
+            } => format!(
+                "{}: {points} scan points to choose from, expected at least C = {group_size} (gridsize {gridsize})",
+                path.display()
+            ),
+            Self::OutOfRange {
+                parameter,
+                found,
+                min,
+                max: Some(max),
+            } => {
+                format!("{parameter} = {found}: expected {min} to {max}")
+            }
+            Self::OutOfRange {
+                parameter,
+                found,
+                min,
+                max: None,
+            } => {
+                format!("{parameter} = {found}: expected at least {min}")
+            }
+            Self::PoolTooSmall {
+                neighbors,
+                group_size,
+                gridsize,
+            } => format!(
+                "neighbors = {neighbors}: expected K of at least C = {group_size} (gridsize {gridsize})"
+            ),
+            Self::TooManyGroups {
+                asked,
+                possible,
+                limit,
+            } => {
+                format!(
+                    "n_groups = {asked}: expected at most {possible}{}",
+                    limit.reason()
+                )
+            }
+            Self::NotAscending {
+                parameter,
+                first,
+                second,
+            } => format!(
+                "{parameter}: found scan point {second} after {first}, expected an ascending list without repeats"
+            ),
+            Self::SeedPointNotAmong { scan_point } => format!(
+                "seeds_from: found scan point {scan_point}, expected only scan points of `among`"
+            ),
+            Self::NothingSelected { path, parameter } => {
+                format!(
+                    "{}: {parameter} keeps no scan point, expected at least one",
+                    path.display()
+                )
+            }
+            Self::NotInSemantics {
+                parameter,
+                semantics,
+            } => {
+                format!(
+                    "{parameter}: found a value, expected none: {semantics} semantics has no such choice"
+                )
+            }
+            Self::UnknownMeasurement { path, parameter } => format!(
+                "{}: {parameter} needs to know whether patterns are amplitudes or intensities, and the file does not \
+                 say (integers are intensities)",
+                path.display()
+            ),
+            Self::NoNormFactor { path, mean_power } => format!(
+                "{}: found a mean power of {mean_power} per pattern, expected a finite one above 0 to normalise by",
+                path.display()
+            ),
+            Self::NotDivisible {
+                bin,
+                shape: [height, width],
+            } => {
+                format!(
+                    "bin = {bin}: expected a divisor of both sides of the patterns, {height} x {width} pixels"
+                )
+            }
+            Self::GroupTooWide { group_size, pixels } => format!(
+                "a group of {group_size} patterns of {pixels} pixels: expected fewer than 2^30 pixels per group"
+            ),
+            Self::PatternsTwice {
+                path,
+                member,
+                patterns,
+            } => format!(
+                "{}: found patterns in `{member}`, expected none beside those of {}",
+                path.display(),
+                patterns.display()
+            ),
+            Self::TooLarge {
+                purpose,
+                bytes,
+                parameter,
+            } => {
+                format!("{parameter}: {purpose} takes {bytes} bytes, more than can be had")
+            }
+            Self::FileChanged { path, what } => {
+                format!(
+                    "{}: the file changed while it was read ({what})",
+                    path.display()
+                )
+            }
+            Self::ScratchFull {
+                path,
+                member,
+                needed,
+                folder,
+                available,
+            } => format!(
+                "{}: member `{member}`: {needed} bytes when inflated, {} has {available} free",
+                path.display(),
+                folder.display()
+            ),
+            Self::OutputExists { path } => format!("{}: output exists", path.display()),
+            Self::BadOutput { path, problem } => {
+                format!(
+                    "{}: cannot be the output: {}",
+                    path.display(),
+                    problem.reason()
+                )
+            }
+            Self::UnsupportedColumn {
+                column,
+                data_type,
+                format,
+                expected,
+            } => {
+                format!("column `{column}` of type {data_type}: expected {expected} in {format}")
+            }
+            Self::DiskFull {
+                path,
+                needed,
+                available,
+            } => format!(
+                "{}: needs {needed} bytes, the disk has {available} free; nothing was written",
+                path.display()
+            ),
+            Self::BadPredicate {
+                parameter,
+                predicate,
+                problem,
+            } => format!("{parameter}: the predicate \"{predicate}\" over `scan`: {problem}"),
+            Self::BadQuery { problem } => format!("cannot run the query: {problem}"),
+            Self::Arrow(error) => error.to_string(),
+            Self::External { action, .. } => action.clone(),
+        }
+    }
+
+    /// Returns what helps; any one of the remedies may do.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        use Parameter as P;
+        use Remedy as R;
+        match self {
+            Self::NoSuchFile { .. } => vec![R::CheckPath],
+            Self::NotAnArchive { found, .. } => vec![R::Convert(*found)],
+            Self::DamagedArchive { .. } => vec![R::CopyAgain],
+            Self::BadMember { remedies, .. } => remedies.clone(),
+            Self::MissingRole { role, .. } => vec![R::NameMember { role, member: None }],
+            Self::NonFinitePosition { .. } => vec![R::Narrow(P::Among), R::CorrectFile],
+            Self::PositionsTooFarApart { .. } => vec![R::ScalePositions],
+            Self::TooFewPoints {
+                restricted: false, ..
+            } => vec![R::Lower(P::Gridsize)],
+            Self::TooFewPoints { .. } => vec![R::Lower(P::Gridsize), R::Widen(P::Among)],
+            Self::PoolTooSmall { .. } => vec![R::Raise(P::Neighbors), R::Lower(P::Gridsize)],
+            Self::TooManyGroups { limit, .. } => limit.remedies(),
+            Self::SeedPointNotAmong { .. } => vec![R::Widen(P::Among), R::Narrow(P::SeedsFrom)],
+            Self::NothingSelected { parameter, .. } => vec![R::Widen(*parameter), R::CountPoints],
+            Self::NotInSemantics { parameter, .. } => {
+                vec![R::LeaveOut(*parameter), R::Set(P::Semantics, "native")]
+            }
+            Self::UnknownMeasurement { .. } => {
+                vec![
+                    R::Set(P::Measurement, "amplitude"),
+                    R::Set(P::Measurement, "intensity"),
+                ]
+            }
+            Self::NoNormFactor { .. } => vec![R::Narrow(P::Among), R::Set(P::Norm, "1")],
+            Self::NotDivisible { .. } => vec![R::Lower(P::Crop)],
+            Self::GroupTooWide { .. } => vec![R::Lower(P::Gridsize), R::Lower(P::Crop)],
+            Self::PatternsTwice { .. } => vec![R::LeaveOut(P::Patterns)],
+            Self::TooLarge { parameter, .. } => vec![R::Lower(*parameter)],
+            Self::FileChanged { .. } => vec![R::ReadAgain],
+            Self::ScratchFull { .. } => {
+                vec![
+                    R::FreeSpace,
+                    R::MoveTempFolder,
+                    R::Raise(P::InflateMemory),
+                    R::Align,
+                ]
+            }
+            Self::OutputExists { .. } => vec![R::WriteElsewhere, R::Set(P::IfExists, "replace")],
+            Self::BadOutput { problem, .. } => problem.remedies(),
+            Self::UnsupportedColumn { .. } => {
+                vec![
+                    R::Narrow(P::Columns),
+                    R::WriteFormat(&[".arrow", ".parquet"]),
+                ]
+            }
+            Self::DiskFull { .. } => vec![R::FreeSpace, R::Narrow(P::Columns), R::WriteElsewhere],
+            Self::OutOfRange { .. }
+            | Self::NotAscending { .. }
+            | Self::Io { .. }
+            | Self::OtherDtype { .. }
+            | Self::OtherAxes { .. }
+            | Self::BadTable { .. }
+            | Self::NoSuchMember { .. }
+            | Self::NoSuchColumn { .. }
+            | Self::BadPredicate { .. }
+            | Self::BadQuery { .. }
+            | Self::Arrow(_)
+            | Self::External { .. } => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! The kinds that errors tell apart: file formats, limits of the number of groups, faults of outputs, numbers.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use super::{Parameter, Remedy, alternatives};
+
+/// Names the formats of files that are not archives, by their first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FileKind {
+    /// The file has no bytes.
+    Empty,
+    /// The path leads to a folder.
+    Folder,
+    /// The path leads to a pipe, a socket or a device.
+    Special,
+    /// HDF5, and so also MATLAB 7.3, NeXus and CXI.
+    Hdf5,
+    /// MATLAB 5.
+    Mat,
+    /// An Arrow IPC file.
+    Arrow,
+    /// A Parquet file.
+    Parquet,
+    /// A gzip stream.
+    Gzip,
+    /// A bzip2 stream.
+    Bzip2,
+    /// An xz stream.
+    Xz,
+    /// A Zstandard stream.
+    Zstd,
+    /// A 7-Zip archive.
+    SevenZip,
+    /// A TIFF image.
+    Tiff,
+    /// A Python pickle.
+    Pickle,
+    /// None of those.
+    Unknown,
+}
+
+impl FileKind {
+    /// Returns the format as a noun phrase: `an HDF5 file`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Empty => "an empty file",
+            Self::Folder => "a folder",
+            Self::Special => "a pipe, a socket or a device",
+            Self::Hdf5 => "an HDF5 file",
+            Self::Mat => "a MATLAB file",
+            Self::Arrow => "an Arrow IPC file",
+            Self::Parquet => "a Parquet file",
+            Self::Gzip => "a gzip file",
+            Self::Bzip2 => "a bzip2 file",
+            Self::Xz => "an xz file",
+            Self::Zstd => "a Zstandard file",
+            Self::SevenZip => "a 7-Zip archive",
+            Self::Tiff => "a TIFF image",
+            Self::Pickle => "a Python pickle",
+            Self::Unknown => "a file of unknown format",
+        }
+    }
+
+    /// Returns how its contents become an NPZ file, as an imperative clause.
+    pub(crate) fn how_to_convert(self) -> &'static str {
+        match self {
+            Self::Empty => "write the file first",
+            Self::Folder => "name a file in it",
+            Self::Special => "copy what it yields into a regular file",
+            Self::Hdf5 => {
+                "open it with h5py and write its arrays with np.savez(path, xcoords=..., ycoords=..., diff3d=...)"
+            }
+            Self::Mat => "load it with scipy.io.loadmat and write its arrays with np.savez",
+            Self::Arrow => "read it with pyarrow.ipc.open_file or polars.read_ipc",
+            Self::Parquet => "read it with pyarrow.parquet or polars.read_parquet",
+            Self::Gzip => "unpack it with gunzip first",
+            Self::Bzip2 => "unpack it with bunzip2 first",
+            Self::Xz => "unpack it with unxz first",
+            Self::Zstd => "unpack it with unzstd first",
+            Self::SevenZip => "unpack it first",
+            Self::Tiff => "stack the images and write them with np.savez",
+            Self::Pickle => "load it where you trust it and write its arrays with np.savez",
+            Self::Unknown => "check the path",
+        }
+    }
+}
+
+/// Names why there cannot be more groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum GroupLimit {
+    /// Without group oversampling there is one group per seed point.
+    OneGroupPerSeedPoint,
+    /// A group of one member is its seed point.
+    GroupOfOne,
+    /// Each of the seed points has this many distinct groups.
+    DistinctGroups {
+        /// The number of seed points.
+        seed_points: usize,
+        /// The number of distinct groups per seed point.
+        each: u128,
+    },
+    /// `max_distance` leaves one seed point fewer candidates than the others.
+    CandidatesLeft {
+        /// The seed point.
+        scan_point: u32,
+        /// The number of candidates it has left.
+        candidates: usize,
+        /// The number of groups asked for per seed point.
+        rounds: usize,
+    },
+    /// A limit of the grouping rules.
+    Rules,
+}
+
+/// Names why an output cannot be written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OutputProblem {
+    /// The folder it should be in does not exist.
+    NoFolder(PathBuf),
+    /// The path leads to a folder.
+    IsFolder,
+    /// The path is a symbolic link to this path, where there is nothing.
+    DanglingLink(PathBuf),
+    /// The ending of its name belongs to no format; these are known.
+    UnknownEnding(&'static [&'static str]),
+    /// A format that holds arrays, not rows of any table.
+    HoldsArrays,
+    /// The patterns are in another file than the positions.
+    PatternsInAnotherFile,
+}
+
+/// Holds a number of either kind, for messages.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Number {
+    /// A count.
+    Count(u128),
+    /// A real number.
+    Real(f64),
+}
+
+impl From<usize> for Number {
+    fn from(count: usize) -> Self {
+        Self::Count(count as u128)
+    }
+}
+
+impl From<u64> for Number {
+    fn from(count: u64) -> Self {
+        Self::Count(u128::from(count))
+    }
+}
+
+impl From<f64> for Number {
+    fn from(value: f64) -> Self {
+        Self::Real(value)
+    }
+}
+
+impl fmt::Display for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => write!(f, "{count}"),
+            Self::Real(value) => write!(f, "{value}"),
+        }
+    }
+}
+
+impl GroupLimit {
+    pub(super) fn reason(self) -> String {
+        match self {
+            Self::OneGroupPerSeedPoint => ", one group per seed point".to_string(),
+            Self::GroupOfOne => ", one group per seed point where C = 1".to_string(),
+            Self::DistinctGroups { seed_points, each } => {
+                format!(": {seed_points} seed points with {each} distinct groups each")
+            }
+            Self::CandidatesLeft {
+                scan_point,
+                candidates,
+                rounds,
+            } => format!(
+                " per seed point, asked for {rounds}: scan point {scan_point} has {candidates} candidates left"
+            ),
+            Self::Rules => String::new(),
+        }
+    }
+
+    pub(super) fn remedies(self) -> Vec<Remedy> {
+        use Parameter as P;
+        let other = match self {
+            Self::OneGroupPerSeedPoint => vec![Remedy::Enable(P::GroupOversampling)],
+            Self::GroupOfOne => vec![Remedy::Raise(P::Gridsize)],
+            Self::DistinctGroups { .. } => vec![Remedy::Raise(P::Neighbors)],
+            Self::CandidatesLeft { .. } => {
+                vec![Remedy::Raise(P::Neighbors), Remedy::Raise(P::MaxDistance)]
+            }
+            Self::Rules => Vec::new(),
+        };
+        [Remedy::Lower(P::NGroups)]
+            .into_iter()
+            .chain(other)
+            .collect()
+    }
+}
+
+impl OutputProblem {
+    pub(super) fn reason(&self) -> String {
+        match self {
+            Self::NoFolder(folder) => format!("there is no folder {}", folder.display()),
+            Self::IsFolder => "it is a folder".to_string(),
+            Self::DanglingLink(leads_to) => {
+                format!(
+                    "it is a symbolic link to {}, which does not exist",
+                    leads_to.display()
+                )
+            }
+            Self::UnknownEnding(known) => {
+                format!("expected a name that ends in {}", alternatives(known))
+            }
+            Self::HoldsArrays => {
+                "an .npz file holds a whole scan or groups, not the rows of any table".to_string()
+            }
+            Self::PatternsInAnotherFile => {
+                "an .npz file takes its patterns from the file that is cut, and they are in another"
+                    .to_string()
+            }
+        }
+    }
+
+    pub(super) fn remedies(&self) -> Vec<Remedy> {
+        match self {
+            Self::NoFolder(_) => vec![Remedy::CreateFolder],
+            Self::IsFolder | Self::DanglingLink(_) => vec![Remedy::WriteElsewhere],
+            Self::UnknownEnding(_) => Vec::new(),
+            Self::HoldsArrays | Self::PatternsInAnotherFile => {
+                vec![Remedy::WriteFormat(&[".arrow", ".parquet"])]
+            }
+        }
+    }
+}
