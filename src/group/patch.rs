@@ -22,25 +22,25 @@ use thiserror::Error;
 #[cfg(test)]
 mod tests;
 
-/// Pixels that do not fill the shape they are said to have.
+/// Describes pixels that do not fill the shape they are said to have.
 #[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
 #[error(
     "an object of {height} x {width} complex pixels has {expected} values (re, im), the slice has {found}"
 )]
 pub struct ObjectLength {
-    /// Rows of the object.
+    /// The number of rows of the object.
     pub height: usize,
-    /// Columns of the object.
+    /// The number of columns of the object.
     pub width: usize,
-    /// `height * width * 2`, or `usize::MAX` where that does not fit.
+    /// The number of values expected: `height * width * 2`, or `usize::MAX` where that does not fit.
     pub expected: usize,
-    /// The slice's length.
+    /// The number of values found.
     pub found: usize,
 }
 
-/// A complex object of shape `(height, width)`, C order, borrowed as interleaved `re, im` values.
+/// Borrows a complex object of shape `(height, width)`, in C order, as interleaved `re, im` values.
 ///
-/// Making one costs nothing; it can be shared by all threads that cut from it.
+/// Creating one costs nothing; all threads that cut from it can share it.
 #[derive(Clone, Copy, Debug)]
 pub struct Object<'a> {
     pixels: Pixels<'a>,
@@ -55,7 +55,7 @@ enum Pixels<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// An object of complex64 pixels: `pixels[(row * width + column) * 2 + part]`, part 0 = re, 1 = im.
+    /// Creates an object of complex64 pixels: `pixels[(row * width + column) * 2 + part]`, part 0 = re, 1 = im.
     ///
     /// # Errors
     ///
@@ -69,8 +69,8 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// An object of complex128 pixels, laid out as in [`Object::complex64`]. Patches are computed in f64 and rounded
-    /// once to complex64; only the offset is rounded to f32 before, as the reference does.
+    /// Creates an object of complex128 pixels, laid out as in [`Object::complex64`]. Patches are computed in f64 and
+    /// rounded once to complex64; only the offset is rounded to f32 before, as in PtychoPINN.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// `(height, width)` in pixels.
+    /// Returns `(height, width)` in pixels.
     pub fn shape(&self) -> (usize, usize) {
         (self.height, self.width)
     }
@@ -135,8 +135,8 @@ pub fn cut(object: &Object<'_>, offset: [f64; 2], n: usize, out: &mut [f32]) {
     }
 }
 
-/// [`cut`] compiled for the baseline of the target only: what runs on an x86-64 without AVX2 and FMA. The bits
-/// are the same; here for tests and measurements.
+/// Cuts as [`cut`] does, compiled for the baseline of the target only: what runs on an x86-64 without AVX2 and FMA. The
+/// bits are the same; it is here for tests and measurements.
 ///
 /// # Panics
 ///
@@ -150,7 +150,7 @@ pub fn cut_portable(object: &Object<'_>, offset: [f64; 2], n: usize, out: &mut [
     }
 }
 
-/// Checks the output's length and rounds the offset as the reference does, also where the object is complex128.
+/// Checks the output's length and rounds the offset as PtychoPINN does, also where the object is complex128.
 fn prepare(offset: [f64; 2], n: usize, out: &[f32]) -> [f32; 2] {
     let expected = n.checked_mul(n).and_then(|pixels| pixels.checked_mul(2));
     assert_eq!(
@@ -200,7 +200,7 @@ fn cut_from<T: Real>(canvas: &Canvas<'_, T>, [x, y]: [f32; 2], n: usize, out: &m
     }
 }
 
-/// The interior of one row, where all neighbours are pixels of the object: no branch and no bounds check, so that it
+/// Computes the interior of one row, where all neighbours are pixels of the object: no branch and no bounds check, so that it
 /// becomes vector code. `weights` holds wx twice for every pixel, once for re and once for im.
 #[inline(always)]
 fn blend<T: Real>((upper, lower): (&[T], &[T]), weights: &[T], wy: T, out: &mut [f32]) {
@@ -214,7 +214,7 @@ fn blend<T: Real>((upper, lower): (&[T], &[T]), weights: &[T], wy: T, out: &mut 
     }
 }
 
-/// Any stretch of a row, pixel by pixel, by the reference's rule: neighbours are looked up at the nearest place of the
+/// Computes any stretch of a row, pixel by pixel, by PtychoPINN's rule: neighbours are looked up at the nearest place of the
 /// padded canvas and multiplied by 0 where that was not the place asked for.
 #[inline(always)]
 fn cut_border<T: Real>(
@@ -236,7 +236,7 @@ fn cut_border<T: Real>(
     }
 }
 
-/// The reference's sum, in its order: see the head of this module.
+/// Returns PtychoPINN's sum, in its order: see the head of this module.
 #[inline(always)]
 fn bilinear<T: Real>([a, b, c, d]: [T; 4], wx: T, wy: T) -> T {
     let ux = T::ONE - wx;
@@ -245,7 +245,7 @@ fn bilinear<T: Real>([a, b, c, d]: [T; 4], wx: T, wy: T) -> T {
     (wx * wy).mul_add(d, (ux * wy).mul_add(c, sum))
 }
 
-/// Where the `k`-th sample of an axis falls: between `first` and `first + 1` of the canvas.
+/// Describes where the `k`-th sample of an axis falls: between `first` and `first + 1` of the canvas.
 struct Tap<T> {
     first: i64,
     weight: T,
@@ -263,7 +263,7 @@ impl<T: Real> Tap<T> {
     }
 }
 
-/// The pixel of the object at place `first` of the canvas, if the one after it is a pixel too.
+/// Returns the pixel of the object at place `first` of the canvas, if the one after it is a pixel too.
 #[inline(always)]
 fn inner(first: i64, pad: i64, length: i64) -> Option<usize> {
     (pad..pad + length - 1)
@@ -271,21 +271,21 @@ fn inner(first: i64, pad: i64, length: i64) -> Option<usize> {
         .then(|| (first - pad) as usize)
 }
 
-/// The samples along x, the same for every row.
+/// Holds the samples along x, the same for every row.
 struct Columns<T> {
-    /// wx of each column, twice: for re and for im.
+    /// The weight wx of each column, twice: for re and for im.
     weights: Vec<T>,
-    /// Stretches that together are `0..n`.
+    /// The stretches that together are `0..n`.
     runs: Vec<Run>,
 }
 
-/// Columns of the patch that read consecutive pixels of the object.
+/// Describes columns of the patch that read consecutive pixels of the object.
 ///
-/// One interior run is the rule. But `j + x` is rounded for every `j` apart: with x just under an integer the first
+/// There is usually one interior run. But `j + x` is rounded for every `j` apart: with x just under an integer the first
 /// few floors stay below it and the later ones do not, which skips a pixel and so begins another run.
 struct Run {
     columns: Range<usize>,
-    /// The object's column under the first one; none where a neighbour is outside the object.
+    /// The object's column under the first one; `None` where a neighbour is outside the object.
     start: Option<usize>,
 }
 
@@ -311,13 +311,13 @@ impl<T: Real> Columns<T> {
 }
 
 impl Run {
-    /// The `start` that a column just right of this run must have to belong to it.
+    /// Returns the `start` that a column just right of this run must have to belong to it.
     fn next(&self) -> Option<usize> {
         self.start.map(|start| start + self.columns.len())
     }
 }
 
-/// The object within its border of `pad` zeros, which exists only in the arithmetic.
+/// Holds the object within its border of `pad` zeros, which exists only in the arithmetic.
 struct Canvas<'a, T> {
     pixels: &'a [T],
     height: i64,
@@ -337,7 +337,7 @@ impl<'a, T: Real> Canvas<'a, T> {
         }
     }
 
-    /// `length` pixels of the object from (row, start), and those below them.
+    /// Returns `length` pixels of the object from (row, start), and those below them.
     #[inline(always)]
     fn row(&self, row: usize, start: usize, length: usize) -> (&'a [T], &'a [T]) {
         let width = self.width as usize;
@@ -349,7 +349,7 @@ impl<'a, T: Real> Canvas<'a, T> {
         )
     }
 
-    /// The canvas at (x, y), or 0 times its nearest value where that is outside.
+    /// Returns the canvas at (x, y), or 0 times its nearest value where that is outside.
     #[inline(always)]
     fn pixel(&self, x: i64, y: i64) -> [T; 2] {
         let nearest_x = x.min(self.width + 2 * self.pad - 1).max(0);
@@ -368,21 +368,21 @@ impl<'a, T: Real> Canvas<'a, T> {
     }
 }
 
-/// The two float types an object can have.
+/// Names the two float types that an object can have.
 trait Real: Copy + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> {
     const ZERO: Self;
     const ONE: Self;
     fn from_f32(v: f32) -> Self;
     fn from_usize(v: usize) -> Self;
     fn to_f32(self) -> f32;
-    /// Saturates; NaN becomes a place outside every canvas.
+    /// Converts to an integer, saturating; NaN becomes a place outside every canvas.
     fn to_i64(self) -> i64;
     fn floor(self) -> Self;
-    /// `self * b + c`, rounded once.
+    /// Returns `self * b + c`, rounded once.
     fn mul_add(self, b: Self, c: Self) -> Self;
 }
 
-/// The methods of [`Real`] that read the same for both types.
+/// Implements [`Real`] for both types, whose methods read the same.
 macro_rules! real {
     ($type:ty) => {
         impl Real for $type {

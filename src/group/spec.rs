@@ -1,49 +1,54 @@
-//! Which groups: plain data that can be written down, compared, and sent to another machine.
+//! Says which groups are wanted: plain data that can be written down, compared, and sent to another machine.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Which groups of a scan. The fields are those of the command line and of SQL.
+/// Says which groups of a scan are wanted. How they follow from it is written in [`group`](super).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct GroupSpec {
-    /// g: a group has C = g * g patterns. Default 2.
+    /// The side of a group: a group has C = gridsize * gridsize members; 1 to 64. Default: 2.
     pub gridsize: usize,
-    /// K, the nearest neighbours that form a pool. Default ceil(1.5 C), in PtychoPINN semantics 4.
+    /// The number of nearest neighbours that form a pool, K; at least C, unless C = 1. Default: ceil(1.5 C), in
+    /// PtychoPINN semantics 4.
     pub neighbors: Option<usize>,
-    /// Groups in all. Default one a seed point.
+    /// The number of groups. More than there may be seed points need [`group_oversampling`](Self::group_oversampling).
+    /// Default: one per scan point that may be a seed point.
     pub n_groups: Option<usize>,
-    /// Fixes all randomness. Default 0.
+    /// The number that fixes all randomness; below 2^32 in PtychoPINN semantics. Default: 0.
     pub seed: u64,
-    /// Redraws the members, never the seed points. Default 0.
+    /// The number that redraws the members, but never the seed points. Default: 0.
     pub epoch: u64,
-    /// Scan points that may be members, ascending. Default all.
+    /// The scan points that may be members, ascending and without repetition. Default: all.
     pub among: Option<Vec<u32>>,
-    /// Scan points of `among` that may be seed points, ascending. Default `among`.
+    /// The scan points of `among` that may be seed points, ascending and without repetition. Default: `among`.
     pub seeds_from: Option<Vec<u32>>,
-    /// How seed points are chosen.
+    /// How seed points are chosen where there are fewer groups than scan points that may be seed points. Default: at
+    /// random.
     pub sampling: Sampling,
-    /// Whether a seed point may be a member of its own group.
+    /// Whether a seed point may be a member of its own group. Default: never.
     pub include_seed: IncludeSeed,
-    /// Members farther from the seed point than this, in the positions' unit, leave the pool. Default none.
+    /// The largest distance D from the seed point to a member, in the unit of the positions: scan points whose squared
+    /// distance, computed in f64, is larger than D * D leave the pool. Default: no limit.
     pub max_distance: Option<f64>,
-    /// Allows more groups than seed points.
+    /// Whether there may be more groups than seed points. Default: false.
     pub group_oversampling: bool,
-    /// Whose groups.
+    /// Which program's grouping rules are followed. Default: native.
     pub semantics: Semantics,
-    /// What `norm_factor` is computed over. Default the scan, in PtychoPINN semantics the groups.
+    /// The patterns that the normalisation factor is computed over. Default: those of the scan, in PtychoPINN semantics
+    /// those of the groups.
     pub norm: Option<Norm>,
 }
 
 impl GroupSpec {
-    /// C: patterns a group.
+    /// Returns the number of members per group, C.
     pub fn group_size(&self) -> usize {
         self.gridsize.saturating_mul(self.gridsize)
     }
 
-    /// K, or its default: ceil(1.5 C), in PtychoPINN semantics 4.
+    /// Returns the number of neighbours in a pool, K, or its default: ceil(1.5 C), in PtychoPINN semantics 4.
     pub fn pool_size(&self) -> usize {
         let default = match self.semantics {
             Semantics::Native => self.group_size().saturating_mul(3).div_ceil(2),
@@ -52,7 +57,7 @@ impl GroupSpec {
         self.neighbors.unwrap_or(default)
     }
 
-    /// What the factor is computed over.
+    /// Returns the patterns that the normalisation factor is computed over, or the default.
     pub fn norm(&self) -> Norm {
         let default = match self.semantics {
             Semantics::Native => Norm::Scan,
@@ -61,14 +66,14 @@ impl GroupSpec {
         self.norm.unwrap_or(default)
     }
 
-    /// The spec as JSON, fields in the order of the definition.
+    /// Returns the spec as JSON, with the fields in the order of the definition.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
 }
 
-/// What is not as by default, and gridsize and neighbors always: `gridsize=2, neighbors=6, seed=42`. Lists of scan points
-/// are counted.
+/// Writes gridsize and neighbors, and the settings that differ from the defaults: `gridsize=2, neighbors=6, seed=42`. Of
+/// lists of scan points it writes the length.
 impl fmt::Display for GroupSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
@@ -117,51 +122,51 @@ impl Default for GroupSpec {
     }
 }
 
-/// How seed points are chosen from `seeds_from`.
+/// Says how seed points are chosen from `seeds_from`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampling {
-    /// At random, without replacement, then sorted.
+    /// Seed points are drawn at random, without replacement, and sorted.
     #[default]
     Random,
-    /// The first ones.
+    /// The first scan points of `seeds_from` are the seed points.
     Sequential,
 }
 
-/// Whether a seed point may be a member of its own group.
+/// Says whether a seed point may be a member of its own group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum IncludeSeed {
-    /// No.
+    /// The seed point is no member, unless there are only C candidates and it must be one.
     #[default]
     Never,
-    /// It is in the pool, and may be drawn.
+    /// The seed point is in the pool and may be drawn.
     Pool,
-    /// It is always the member in slot 0.
+    /// The seed point is always the member in slot 0.
     First,
 }
 
-/// Whose groups.
+/// Says which program's grouping rules are followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Semantics {
-    /// Ours: one answer for ties and duplicates, each group its own random stream.
+    /// The rules of this crate: one answer for ties and duplicates, and a random stream for each group.
     #[default]
     Native,
-    /// Those of PtychoPINN, bit for bit.
+    /// The rules of PtychoPINN, bit for bit.
     Ptychopinn,
 }
 
-/// What the normalisation factor is computed over.
+/// Says which patterns the normalisation factor is computed over.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Norm {
-    /// Every pattern of `among`, once: the factor does not change with epoch, shard or sample.
+    /// Each pattern of `among` counts once, so that the factor does not change with epoch, shard or sample.
     Scan,
-    /// The drawn groups, a pattern as often as it is a member.
+    /// Each pattern counts as often as it is a member of a group.
     Groups,
-    /// Given.
+    /// The factor is this number, rounded to f32; no pattern is read.
     Value(f64),
 }
