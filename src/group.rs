@@ -1,64 +1,66 @@
 //! Forms groups of neighbouring scan points.
 //!
-//! [`GroupSpec`] says which groups; [`Groups`] forms them in a scan and offers them as the tables `groups` (one row per
-//! group) and `group_members` (one row per member). The steps are modules of their own: `spec`, `options` and `plan`
-//! (what is asked for, checked), [`neighbors`] (who is near whom), `sampling` and [`rng`] (who is drawn), `index` (the
-//! result) and `columns` (what is made of it). [`ptychopinn`] draws groups by the rules of PtychoPINN instead.
+//! [`GroupSpec`] says which groups; [`Groups`] forms them in a scan and offers them as the tables `groups`
+//! (one row per group) and `group_members` (one row per member). The steps are modules of their own: `spec`,
+//! `options` and `plan` (what is asked for, checked), [`neighbors`] (who is near whom), `sampling` and
+//! [`rng`] (who is drawn), `index` (the result) and `columns` (what is made of it). [`ptychopinn`] draws
+//! groups by the rules of PtychoPINN instead.
 //!
 //! # The native algorithm
 //!
-//! It is frozen: the same spec, seed and positions give the same groups on every machine and in every version. This
-//! text, with [`rng`], is meant to suffice for writing it again.
+//! It is frozen: the same spec, seed and positions give the same groups on every machine and in every
+//! version. This text, with [`rng`], is meant to suffice for writing it again.
 //!
-//! **Notation.** C = `gridsize`^2 is the number of members per group. K is `neighbors`; its default is ceil(1.5 C).
-//! Scan points are numbered from 0. r(i) = (x, y) is the position of scan point i; positions of any stored type become
-//! f64 first. `d2(i, j) = dx * dx + dy * dy` with `(dx, dy) = r(i) - r(j)`, in f64, each operation rounded by itself (no
-//! fused multiply-add).
+//! **Notation.** C = `gridsize`^2 is the number of members per group. K is `neighbors`; its default is
+//! ceil(1.5 C). Scan points are numbered from 0. r(i) = (x, y) is the position of scan point i; positions of
+//! any stored type become f64 first. `d2(i, j) = dx * dx + dy * dy` with `(dx, dy) = r(i) - r(j)`, in f64,
+//! each operation rounded by itself (no fused multiply-add).
 //!
 //! 1. **Candidates.** P scan points may be members: `among`, by default all. Of these, S may be seed points:
-//!    `seeds_from`, by default `among`. Both lists ascend. A candidate whose position is not finite is an error, also
-//!    with C = 1; positions outside `among` do not matter.
+//!    `seeds_from`, by default `among`. Both lists ascend. A candidate whose position is not finite is an
+//!    error, also with C = 1; positions outside `among` do not matter.
 //! 2. **Seed points.** Let n be `n_groups`, by default S.
 //!    - n >= S: all of `seeds_from` are seed points, in order.
-//!    - n < S: n of them are, with [`Sampling::Sequential`] the first n, else n drawn without replacement from stream 0
-//!      (see [`rng`]: its places in `seeds_from` are `sample(S, n)`). They ascend.
+//!    - n < S: n of them are, with [`Sampling::Sequential`] the first n, else n drawn without replacement
+//!      from stream 0 (see [`rng`]: its places in `seeds_from` are `sample(S, n)`). They ascend.
 //!
-//!    Let T = min(n, S) be the number of seed points. Group g, with 0 <= g < n, belongs to seed point number `g mod T`.
-//!    So n <= S gives one group per seed point, whether or not `group_oversampling` is set.
+//!    Let T = min(n, S) be the number of seed points. Group g, with 0 <= g < n, belongs to seed point number
+//!    `g mod T`. So n <= S gives one group per seed point, whether or not `group_oversampling` is set.
 //! 3. **Groups of one.** With C = 1 a group is its seed point, and the steps below do not apply.
 //! 4. **Pool** of seed point s: the candidates other than s (by number, not by position), in the order of
-//!    (d2(s, i), i), of which the first K are taken, or all P - 1 if there are fewer. Those with d2 > D * D are left
-//!    out, where D is `max_distance`. Squares that overflow are infinite, and so come last, by scan point. Then the
-//!    seed point may be put in front of the pool:
+//!    (d2(s, i), i), of which the first K are taken, or all P - 1 if there are fewer. Those with d2 > D * D
+//!    are left out, where D is `max_distance`. Squares that overflow are infinite, and so come last, by scan
+//!    point. Then the seed point may be put in front of the pool:
 //!    - [`IncludeSeed::Never`]: only if P = C, because there would be no group otherwise;
 //!    - [`IncludeSeed::Pool`]: always, so that the pool may have K + 1 scan points;
 //!    - [`IncludeSeed::First`]: never, also with P = C, because it has a slot of its own.
-//! 5. **Members.** Let k = C - 1 with [`IncludeSeed::First`], else k = C. A copy p of the pool is shuffled as far as
-//!    needed, with stream 1 + (g mod T): for i = 0, 1, ..., k - 1 the scan points `p[i]` and
+//! 5. **Members.** Let k = C - 1 with [`IncludeSeed::First`], else k = C. A copy p of the pool is shuffled as
+//!    far as needed, with stream 1 + (g mod T): for i = 0, 1, ..., k - 1 the scan points `p[i]` and
 //!    `p[i + below(len(p) - i)]` are exchanged. The members are `p[0]`, ..., `p[k - 1]`, in this order; with
 //!    [`IncludeSeed::First`] slot 0 is the seed point and they follow. Slot numbers are places in this order.
-//! 6. **Group oversampling** (n > S). Group g is round `g div S` of its seed point. Each round draws as in step 5, always
-//!    from the pool in its original order, and all rounds of a seed point take their numbers from one stream, one
-//!    after the other. A draw whose set of members came in an earlier round of the same seed point is repeated, with
-//!    the numbers that follow. Round 0 is thus the group without oversampling. The closer the number of rounds comes
-//!    to that of all sets, the more draws are in vain: all of m sets take about m ln(m) draws.
-//! 7. **Skipped groups.** A seed point whose pool has fewer than k scan points, which only `max_distance` can cause,
-//!    has no group in any round. Its group numbers stay unused, so that the others keep theirs, and are counted.
+//! 6. **Group oversampling** (n > S). Group g is round `g div S` of its seed point. Each round draws as in
+//!    step 5, always from the pool in its original order, and all rounds of a seed point take their numbers
+//!    from one stream, one after the other. A draw whose set of members came in an earlier round of the same
+//!    seed point is repeated, with the numbers that follow. Round 0 is thus the group without oversampling.
+//!    The closer the number of rounds comes to that of all sets, the more draws are in vain: all of m sets
+//!    take about m ln(m) draws.
+//! 7. **Skipped groups.** A seed point whose pool has fewer than k scan points, which only `max_distance` can
+//!    cause, has no group in any round. Its group numbers stay unused, so that the others keep theirs, and
+//!    are counted.
 //!
-//! These are errors: `gridsize` below 1 or above 64; K < C with C > 1; P < C; a seed point that is no candidate; n > S
-//! without `group_oversampling`, or with C = 1; n > S * m, where m is the number of sets that a pool of full size
-//! has: with q = min(K, P - 1), m = comb(q, C) for `Never` (1 if P = C), comb(q + 1, C) for `Pool`, comb(q, C - 1) for
-//! `First`; and a seed point whose pool, though it has k scan points or more, has fewer than as many distinct sets,
-//! comb(len(pool), k), as it has rounds: it is not skipped.
+//! These are errors: `gridsize` below 1 or above 64; K < C with C > 1; P < C; a seed point that is no
+//! candidate; n > S without `group_oversampling`, or with C = 1; n > S * m, where m is the number of sets
+//! that a pool of full size has: with q = min(K, P - 1), m = comb(q, C) for `Never` (1 if P = C), comb(q + 1,
+//! C) for `Pool`, comb(q, C - 1) for `First`; and a seed point whose pool, though it has k scan points or
+//! more, has fewer than as many distinct sets, comb(len(pool), k), as it has rounds: it is not skipped.
 //!
 //! # Columns of `groups`
 //!
-//! s is the seed point, m_0, ..., m_(C-1) are the members of a group, c is its centre: the mean of r(m_j), per axis
-//! the sum divided by C. Sums here and below are taken in NumPy's pairwise order: fewer than 8 numbers from left to
-//! right, more as the module `columns::sum` says. (H, W) is the shape of a pattern as it is returned, after `crop` and
-//! `bin`. Lengths are in the unit of the positions, x along columns and y along rows. Tensors are stored as
-//! `FixedSizeList` in C order, shapes as with [`Channels::First`]; with [`Channels::Last`] the axis C moves behind
-//! H and W.
+//! s is the seed point, m_0, ..., m_(C-1) are the members of a group, c is its centre: the mean of r(m_j),
+//! per axis the sum divided by C. (H, W) is the shape of a pattern as it
+//! is returned, after `crop` and `bin`. Lengths are in the unit of the positions, x along columns and y along
+//! rows. Tensors are stored as `FixedSizeList` in C order, shapes as with [`Channels::First`]; with
+//! [`Channels::Last`] the axis C moves behind H and W.
 //!
 //! | column | type and shape | value |
 //! |---|---|---|
@@ -77,36 +79,47 @@
 //! | `diffraction_normalized` | Float32 (C, H, W) | f * a, see below |
 //! | `object_patches` | Float32 (C, N, N, 2) | the object around each member: real part, imaginary part; see below |
 //!
-//! `diffraction`, `norm_factor` and `diffraction_normalized` need patterns; the last two are read only if they are
-//! named. The columns of `group_members` are those of [`GroupMembers`].
+//! `diffraction`, `norm_factor` and `diffraction_normalized` need patterns; the last two are read only if
+//! they are named. The columns of `group_members` are those of [`GroupMembers`].
 //!
-//! **Normalisation.** f = sqrt((H * W / 4) / p), computed in f64 and rounded to f32 once; with H = W = N this is
-//! sqrt((N / 2)^2 / p). p is the mean power of patterns. The power of a pattern is the sum over its pixels of |a|^2,
-//! where a is the amplitude: of stored amplitudes the squares are summed, of stored intensities the numbers themselves.
-//! It is computed in f64 from the stored numbers, after `mask`, `crop` and `bin`. The mean is taken
+//! **Sums**, also those of the means and powers here, are taken in NumPy's pairwise order:
+//!
+//! - fewer than 8 numbers from left to right;
+//! - 8 to 128 numbers in eight sums, of which sum j takes the numbers j, j + 8, j + 16, ... of the longest
+//!   part whose length is a multiple of 8; the total is ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)), to
+//!   which the numbers that are left are added one by one;
+//! - more numbers in two parts, the first of h = (len div 2) - (len div 2) mod 8 numbers; each part is summed
+//!   by these rules, and then both.
+//!
+//! **Normalisation.** f = sqrt((H * W / 4) / p), computed in f64 and rounded to f32 once; with H = W = N this
+//! is sqrt((N / 2)^2 / p). p is the mean power of patterns. The power of a pattern is the sum over its pixels
+//! of |a|^2, where a is the amplitude: of stored amplitudes the squares are summed, of stored intensities the
+//! numbers themselves. It is computed in f64 from the stored numbers, after `mask`, `crop` and `bin`. The
+//! mean is taken
 //!
 //! - with [`Norm::Scan`] over the patterns of `among`, each once, in the order of scan points;
-//! - with [`Norm::Groups`] over the members of all groups, in the order of groups and slots: a pattern counts as
-//!   often as it was drawn;
+//! - with [`Norm::Groups`] over the members of all groups, in the order of groups and slots: a pattern counts
+//!   as often as it was drawn;
 //! - with [`Norm::Value`] not at all: f is the given number, rounded to f32.
 //!
-//! `diffraction_normalized` is f * v for stored amplitudes v, and f * sqrt(v) for stored intensities, in f32, where v is
-//! the number after `mask`, `crop` and `bin`, all in f32. Whether numbers are amplitudes or intensities is what
-//! [`Scan::measurement`](crate::Scan::measurement) says; unknown ones are taken for amplitudes, and a [`GroupNote`] says
-//! so.
+//! `diffraction_normalized` is f * v for stored amplitudes v, and f * sqrt(v) for stored intensities, in f32,
+//! where v is the number after `mask`, `crop` and `bin`, all in f32. Whether numbers are amplitudes or
+//! intensities is what [`Scan::measurement`](crate::Scan::measurement) says; unknown ones are taken for
+//! amplitudes, and a [`GroupNote`] says so.
 //!
-//! **Object patches.** If the file has a member `Y` with one N x N patch per position, these are its rows, cast to f32.
-//! Otherwise they are cut from the object, an N x N square per member with bilinear interpolation: pixel (i, j) of the
-//! patch is the object at row `y + i - N div 2`, column `x + j - N div 2`, so that pixel (N div 2, N div 2) sits at
-//! (x, y) = r(m). Outside the object there is 0. [`patch`] has the formula to the bit. x and y are rounded to f32
-//! first; then a complex64 object is interpolated in f32, and a complex128 object in f64, with the result rounded to
-//! f32. The column is missing where patterns are not square, where `crop` or `bin` changes them, where neither `Y`
-//! nor an object of a single layer exists, and, without `Y`, where positions are lengths and not pixels of the object.
+//! **Object patches.** If the file has a member `Y` with one N x N patch per position, these are its rows,
+//! cast to f32. Otherwise they are cut from the object, an N x N square per member with bilinear
+//! interpolation: pixel (i, j) of the patch is the object at row `y + i - N div 2`, column `x + j - N div 2`,
+//! so that pixel (N div 2, N div 2) sits at (x, y) = r(m). Outside the object there is 0. [`patch`] has the
+//! formula to the bit. x and y are rounded to f32 first; then a complex64 object is interpolated in f32, and
+//! a complex128 object in f64, with the result rounded to f32. The column is missing where patterns are not
+//! square, where `crop` or `bin` changes them, where neither `Y` nor an object of a single layer exists, and,
+//! without `Y`, where positions are lengths and not pixels of the object.
 //!
-//! **PtychoPINN semantics.** The columns are the same but for these: where x and y are both stored as f32, c and
-//! c - r(m_j) are computed in f32, each step rounded; the default of `norm` is [`Norm::Groups`]; numbers are taken for
-//! amplitudes whatever the file says, unless the option `measurement` says otherwise; and patches are always cut from
-//! the object, at c + (c - r(m_j)), which mirrors each position at the centre.
+//! **PtychoPINN semantics.** The columns are the same but for these: where x and y are both stored as f32, c
+//! and c - r(m_j) are computed in f32, each step rounded; the default of `norm` is [`Norm::Groups`]; numbers
+//! are taken for amplitudes whatever the file says, unless the option `measurement` says otherwise; and
+//! patches are always cut from the object, at c + (c - r(m_j)), which mirrors each position at the centre.
 
 mod columns;
 mod combinations;

@@ -21,74 +21,136 @@ use self::conversion::Conversion;
 use self::coords::{Coords, Source, centre, extend_coords, rounding, span};
 use self::fields::{GroupColumn, SeedColumn};
 use self::gather::Gather;
-use super::groups::Groups;
+use self::object_patches::{Cutter, PatchSource};
+use self::transform::Transform;
 use super::index::GroupIndex;
-use crate::array::RowSet;
+use super::options::PatternOptions;
+use super::spec::Semantics;
+use crate::array::{Pool, RowSet};
 use crate::error::{Parameter, Result};
 use crate::memory;
-use crate::scan::Positions;
+use crate::scan::{Positions, Scan};
 
-/// Builds a column that is known once the seed points are drawn, where each row is the group of one seed point.
-///
-/// # Errors
-/// If the positions cannot be read.
-pub fn early(groups: &Groups, column: SeedColumn, rows: &RowSet<'_>) -> Result<ArrayRef> {
-    let (seeds, positions) = (groups.seeds()?, groups.scan().positions()?);
-    Ok(of_seed_point(
-        column,
-        positions,
-        rows,
-        |row| row as i64,
-        |row| seeds[row],
-    ))
+/// Builds a column that is known once the seed points are drawn, where each row is the group of one seed
+/// point.
+pub fn early(
+    seeds: &[u32],
+    positions: &Positions,
+    column: SeedColumn,
+    rows: &RowSet<'_>,
+) -> ArrayRef {
+    let (group_id, seed_point) = (|row| row as i64, |row: usize| seeds[row]);
+    of_seed_point(column, positions, rows, group_id, seed_point)
 }
 
-/// Builds a column from the groups that were formed; `data_type` is that of its field.
-///
-/// # Errors
-/// If the groups cannot be formed, or what they are made of cannot be read.
-pub fn formed(
-    groups: &Groups,
-    column: GroupColumn,
-    data_type: &DataType,
-    rows: &RowSet<'_>,
-) -> Result<ArrayRef> {
-    let (index, scan) = (groups.index()?, groups.scan());
-    let positions = scan.positions()?;
-    let precision = rounding(scan, groups.spec().semantics, Source::Corrected);
-    let list = |values: ArrayRef| list(data_type, rows.len(), values);
-    Ok(match column {
-        GroupColumn::OfSeedPoint(column) => of_seed_point(
-            column,
-            positions,
-            rows,
-            |row| index.group_id(row) as i64,
-            |row| index.seed_point(row),
-        ),
-        GroupColumn::CenterX => float64(rows, |row| {
-            centre(&positions.x, index.members(row), precision)
-        }),
-        GroupColumn::CenterY => float64(rows, |row| {
-            centre(&positions.y, index.members(row), precision)
-        }),
-        GroupColumn::Span => float64(rows, |row| span(positions, index.members(row))),
-        GroupColumn::NnIndices => list(nn_indices(index, rows))?,
-        GroupColumn::Coords(what, source) => list(coords(groups, what, source, rows)?)?,
-        GroupColumn::NormFactor => {
-            let factor = f64::from(groups.norm_factor()?);
-            float64(rows, |_| factor)
+/// Holds what the columns of formed groups are made from.
+#[derive(Debug)]
+pub struct Formed<'a> {
+    /// The scan.
+    pub scan: &'a Scan,
+    /// The grouping rules.
+    pub semantics: Semantics,
+    /// Which scan points form which group.
+    pub index: &'a GroupIndex,
+    /// The number of members per group.
+    pub group_size: usize,
+    /// How patterns are returned.
+    pub options: PatternOptions,
+    /// What changes pixels and shapes.
+    pub transform: &'a Transform,
+    /// Where object patches come from.
+    pub patches: Option<&'a PatchSource>,
+    /// The buffers that are filled with patterns.
+    pub pool: &'a Pool,
+}
+
+impl Formed<'_> {
+    /// Builds a column; `data_type` is that of its field, `norm_factor` computes the factor where it is needed.
+    ///
+    /// # Errors
+    /// If what the column is made of cannot be read.
+    pub fn column(
+        &self,
+        column: GroupColumn,
+        data_type: &DataType,
+        rows: &RowSet<'_>,
+        norm_factor: impl FnOnce() -> Result<f32>,
+    ) -> Result<ArrayRef> {
+        let (index, positions) = (self.index, self.scan.positions()?);
+        let precision = rounding(self.scan, self.semantics, Source::Corrected);
+        let mean = |values: &[f64], row| centre(values, index.members(row), precision);
+        let list = |values: ArrayRef| list(data_type, rows.len(), values);
+        Ok(match column {
+            GroupColumn::OfSeedPoint(column) => of_seed_point(
+                column,
+                positions,
+                rows,
+                |row| index.group_id(row) as i64,
+                |row| index.seed_point(row),
+            ),
+            GroupColumn::CenterX => float64(rows, |row| mean(&positions.x, row)),
+            GroupColumn::CenterY => float64(rows, |row| mean(&positions.y, row)),
+            GroupColumn::Span => float64(rows, |row| span(positions, index.members(row))),
+            GroupColumn::NnIndices => list(nn_indices(index, rows))?,
+            GroupColumn::Coords(what, source) => list(self.coords(what, source, rows)?)?,
+            GroupColumn::NormFactor => {
+                let factor = f64::from(norm_factor()?);
+                float64(rows, |_| factor)
+            }
+            GroupColumn::Diffraction => {
+                let conversion = Conversion::of(self.scan, self.options.measure)?;
+                list(self.patterns(conversion, rows)?)?
+            }
+            GroupColumn::DiffractionNormalized => {
+                let factor = norm_factor()?;
+                let conversion = Conversion::normalized(self.scan, self.semantics, factor);
+                list(self.patterns(conversion, rows)?)?
+            }
+            GroupColumn::ObjectPatches => list(self.object_patches(rows)?)?,
+        })
+    }
+
+    fn coords(&self, what: Coords, source: Source, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        let positions = match source {
+            Source::Corrected => self.scan.positions()?,
+            Source::Start => self.scan.start_positions()?,
+        };
+        let rounding = rounding(self.scan, self.semantics, source);
+        let len = rows.len() as u128 * 2 * self.group_size as u128;
+        let mut values = memory::reserve(len, "the coordinates of a batch", Parameter::BatchBytes)?;
+        for members in rows.iter().map(|row| self.index.members(row)) {
+            extend_coords(&mut values, what, positions, members, rounding);
         }
-        GroupColumn::Diffraction => {
-            let conversion = Conversion::of(scan, groups.patterns().measure)?;
-            list(patterns(groups, conversion, rows)?)?
-        }
-        GroupColumn::DiffractionNormalized => {
-            let factor = groups.norm_factor()?;
-            let conversion = Conversion::normalized(scan, groups.spec().semantics, factor);
-            list(patterns(groups, conversion, rows)?)?
-        }
-        GroupColumn::ObjectPatches => list(object_patches(groups, rows)?)?,
-    })
+        Ok(Arc::new(Float64Array::from(values)))
+    }
+
+    fn patterns(&self, conversion: Conversion, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        let gather = Gather {
+            patterns: self.scan.require_diffraction()?,
+            group_size: self.group_size,
+            transform: self.transform,
+            conversion,
+            channels: self.options.channels,
+            pool: self.pool,
+        };
+        let values = gather.groups_of(&self.index.members_of(rows))?;
+        Ok(Arc::new(Float32Array::new(values, None)))
+    }
+
+    fn object_patches(&self, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        let Some(source) = self.patches else {
+            return Ok(Arc::new(Float32Array::from(Vec::<f32>::new())));
+        };
+        let cutter = Cutter {
+            scan: self.scan,
+            semantics: self.semantics,
+            group_size: self.group_size,
+            side: self.scan.require_diffraction()?.row_shape()[0],
+            channels: self.options.channels,
+        };
+        let values = cutter.patches(source, &self.index.members_of(rows))?;
+        Ok(Arc::new(Float32Array::from(values)))
+    }
 }
 
 fn of_seed_point(
@@ -119,43 +181,6 @@ fn nn_indices(index: &GroupIndex, rows: &RowSet<'_>) -> ArrayRef {
     Arc::new(Int32Array::from_iter_values(
         members.map(|point| point.cast_signed()),
     ))
-}
-
-fn coords(groups: &Groups, what: Coords, source: Source, rows: &RowSet<'_>) -> Result<ArrayRef> {
-    let (index, scan) = (groups.index()?, groups.scan());
-    let positions = match source {
-        Source::Corrected => scan.positions()?,
-        Source::Start => scan.start_positions()?,
-    };
-    let rounding = rounding(scan, groups.spec().semantics, source);
-    let len = rows.len() as u128 * 2 * groups.group_size() as u128;
-    let mut values = memory::reserve(len, "the coordinates of a batch", Parameter::BatchBytes)?;
-    for row in rows.iter() {
-        extend_coords(&mut values, what, positions, index.members(row), rounding);
-    }
-    Ok(Arc::new(Float64Array::from(values)))
-}
-
-fn patterns(groups: &Groups, conversion: Conversion, rows: &RowSet<'_>) -> Result<ArrayRef> {
-    let points = groups.members_of(rows)?;
-    let gather = Gather {
-        patterns: groups.scan().require_diffraction()?,
-        group_size: groups.group_size(),
-        transform: groups.transform(),
-        conversion,
-        channels: groups.patterns().channels,
-        pool: groups.pool(),
-    };
-    let values = gather.groups_of(&points)?;
-    Ok(Arc::new(Float32Array::new(values, None)))
-}
-
-fn object_patches(groups: &Groups, rows: &RowSet<'_>) -> Result<ArrayRef> {
-    let values = match groups.patches() {
-        Some(source) => object_patches::patches(groups, source, rows)?,
-        None => Vec::new(),
-    };
-    Ok(Arc::new(Float32Array::from(values)))
 }
 
 /// Wraps the values of a column in lists of fixed size, if its type is one.

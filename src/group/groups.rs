@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use arrow::datatypes::SchemaRef;
 
+use super::columns::Formed;
 use super::columns::conversion::{Conversion, measurement_for_norm, takes_roots};
 use super::columns::fields::{GroupColumn, Shapes, columns};
 use super::columns::norm::Power;
@@ -22,14 +23,14 @@ use super::plan::Plan;
 use super::ptychopinn::rules;
 use super::sampling::{self, Numbers};
 use super::spec::{GroupSpec, Norm, Semantics};
-use crate::array::{Pool, RowSet};
+use crate::array::Pool;
 use crate::error::{Error, Parameter, Result};
 use crate::scan::Scan;
 use crate::scan::layout::Measurement;
 use crate::table::{ReadOptions, TableReader};
 
-/// Forms the groups of a scan and offers them as the table `groups`; cheap to clone. The index table is computed when
-/// it is first needed.
+/// Forms the groups of a scan and offers them as the table `groups`; cheap to clone. The index table is
+/// computed when it is first needed.
 ///
 /// ```
 /// use ptychoarrow::{GroupSpec, Groups, ReadOptions, Scan};
@@ -84,13 +85,13 @@ impl Groups {
         Self::try_new_with(scan, spec, PatternOptions::default())
     }
 
-    /// Checks a spec and options for the patterns against a scan. Of the file's members, only the mask is read, and
-    /// only if it is asked for.
+    /// Checks a spec and options for the patterns against a scan. Of the file's members, only the mask is
+    /// read, and only if it is asked for.
     ///
     /// # Errors
-    /// As [`Groups::try_new`]; if patterns are to be converted or binned and nothing tells what their numbers are; if
-    /// they cannot be cropped or binned as asked; if a mask is asked for and there is none; if a group has 2^30 pixels
-    /// or more.
+    /// As [`Groups::try_new`]; if patterns are to be converted or binned and nothing tells what their numbers
+    /// are; if they cannot be cropped or binned as asked; if a mask is asked for and there is none; if a
+    /// group has 2^30 pixels or more.
     pub fn try_new_with(scan: &Scan, spec: GroupSpec, patterns: PatternOptions) -> Result<Self> {
         let plan = match spec.semantics {
             Semantics::Native => Plan::try_new(scan, &spec)?,
@@ -154,12 +155,12 @@ impl Groups {
 
     /// Returns which scan points form which group; computed once, on the threads of the current rayon pool.
     ///
-    /// Call it before the groups are read in the tasks of a rayon pool: a task does not wait for another one, but
-    /// computes the index itself.
+    /// Call it before the groups are read in the tasks of a rayon pool: a task does not wait for another one,
+    /// but computes the index itself.
     ///
     /// # Errors
-    /// If a position among the candidates is not finite; if `max_distance` leaves a seed point too few distinct
-    /// groups; [`Error::TooLarge`] if the memory for the index cannot be had.
+    /// If a position among the candidates is not finite; if `max_distance` leaves a seed point too few
+    /// distinct groups; [`Error::TooLarge`] if the memory for the index cannot be had.
     pub fn index(&self) -> Result<&GroupIndex> {
         let all = 0..self.shared.plan.num_groups;
         self.state().index.get_or_try_init(|| self.index_of(all))
@@ -167,8 +168,8 @@ impl Groups {
 
     /// Returns the index of the groups `numbers` alone, without computing the members of any other.
     ///
-    /// Two cases take more: later rounds of group oversampling repeat the draws of those before, and in PtychoPINN
-    /// semantics, where all groups share one random stream, all are drawn.
+    /// Two cases take more: later rounds of group oversampling repeat the draws of those before, and in
+    /// PtychoPINN semantics, where all groups share one random stream, all are drawn.
     ///
     /// # Errors
     /// As [`Groups::index`]; if a number is not below that of the spec's groups.
@@ -193,8 +194,8 @@ impl Groups {
     /// Returns the factor f by which `diffraction_normalized` is multiplied: see [`group`](super).
     ///
     /// # Errors
-    /// If the scan has no patterns, or they cannot be read; [`Error::NoNormFactor`] if their mean power is 0, negative
-    /// or not finite.
+    /// If the scan has no patterns, or they cannot be read; [`Error::NoNormFactor`] if their mean power is 0,
+    /// negative or not finite.
     pub fn norm_factor(&self) -> Result<f32> {
         let Shared {
             norm_factor, whole, ..
@@ -236,36 +237,25 @@ impl Groups {
     }
 
     /// Returns the seed point of each group, where each row is the group of one seed point.
-    pub(super) fn seeds(&self) -> Result<&Vec<u32>> {
+    fn seeds(&self) -> Result<&Vec<u32>> {
         let Shared {
             seeds, plan, spec, ..
         } = self.shared.as_ref();
         seeds.get_or_try_init(|| sampling::seed_points(plan, spec))
     }
 
-    /// Returns the members of these groups, as scan points, group after group.
-    pub(super) fn members_of(&self, rows: &RowSet<'_>) -> Result<Vec<usize>> {
-        let index = self.index()?;
-        Ok(rows
-            .iter()
-            .flat_map(|row| index.members(row))
-            .map(|point| *point as usize)
-            .collect())
-    }
-
-    /// Returns what changes patterns on their way from the file.
-    pub(super) fn transform(&self) -> &Transform {
-        &self.shared.transform
-    }
-
-    /// Returns where object patches come from.
-    pub(super) fn patches(&self) -> Option<&PatchSource> {
-        self.shared.patches.as_ref()
-    }
-
-    /// Returns the buffers that are filled with patterns.
-    pub(super) fn pool(&self) -> &Pool {
-        &self.state().pool
+    /// Returns what the columns of the groups are made from; forms the groups, if need be.
+    fn formed(&self) -> Result<Formed<'_>> {
+        Ok(Formed {
+            scan: self.scan(),
+            semantics: self.spec().semantics,
+            index: self.index()?,
+            group_size: self.group_size(),
+            options: self.patterns(),
+            transform: &self.shared.transform,
+            patches: self.shared.patches.as_ref(),
+            pool: &self.state().pool,
+        })
     }
 
     fn state(&self) -> &State {
@@ -280,8 +270,8 @@ impl Groups {
         }
     }
 
-    /// Returns the groups with these numbers, ascending; for no other are neighbours looked for. The factor stays that
-    /// of all groups.
+    /// Returns the groups with these numbers, ascending; for no other are neighbours looked for. The factor
+    /// stays that of all groups.
     fn some(&self, numbers: &[usize]) -> Result<Self> {
         let Shared {
             scan, spec, plan, ..
@@ -299,8 +289,9 @@ impl Groups {
         })
     }
 
-    /// Returns whether each row is the group of one seed point, so that it is known once the seed points are drawn:
-    /// not with group oversampling, not where `max_distance` may skip some, not in PtychoPINN semantics.
+    /// Returns whether each row is the group of one seed point, so that it is known once the seed points are
+    /// drawn: not with group oversampling, not where `max_distance` may skip some, not in PtychoPINN
+    /// semantics.
     fn is_one_per_seed_point(&self) -> bool {
         let Shared { spec, plan, .. } = self.shared.as_ref();
         let native = spec.semantics == Semantics::Native && spec.max_distance.is_none();
@@ -310,7 +301,7 @@ impl Groups {
     fn compute_norm_factor(&self) -> Result<f32> {
         let power = Power {
             patterns: self.scan().require_diffraction()?,
-            transform: self.transform(),
+            transform: &self.shared.transform,
             is_intensity: takes_roots(self.scan(), self.spec().semantics),
         };
         let mean_power = match self.spec().norm() {
@@ -318,7 +309,7 @@ impl Groups {
             Norm::Scan => power.mean_of_points(&self.shared.plan.candidates.to_vec()?)?,
             Norm::Groups => power.mean_of_groups(self.index()?)?,
         };
-        let factor = (self.transform().len() as f64 / 4.0 / mean_power).sqrt();
+        let factor = (self.shared.transform.len() as f64 / 4.0 / mean_power).sqrt();
         if !factor.is_finite() {
             return Err(Error::NoNormFactor {
                 path: self.scan().npz().path().to_path_buf(),

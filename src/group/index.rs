@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use crate::array::RowSet;
 use crate::error::{Parameter, Result};
 use crate::memory;
 
@@ -43,7 +44,8 @@ impl GroupIndex {
         self.num_skipped
     }
 
-    /// Returns the number of the group in a row: the g of the module's documentation, which skipped groups keep.
+    /// Returns the number of the group in a row: the g of the module's documentation, which skipped groups
+    /// keep.
     ///
     /// # Panics
     /// If there is no such row.
@@ -68,6 +70,14 @@ impl GroupIndex {
     /// If there is no such row.
     pub fn members(&self, row: usize) -> &[u32] {
         &self.members[row * self.group_size..(row + 1) * self.group_size]
+    }
+
+    /// Returns the members of the groups in these rows, group after group.
+    pub(super) fn members_of(&self, rows: &RowSet<'_>) -> Vec<usize> {
+        rows.iter()
+            .flat_map(|row| self.members(row))
+            .map(|point| *point as usize)
+            .collect()
     }
 
     /// Returns the members of all groups, C per group.

@@ -6,7 +6,8 @@ use crate::error::{Parameter, Remedy, RustTerms, Terms, with_remedies};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum GroupNote {
-    /// Groups were skipped, because `max_distance` left their seed points fewer candidates than a group has members.
+    /// Groups were skipped, because `max_distance` left their seed points fewer candidates than a group has
+    /// members.
     Skipped {
         /// The number of groups that were skipped.
         groups: usize,

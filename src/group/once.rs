@@ -4,15 +4,16 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::error::Result;
 
-/// Holds a value that is computed once; if that fails, the next call tries again. (`OnceLock::get_or_try_init` is not
-/// stable yet.)
+/// Holds a value that is computed once; if that fails, the next call tries again.
+/// (`OnceLock::get_or_try_init` is not stable yet.)
 ///
-/// Threads outside rayon wait for each other, so none of them repeats the work. Tasks of a rayon pool never wait,
-/// because every kind of waiting can deadlock there: the value may itself be computed in parallel on the same pool, and
-/// a worker that waits for its parts may take up another task, which then asks for the value that the same worker is
-/// computing further down its stack. Such tasks each compute the value for themselves and the first result is kept.
-/// This crate therefore asks for its values before it hands work to a pool; whoever reads groups in rayon tasks of
-/// their own does the same by calling [`Groups::index`](super::Groups::index) first.
+/// Threads outside rayon wait for each other, so none of them repeats the work. Tasks of a rayon pool never
+/// wait, because every kind of waiting can deadlock there: the value may itself be computed in parallel on
+/// the same pool, and a worker that waits for its parts may take up another task, which then asks for the
+/// value that the same worker is computing further down its stack. Such tasks each compute the value for
+/// themselves and the first result is kept. This crate therefore asks for its values before it hands work to
+/// a pool; whoever reads groups in rayon tasks of their own does the same by calling
+/// [`Groups::index`](super::Groups::index) first.
 #[derive(Debug)]
 pub struct Once<T> {
     value: OnceLock<T>,

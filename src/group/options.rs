@@ -10,17 +10,17 @@ use crate::scan::layout::Measurement;
 ///
 /// 1. The numbers of the file become f32, rounded to nearest.
 /// 2. `mask`: bad pixels become 0.
-/// 3. `crop`: an n x n square is cut out of the H x W pixels. Its first row is `H div 2 - n div 2`, its first column
-///    `W div 2 - n div 2` (`div` rounds down), so that pixel `N div 2`, where a shifted Fourier transform has
-///    frequency zero, becomes pixel `n div 2`.
-/// 4. `bin`: each square of b x b pixels, counted from the corner of what step 3 left, becomes one pixel: the sum of
-///    the squares' intensities, or the root of the sum of squares where the file holds amplitudes. Both sides must be
-///    divisible by b, that is those of the crop, or H and W without one.
+/// 3. `crop`: an n x n square is cut out of the H x W pixels. Its first row is `H div 2 - n div 2`, its first
+///    column `W div 2 - n div 2` (`div` rounds down), so that pixel `N div 2`, where a shifted Fourier
+///    transform has frequency zero, becomes pixel `n div 2`.
+/// 4. `bin`: each square of b x b pixels, counted from the corner of what step 3 left, becomes one pixel: the
+///    sum of the squares' intensities, or the root of the sum of squares where the file holds amplitudes.
+///    Both sides must be divisible by b, that is those of the crop, or H and W without one.
 /// 5. `measure`: the root or the square of each number.
 ///
-/// `diffraction_normalized` has steps 1 to 4 and then its own last step: see [`group`](super). Object patches are not
-/// offered with `crop` or `bin`, because cropping the detector changes the size of the object's pixels, and binning
-/// changes the field of view.
+/// `diffraction_normalized` has steps 1 to 4 and then its own last step: see [`group`](super). Object patches
+/// are not offered with `crop` or `bin`, because cropping the detector changes the size of the object's
+/// pixels, and binning changes the field of view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct PatternOptions {
@@ -28,15 +28,16 @@ pub struct PatternOptions {
     pub measure: Measure,
     /// The place of the axis of members. Default: first.
     pub channels: Channels,
-    /// The side, in pixels, of the square that is cut out of the middle of each pattern; 1 to the shorter side of a
-    /// pattern. Default: no crop.
+    /// The side, in pixels, of the square that is cut out of the middle of each pattern; 1 to the shorter
+    /// side of a pattern. Default: no crop.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub crop: Option<usize>,
     /// The side, in pixels, of the squares whose pixels become one. Default: no binning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub bin: Option<usize>,
-    /// Whether bad pixels become 0. The file's mask has the shape (H, W) of a pattern: in the role `bad_pixels` a
-    /// number other than 0 marks a bad pixel, in the role `valid_pixels` a 0 does. Default: false.
+    /// Whether bad pixels become 0. The file's mask has the shape (H, W) of a pattern: in the role
+    /// `bad_pixels` a number other than 0 marks a bad pixel, in the role `valid_pixels` a 0 does. Default:
+    /// false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mask: bool,
 }

@@ -1,8 +1,8 @@
 //! Cuts `N x N` complex patches out of an object by bilinear interpolation, bit for bit as PtychoPINN does.
 //!
-//! PtychoPINN (`ptycho/raw_data.py`, `get_image_patches`, commit 712c23f) pads the object with `N / 2` zeros on every
-//! side, shifts the whole canvas once per patch and keeps its upper left `N x N` corner. [`cut`] reads just the
-//! `(N + 1) x (N + 1)` pixels under that corner and gives the same bits:
+//! PtychoPINN (`ptycho/raw_data.py`, `get_image_patches`, commit 712c23f) pads the object with `N / 2` zeros
+//! on every side, shifts the whole canvas once per patch and keeps its upper left `N x N` corner. [`cut`]
+//! reads just the `(N + 1) x (N + 1)` pixels under that corner and gives the same bits:
 //!
 //! ```text
 //! sx = round(j + ox)   sy = round(i + oy)      row i, column j; (ox, oy) = offset, rounded to f32 first
@@ -11,8 +11,8 @@
 //! v  = fma(wx * wy, Id, fma((1 - wx) * wy, Ic, fma((1 - wx) * (1 - wy), Ia, (wx * (1 - wy)) * Ib)))
 //! ```
 //!
-//! The order of the multiply-adds is that of XLA's CPU code on a machine with FMA; any other order is off by one unit
-//! in the last place in a quarter of the pixels.
+//! The order of the multiply-adds is that of XLA's CPU code on a machine with FMA; any other order is off by
+//! one unit in the last place in a quarter of the pixels.
 
 use std::ops::{Add, Mul, Range, Sub};
 
@@ -55,7 +55,8 @@ enum Pixels<'a> {
 }
 
 impl<'a> Object<'a> {
-    /// Creates an object of complex64 pixels: `pixels[(row * width + column) * 2 + part]`, part 0 = re, 1 = im.
+    /// Creates an object of complex64 pixels: `pixels[(row * width + column) * 2 + part]`, part 0 = re, 1 =
+    /// im.
     ///
     /// # Errors
     ///
@@ -69,8 +70,8 @@ impl<'a> Object<'a> {
         })
     }
 
-    /// Creates an object of complex128 pixels, laid out as in [`Object::complex64`]. Patches are computed in f64 and
-    /// rounded once to complex64; only the offset is rounded to f32 before, as in PtychoPINN.
+    /// Creates an object of complex128 pixels, laid out as in [`Object::complex64`]. Patches are computed in
+    /// f64 and rounded once to complex64; only the offset is rounded to f32 before, as in PtychoPINN.
     ///
     /// # Errors
     ///
@@ -108,17 +109,17 @@ fn check_length(found: usize, height: usize, width: usize) -> Result<(), ObjectL
     }
 }
 
-/// Cuts the `n x n` patch placed at `offset = (x, y)` into `out`, of shape `(n, n, 2)`: row `i` (along y), column `j`
-/// (along x), then re and im.
+/// Cuts the `n x n` patch placed at `offset = (x, y)` into `out`, of shape `(n, n, 2)`: row `i` (along y),
+/// column `j` (along x), then re and im.
 ///
-/// Pixel `(i, j)` is the object at column `offset.x + j - n / 2` and row `offset.y + i - n / 2` (`n / 2` rounded
-/// down), interpolated between its four neighbours; beyond its edges the object is zero. The formula and its source
-/// are at the head of this module. The bits do not depend on the machine: without hardware FMA the same operations
-/// run in software, some thirty times slower.
+/// Pixel `(i, j)` is the object at column `offset.x + j - n / 2` and row `offset.y + i - n / 2` (`n / 2`
+/// rounded down), interpolated between its four neighbours; beyond its edges the object is zero. The formula
+/// and its source are at the head of this module. The bits do not depend on the machine: without hardware FMA
+/// the same operations run in software, some thirty times slower.
 ///
-/// An offset that is not finite once rounded to f32 gives NaN throughout, as the formula does. With `n = 1` nothing
-/// is padded, and a neighbour outside is `0 * (nearest pixel)`: a zero that may be negative, or NaN beside an
-/// infinite pixel.
+/// An offset that is not finite once rounded to f32 gives NaN throughout, as the formula does. With `n = 1`
+/// nothing is padded, and a neighbour outside is `0 * (nearest pixel)`: a zero that may be negative, or NaN
+/// beside an infinite pixel.
 ///
 /// # Panics
 ///
@@ -135,8 +136,8 @@ pub fn cut(object: &Object<'_>, offset: [f64; 2], n: usize, out: &mut [f32]) {
     }
 }
 
-/// Cuts as [`cut`] does, compiled for the baseline of the target only: what runs on an x86-64 without AVX2 and FMA. The
-/// bits are the same; it is here for tests and measurements.
+/// Cuts as [`cut`] does, compiled for the baseline of the target only: what runs on an x86-64 without AVX2
+/// and FMA. The bits are the same; it is here for tests and measurements.
 ///
 /// # Panics
 ///
@@ -161,10 +162,11 @@ fn prepare(offset: [f64; 2], n: usize, out: &[f32]) -> [f32; 2] {
     offset.map(|v| v as f32)
 }
 
-// `multiversion` takes no generic function, hence one entry per type. All below them is `inline(always)`: only what is
-// inlined into these two is compiled for their target features. AVX-512 gains little on a patch in the cache but nearly
-// halves the time of one that is not: with half the instructions, twice as many rows are on their way at once. (The
-// macro widens it to all that Ice Lake and Zen 4 have; older AVX-512 machines, which it slows down, take AVX2.)
+// `multiversion` takes no generic function, hence one entry per type. All below them is `inline(always)`:
+// only what is inlined into these two is compiled for their target features. AVX-512 gains little on a patch
+// in the cache but nearly halves the time of one that is not: with half the instructions, twice as many rows
+// are on their way at once. (The macro widens it to all that Ice Lake and Zen 4 have; older AVX-512 machines,
+// which it slows down, take AVX2.)
 #[multiversion(targets("x86_64+avx512f+avx512vl+avx2+fma", "x86_64+avx2+fma"))]
 fn cut_single(canvas: &Canvas<'_, f32>, offset: [f32; 2], n: usize, out: &mut [f32]) {
     cut_from(canvas, offset, n, out);
@@ -200,12 +202,14 @@ fn cut_from<T: Real>(canvas: &Canvas<'_, T>, [x, y]: [f32; 2], n: usize, out: &m
     }
 }
 
-/// Computes the interior of one row, where all neighbours are pixels of the object: no branch and no bounds check, so that it
-/// becomes vector code. `weights` holds wx twice for every pixel, once for re and once for im.
+/// Computes the interior of one row, where all neighbours are pixels of the object: no branch and no bounds
+/// check, so that it becomes vector code. `weights` holds wx twice for every pixel, once for re and once for
+/// im.
 #[inline(always)]
 fn blend<T: Real>((upper, lower): (&[T], &[T]), weights: &[T], wy: T, out: &mut [f32]) {
     let m = out.len();
-    // Slices of one length let the compiler drop the bounds checks; a neighbour to the right is two values on.
+    // Slices of one length let the compiler drop the bounds checks; a neighbour to the right is two values
+    // on.
     let (a, b) = (&upper[..m], &upper[2..2 + m]);
     let (c, d) = (&lower[..m], &lower[2..2 + m]);
     let weights = &weights[..m];
@@ -214,8 +218,8 @@ fn blend<T: Real>((upper, lower): (&[T], &[T]), weights: &[T], wy: T, out: &mut 
     }
 }
 
-/// Computes any stretch of a row, pixel by pixel, by PtychoPINN's rule: neighbours are looked up at the nearest place of the
-/// padded canvas and multiplied by 0 where that was not the place asked for.
+/// Computes any stretch of a row, pixel by pixel, by PtychoPINN's rule: neighbours are looked up at the
+/// nearest place of the padded canvas and multiplied by 0 where that was not the place asked for.
 #[inline(always)]
 fn cut_border<T: Real>(
     canvas: &Canvas<'_, T>,
@@ -281,8 +285,9 @@ struct Columns<T> {
 
 /// Describes columns of the patch that read consecutive pixels of the object.
 ///
-/// There is usually one interior run. But `j + x` is rounded for every `j` apart: with x just under an integer the first
-/// few floors stay below it and the later ones do not, which skips a pixel and so begins another run.
+/// There is usually one interior run. But `j + x` is rounded for every `j` apart: with x just under an
+/// integer the first few floors stay below it and the later ones do not, which skips a pixel and so begins
+/// another run.
 struct Run {
     columns: Range<usize>,
     /// The object's column under the first one; `None` where a neighbour is outside the object.

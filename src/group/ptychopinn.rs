@@ -1,9 +1,9 @@
 //! Draws the neighbour groups that PtychoPINN draws, index for index.
 //!
 //! PtychoPINN picks groups with NumPy's legacy global random stream and `scipy.spatial.cKDTree`. Both are
-//! deterministic, so its index table is a function of the positions and the arguments; this module computes that
-//! function without Python. It is kept apart from native grouping, which breaks distance ties by scan point and gives
-//! every group its own stream.
+//! deterministic, so its index table is a function of the positions and the arguments; this module computes
+//! that function without Python. It is kept apart from native grouping, which breaks distance ties by scan
+//! point and gives every group its own stream.
 //!
 //! * [`groups`]: the checks in their order, and the branches with at most one group per seed point;
 //! * `pool`: the branch with group oversampling;
@@ -15,8 +15,9 @@
 //! * `heap`: the binary heap that its queries use;
 //! * `rules`: the translation from [`GroupSpec`](super::GroupSpec) and to [`Error`](crate::Error).
 //!
-//! Ties follow an x86-64 Linux build of SciPy: the order of `std::nth_element` is the C++ library's own choice, so
-//! PtychoPINN itself draws other groups elsewhere where distances are equal (rasters, repeated positions).
+//! Ties follow an x86-64 Linux build of SciPy: the order of `std::nth_element` is the C++ library's own
+//! choice, so PtychoPINN itself draws other groups elsewhere where distances are equal (rasters, repeated
+//! positions).
 //!
 //! ```
 //! use ptychoarrow::group::ptychopinn::{Call, table};

@@ -1,10 +1,11 @@
-//! Provides the random streams of native grouping, which are frozen: ChaCha8, with bounded integers of our own.
+//! Provides the random streams of native grouping, which are frozen: ChaCha8, with bounded integers of our
+//! own.
 //!
 //! # Words
 //!
-//! A stream is the sequence of 32-bit words that ChaCha with 8 rounds gives for a key and a stream number, from block 0
-//! on. This is the variant with a 64-bit counter and a 64-bit stream number (D. J. Bernstein's original, not that of RFC
-//! 8439). The state of a block has 16 words, all little-endian:
+//! A stream is the sequence of 32-bit words that ChaCha with 8 rounds gives for a key and a stream number,
+//! from block 0 on. This is the variant with a 64-bit counter and a 64-bit stream number (D. J. Bernstein's
+//! original, not that of RFC 8439). The state of a block has 16 words, all little-endian:
 //!
 //! | words | content |
 //! |---|---|
@@ -13,8 +14,8 @@
 //! | 12, 13 | the number of the block, low word first |
 //! | 14, 15 | the number of the stream, low word first |
 //!
-//! The words of a block are used in order, word 0 first: each is the sum, modulo 2^32, of the state before the rounds
-//! and after.
+//! The words of a block are used in order, word 0 first: each is the sum, modulo 2^32, of the state before
+//! the rounds and after.
 //!
 //! # Streams
 //!
@@ -25,12 +26,13 @@
 //! # Numbers
 //!
 //! - `below(n)`, a number of 0..n, all equally likely: take a word w, let `t = w * n` in 64 bits; if
-//!   `t mod 2^32 < 2^32 mod n`, take another word; else the number is `t div 2^32`. `below(1)` is 0 and takes no word.
-//!   (Lemire, "Fast random integer generation in an interval", 2019.)
-//! - `draw(p, k)`, the first k steps of a Fisher-Yates shuffle that runs forwards: for i = 0, ..., k - 1, exchange `p[i]`
-//!   and `p[i + below(len(p) - i)]`.
-//! - `sample(n, k)`, k distinct numbers of 0..n, ascending, by Floyd's algorithm: start with an empty set; for
-//!   j = n - k, ..., n - 1, let `t = below(j + 1)`; add t to the set, or j if t is in it already; at the end, sort.
+//!   `t mod 2^32 < 2^32 mod n`, take another word; else the number is `t div 2^32`. `below(1)` is 0 and takes
+//!   no word. (Lemire, "Fast random integer generation in an interval", 2019.)
+//! - `draw(p, k)`, the first k steps of a Fisher-Yates shuffle that runs forwards: for i = 0, ..., k - 1,
+//!   exchange `p[i]` and `p[i + below(len(p) - i)]`.
+//! - `sample(n, k)`, k distinct numbers of 0..n, ascending, by Floyd's algorithm: start with an empty set;
+//!   for j = n - k, ..., n - 1, let `t = below(j + 1)`; add t to the set, or j if t is in it already; at the
+//!   end, sort.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -45,7 +47,8 @@ impl Stream {
         Self::new(seed, 0, 0)
     }
 
-    /// Creates the stream that draws members for seed point number `group`, which is the number of its first group.
+    /// Creates the stream that draws members for seed point number `group`, which is the number of its first
+    /// group.
     pub fn of_group(seed: u64, epoch: u64, group: u64) -> Self {
         Self::new(seed, epoch, group.wrapping_add(1))
     }
@@ -75,7 +78,8 @@ impl Stream {
         }
     }
 
-    /// Moves `count` random items of `items` to its front, in random order: the first steps of a Fisher-Yates shuffle.
+    /// Moves `count` random items of `items` to its front, in random order: the first steps of a Fisher-Yates
+    /// shuffle.
     ///
     /// # Panics
     /// If there are fewer items.
@@ -86,7 +90,8 @@ impl Stream {
         }
     }
 
-    /// Returns `count` distinct numbers of `0..n`, ascending: Floyd's algorithm, with one bit per number of `0..n`.
+    /// Returns `count` distinct numbers of `0..n`, ascending: Floyd's algorithm, with one bit per number of
+    /// `0..n`.
     ///
     /// # Panics
     /// If `count` is larger than `n`.

@@ -73,8 +73,8 @@ impl Numbers<'_> {
         }
     }
 
-    /// Returns the rounds of group oversampling from which the seed point of group `first`, the first one of its own
-    /// that is to be drawn, has groups to draw.
+    /// Returns the rounds of group oversampling from which the seed point of group `first`, the first one of
+    /// its own that is to be drawn, has groups to draw.
     fn rounds(&self, first: usize, num_seeds: usize) -> Range<usize> {
         match self {
             Self::Range(range) => {

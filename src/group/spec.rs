@@ -11,11 +11,12 @@ use serde_json::Value;
 pub struct GroupSpec {
     /// The side of a group: a group has C = gridsize * gridsize members; 1 to 64. Default: 2.
     pub gridsize: usize,
-    /// The number of nearest neighbours that form a pool, K; at least C, unless C = 1. Default: ceil(1.5 C), in
-    /// PtychoPINN semantics 4.
+    /// The number of nearest neighbours that form a pool, K; at least C, unless C = 1. Default: ceil(1.5 C),
+    /// in PtychoPINN semantics 4.
     pub neighbors: Option<usize>,
-    /// The number of groups. More than there may be seed points need [`group_oversampling`](Self::group_oversampling).
-    /// Default: one per scan point that may be a seed point.
+    /// The number of groups. More than there may be seed points need
+    /// [`group_oversampling`](Self::group_oversampling). Default: one per scan point that may be a seed
+    /// point.
     pub n_groups: Option<usize>,
     /// The number that fixes all randomness; below 2^32 in PtychoPINN semantics. Default: 0.
     pub seed: u64,
@@ -23,22 +24,23 @@ pub struct GroupSpec {
     pub epoch: u64,
     /// The scan points that may be members, ascending and without repetition. Default: all.
     pub among: Option<Vec<u32>>,
-    /// The scan points of `among` that may be seed points, ascending and without repetition. Default: `among`.
+    /// The scan points of `among` that may be seed points, ascending and without repetition. Default:
+    /// `among`.
     pub seeds_from: Option<Vec<u32>>,
-    /// How seed points are chosen where there are fewer groups than scan points that may be seed points. Default: at
-    /// random.
+    /// How seed points are chosen where there are fewer groups than scan points that may be seed points.
+    /// Default: at random.
     pub sampling: Sampling,
     /// Whether a seed point may be a member of its own group. Default: never.
     pub include_seed: IncludeSeed,
-    /// The largest distance D from the seed point to a member, in the unit of the positions: scan points whose squared
-    /// distance, computed in f64, is larger than D * D leave the pool. Default: no limit.
+    /// The largest distance D from the seed point to a member, in the unit of the positions: scan points
+    /// whose squared distance, computed in f64, is larger than D * D leave the pool. Default: no limit.
     pub max_distance: Option<f64>,
     /// Whether there may be more groups than seed points. Default: false.
     pub group_oversampling: bool,
     /// Which program's grouping rules are followed. Default: native.
     pub semantics: Semantics,
-    /// The patterns that the normalisation factor is computed over. Default: those of the scan, in PtychoPINN semantics
-    /// those of the groups.
+    /// The patterns that the normalisation factor is computed over. Default: those of the scan, in PtychoPINN
+    /// semantics those of the groups.
     pub norm: Option<Norm>,
 }
 
@@ -72,8 +74,8 @@ impl GroupSpec {
     }
 }
 
-/// Writes gridsize and neighbors, and the settings that differ from the defaults: `gridsize=2, neighbors=6, seed=42`. Of
-/// lists of scan points it writes the length.
+/// Writes gridsize and neighbors, and the settings that differ from the defaults:
+/// `gridsize=2, neighbors=6, seed=42`. Of lists of scan points it writes the length.
 impl fmt::Display for GroupSpec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

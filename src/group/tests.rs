@@ -1,10 +1,12 @@
-//! Golden hashes: nobody's groups change with threads, batches, partitions, optimisation, or a new dependency.
+//! Golden hashes: nobody's groups change with threads, batches, partitions, optimisation, or a new
+//! dependency.
 
 use arrow::array::{Array, RecordBatch};
 use sha2::{Digest, Sha256};
 
 use super::*;
-use crate::{ReadOptions, Scan, Table};
+use crate::error::Parameter;
+use crate::{Error, ReadOptions, Scan, Table};
 
 const SIEMENS: &str = "tests/data/siemens_star.npz";
 
@@ -257,5 +259,33 @@ fn tasks_of_one_pool_may_all_ask_for_the_index() {
         };
         let counts: Vec<usize> = pool.install(|| (0..16).into_par_iter().map(ask).collect());
         assert_eq!(counts, [516; 16]);
+    }
+}
+
+#[test]
+fn an_index_that_memory_cannot_hold_is_an_error() {
+    let scan = Scan::open(SIEMENS).unwrap();
+    for (gridsize, n_groups, semantics) in [
+        (2, 1_000_000_000_000, Semantics::Native),
+        (8, usize::MAX, Semantics::Native),
+        (8, u32::MAX as usize / 2, Semantics::Ptychopinn),
+    ] {
+        let spec = GroupSpec {
+            gridsize,
+            neighbors: Some(515),
+            n_groups: Some(n_groups),
+            group_oversampling: true,
+            semantics,
+            ..Default::default()
+        };
+        let groups = Groups::try_new(&scan, spec).unwrap();
+        assert_eq!(groups.num_rows().unwrap(), n_groups);
+        let members = n_groups.checked_mul(gridsize * gridsize);
+        assert_eq!(groups.members().num_rows().ok(), members);
+        let parameter = Parameter::NGroups;
+        assert!(
+            matches!(groups.index(), Err(Error::TooLarge { parameter: found, .. }) if found == parameter),
+            "{gridsize}, {n_groups}"
+        );
     }
 }

@@ -1,7 +1,7 @@
 //! Moves the axis of members behind the axes of pixels.
 
-/// Writes images that follow each other to `out` with the axis of images behind those of pixels. A pixel has `PARTS`
-/// numbers, which stay together: 1 of a pattern, 2 of a complex patch.
+/// Writes images that follow each other to `out` with the axis of images behind those of pixels. A pixel has
+/// `PARTS` numbers, which stay together: 1 of a pattern, 2 of a complex patch.
 pub fn move_last<const PARTS: usize>(images: &[f32], count: usize, out: &mut [f32]) {
     let (images, _) = images.as_chunks::<PARTS>();
     let (out, _) = out.as_chunks_mut::<PARTS>();

@@ -60,8 +60,8 @@ impl Conversion {
     }
 }
 
-/// Returns what a scan's numbers are taken for when they are normalised. PtychoPINN takes whatever is stored for
-/// amplitudes, so in its semantics only the option `measurement` counts, not what the file says.
+/// Returns what a scan's numbers are taken for when they are normalised. PtychoPINN takes whatever is stored
+/// for amplitudes, so in its semantics only the option `measurement` counts, not what the file says.
 pub fn measurement_for_norm(scan: &Scan, semantics: Semantics) -> Measurement {
     match semantics {
         Semantics::Native => scan.measurement(),

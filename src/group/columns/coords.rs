@@ -1,4 +1,5 @@
-//! Computes with the positions of members: centres, relative coordinates, distances, places of object patches.
+//! Computes with the positions of members: centres, relative coordinates, distances, places of object
+//! patches.
 
 use super::sum::{Rounding, mean};
 use crate::group::neighbors::squared_distance;
@@ -55,8 +56,8 @@ pub fn centre(values: &[f64], members: &[u32], rounding: Rounding) -> f64 {
 
 /// Returns (x, y) at which each member's object patch is cut.
 ///
-/// In native semantics these are the members' positions. PtychoPINN cuts at offset plus relative coordinate, which is
-/// `centre + (centre - r)`: each position mirrored at the centre.
+/// In native semantics these are the members' positions. PtychoPINN cuts at offset plus relative coordinate,
+/// which is `centre + (centre - r)`: each position mirrored at the centre.
 pub fn patch_centres(
     positions: &Positions,
     members: &[u32],

@@ -1,5 +1,5 @@
-//! Gathers the members' patterns: copied straight from the file's bytes, cast to f32 on the way and converted while
-//! they are in the processor's cache.
+//! Gathers the members' patterns: copied straight from the file's bytes, cast to f32 on the way and converted
+//! while they are in the processor's cache.
 
 use arrow::buffer::ScalarBuffer;
 use rayon::prelude::*;

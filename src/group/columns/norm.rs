@@ -9,8 +9,8 @@ use crate::error::{Parameter, Result};
 use crate::group::index::GroupIndex;
 use crate::memory;
 
-/// The bytes of patterns that one thread looks at before the next ones: few enough to be held, should they have to be
-/// read. The powers never depend on it.
+/// The bytes of patterns that one thread looks at before the next ones: few enough to be held, should they
+/// have to be read. The powers never depend on it.
 const CHUNK_BYTES: usize = 1 << 20;
 
 /// Computes the power of patterns: the sum of |amplitude|^2 over their pixels, in f64.

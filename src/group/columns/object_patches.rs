@@ -1,5 +1,6 @@
 //! Builds the column `object_patches`: for each member, the part of the object that the probe illuminated.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
@@ -9,7 +10,6 @@ use super::channels::move_last;
 use super::coords::{self, Source};
 use crate::array::{Column, RowData, RowSet};
 use crate::error::{Error, Parameter, Result};
-use crate::group::groups::Groups;
 use crate::group::once::Once;
 use crate::group::options::Channels;
 use crate::group::patch::{Object, cut};
@@ -34,9 +34,9 @@ pub enum PatchSource {
 }
 
 impl PatchSource {
-    /// Returns where the patches of a scan come from, if it has any: the member `Y` with one patch of the patterns'
-    /// shape per position; else the object, if it has one layer and the positions are in its pixels. PtychoPINN
-    /// always cuts from the object. Patterns must be square.
+    /// Returns where the patches of a scan come from, if it has any: the member `Y` with one patch of the
+    /// patterns' shape per position; else the object, if it has one layer and the positions are in its
+    /// pixels. PtychoPINN always cuts from the object. Patterns must be square.
     ///
     /// # Errors
     /// If the members cannot be columns.
@@ -67,8 +67,8 @@ impl PatchSource {
         }))
     }
 
-    /// Returns the patches of these scan points, or the object; the object's pixels are those of the map where it is
-    /// aligned, else they are copied once.
+    /// Returns the patches of these scan points, or the object; the object's pixels are those of the map
+    /// where it is aligned, else they are copied once.
     fn open<'a>(&'a self, points: &'a [usize]) -> Result<Patches<'a>> {
         let (column, pixels) = match self {
             Self::Member(column) => {
@@ -101,60 +101,83 @@ enum Patches<'a> {
     Object(Object<'a>),
 }
 
-/// Returns the patches of these groups: (C, N, N, 2) or (N, N, C, 2) each, real and imaginary part last.
-pub fn patches(groups: &Groups, source: &PatchSource, rows: &RowSet<'_>) -> Result<Vec<f32>> {
-    let points = groups.members_of(rows)?;
-    let patches = source.open(&points)?;
-    let (size, side) = (groups.group_size(), patch_side(groups)?);
-    let group_len = size * side * side * 2;
-    let len = rows.len() as u128 * group_len as u128;
-    let mut out = memory::filled(
-        0.0,
-        len,
-        "the object patches of a batch",
-        Parameter::BatchBytes,
-    )?;
-    let mut scratch = vec![0.0; group_len];
-    for (group, out) in out.chunks_exact_mut(group_len.max(1)).enumerate() {
-        let members = &points[group * size..(group + 1) * size];
-        match groups.patterns().channels {
-            Channels::First => fill_group(groups, &patches, group, members, out)?,
-            Channels::Last => {
-                fill_group(groups, &patches, group, members, &mut scratch)?;
-                move_last::<2>(&scratch, size, out);
+/// Says how the patches of groups are put together.
+#[derive(Debug)]
+pub struct Cutter<'a> {
+    /// The scan.
+    pub scan: &'a Scan,
+    /// The grouping rules.
+    pub semantics: Semantics,
+    /// The number of members per group, C.
+    pub group_size: usize,
+    /// The side of a patch in pixels, N.
+    pub side: usize,
+    /// The place of the axis of members.
+    pub channels: Channels,
+}
+
+impl Cutter<'_> {
+    /// Returns the patches of groups with these members: (C, N, N, 2) or (N, N, C, 2) per group, real and imaginary
+    /// part last.
+    ///
+    /// # Errors
+    /// If the patches, the object or the positions cannot be read; if the memory cannot be had.
+    pub fn patches(&self, source: &PatchSource, points: &[usize]) -> Result<Vec<f32>> {
+        let patches = source.open(points)?;
+        let group_len = self.group_size * self.side * self.side * 2;
+        let len = (points.len() / self.group_size.max(1)) as u128 * group_len as u128;
+        let purpose = "the object patches of a batch";
+        let mut out = memory::filled(0.0, len, purpose, Parameter::BatchBytes)?;
+        let mut scratch = vec![0.0; group_len];
+        for (group, out) in out.chunks_exact_mut(group_len.max(1)).enumerate() {
+            let slots = group * self.group_size..(group + 1) * self.group_size;
+            match self.channels {
+                Channels::First => self.fill(&patches, slots, points, out)?,
+                Channels::Last => {
+                    self.fill(&patches, slots, points, &mut scratch)?;
+                    move_last::<2>(&scratch, self.group_size, out);
+                }
             }
         }
+        Ok(out)
     }
-    Ok(out)
-}
 
-/// Returns N, the side of a patch: that of a pattern.
-fn patch_side(groups: &Groups) -> Result<usize> {
-    Ok(groups.scan().require_diffraction()?.row_shape()[0])
-}
-
-/// Fills a group's patches, slot after slot.
-fn fill_group(
-    groups: &Groups,
-    patches: &Patches<'_>,
-    group: usize,
-    members: &[usize],
-    out: &mut [f32],
-) -> Result<()> {
-    let patch_len = (out.len() / members.len().max(1)).max(1);
-    let slots = out.chunks_exact_mut(patch_len).enumerate();
-    match patches {
-        Patches::Member(data) => {
-            slots.for_each(|(slot, out)| data.fill_f32(group * members.len() + slot, out));
+    /// Fills a group's patches, slot after slot; `slots` are the places of its members among all.
+    fn fill(
+        &self,
+        patches: &Patches<'_>,
+        slots: Range<usize>,
+        points: &[usize],
+        out: &mut [f32],
+    ) -> Result<()> {
+        let patch_len = (self.side * self.side * 2).max(1);
+        let images = out.chunks_exact_mut(patch_len);
+        match patches {
+            Patches::Member(data) => {
+                images
+                    .zip(slots)
+                    .for_each(|(out, place)| data.fill_f32(place, out));
+            }
+            Patches::Object(object) => {
+                let centres = self.centres(&points[slots])?;
+                images
+                    .zip(centres)
+                    .for_each(|(out, centre)| cut(object, centre, self.side, out));
+            }
         }
-        Patches::Object(object) => {
-            let (scan, semantics) = (groups.scan(), groups.spec().semantics);
-            let rounding = coords::rounding(scan, semantics, Source::Corrected);
-            let members: Vec<u32> = members.iter().map(|member| *member as u32).collect();
-            let centres = coords::patch_centres(scan.positions()?, &members, semantics, rounding);
-            let side = patch_side(groups)?;
-            slots.for_each(|(slot, out)| cut(object, centres[slot], side, out));
-        }
+        Ok(())
     }
-    Ok(())
+
+    /// Returns (x, y) at which the patches of a group are cut.
+    fn centres(&self, members: &[usize]) -> Result<Vec<[f64; 2]>> {
+        let members: Vec<u32> = members.iter().map(|member| *member as u32).collect();
+        let rounding = coords::rounding(self.scan, self.semantics, Source::Corrected);
+        let positions = self.scan.positions()?;
+        Ok(coords::patch_centres(
+            positions,
+            &members,
+            self.semantics,
+            rounding,
+        ))
+    }
 }

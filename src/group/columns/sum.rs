@@ -1,19 +1,19 @@
 //! Adds numbers in an order that no machine, thread or partition changes: NumPy's pairwise order.
 //!
 //! - Fewer than 8 numbers are added from left to right.
-//! - 8 to 128 numbers are added in eight sums: sum j takes the numbers j, j + 8, j + 16, ... of the longest part whose
-//!   length is a multiple of 8. The total is ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)), to which the numbers
-//!   that are left are added one by one.
-//! - More numbers are divided: the first `h = len div 2 - (len div 2) mod 8` are added by these rules, the others by
-//!   these rules, and then both sums.
+//! - 8 to 128 numbers are added in eight sums: sum j takes the numbers j, j + 8, j + 16, ... of the longest
+//!   part whose length is a multiple of 8. The total is ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7)), to
+//!   which the numbers that are left are added one by one.
+//! - More numbers are divided: the first `h = len div 2 - (len div 2) mod 8` are added by these rules, the
+//!   others by these rules, and then both sums.
 //!
 //! Source: `pairwise_sum` in NumPy's `loops_utils.h.src`.
 
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
 
-/// Names the type that results are rounded to at each step. Adding, subtracting or dividing two f32 numbers in f64 and
-/// rounding the result to f32 gives what f32 arithmetic gives.
+/// Names the type that results are rounded to at each step. Adding, subtracting or dividing two f32 numbers
+/// in f64 and rounding the result to f32 gives what f32 arithmetic gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rounding {
     /// The type is f32.

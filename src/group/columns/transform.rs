@@ -1,4 +1,5 @@
-//! Changes patterns on their way from the file: bad pixels become 0, the middle is cut out, pixels are binned.
+//! Changes patterns on their way from the file: bad pixels become 0, the middle is cut out, pixels are
+//! binned.
 
 use std::sync::Arc;
 
@@ -34,8 +35,8 @@ impl Transform {
     /// Checks the options against the patterns. The mask is read, no pattern is.
     ///
     /// # Errors
-    /// If the part is larger than the patterns, if it cannot be divided into squares, if the file has no mask, or if
-    /// nothing tells what the numbers are where that decides how they add up.
+    /// If the part is larger than the patterns, if it cannot be divided into squares, if the file has no
+    /// mask, or if nothing tells what the numbers are where that decides how they add up.
     pub fn of(scan: &Scan, options: &PatternOptions) -> Result<Self> {
         let Some(patterns) = scan.diffraction() else {
             return Ok(Self::default());
@@ -221,7 +222,8 @@ fn misfit(scan: &Scan, column: &Column, [height, width]: [usize; 2]) -> Error {
     }
 }
 
-/// Names the types that patterns are computed in: f32 where they are returned, f64 where their power is added up.
+/// Names the types that patterns are computed in: f32 where they are returned, f64 where their power is added
+/// up.
 pub trait Number:
     Copy + Default + std::ops::Add<Output = Self> + std::ops::Mul<Output = Self>
 {

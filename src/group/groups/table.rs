@@ -10,8 +10,8 @@ use arrow::datatypes::SchemaRef;
 use super::Groups;
 use crate::array::{Access, Column, RowSet};
 use crate::error::Result;
+use crate::group::columns::early;
 use crate::group::columns::fields::GroupColumn;
-use crate::group::columns::{early, formed};
 use crate::group::index::GroupIndex;
 use crate::group::{PATTERNS_KEY, SPEC_KEY};
 use crate::scan::provenance;
@@ -64,8 +64,8 @@ impl TableInfo for Groups {
         if !self.shared.columns[column].is_of_patterns() {
             return;
         }
-        if let (Some(patterns), Ok(points)) = (self.scan().diffraction(), self.members_of(rows)) {
-            patterns.will_need(&RowSet::List(&points));
+        if let (Some(patterns), Ok(index)) = (self.scan().diffraction(), self.index()) {
+            patterns.will_need(&RowSet::List(&index.members_of(rows)));
         }
     }
 
@@ -110,10 +110,13 @@ impl Table for Groups {
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
         match self.shared.columns[index] {
-            GroupColumn::OfSeedPoint(column) if self.is_early(index) => early(self, column, rows),
+            GroupColumn::OfSeedPoint(column) if self.is_early(index) => {
+                Ok(early(self.seeds()?, self.scan().positions()?, column, rows))
+            }
             column => {
-                let field = self.shared.schema.field(index);
-                formed(self, column, field.data_type(), rows)
+                let data_type = self.shared.schema.field(index).data_type();
+                let norm_factor = || self.norm_factor();
+                self.formed()?.column(column, data_type, rows, norm_factor)
             }
         }
     }

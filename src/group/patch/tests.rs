@@ -44,7 +44,8 @@ fn situations() -> Vec<(usize, (usize, usize), [f64; 2])> {
     all
 }
 
-/// The definition, in f64: four neighbours, zero beyond the object. `double`: positions are not rounded to f32.
+/// The definition, in f64: four neighbours, zero beyond the object. `double`: positions are not rounded to
+/// f32.
 fn naive(
     pixels: &[f64],
     (height, width): (usize, usize),

@@ -3,11 +3,13 @@
 /// Holds the arguments of `RawData.generate_grouped_data`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Call {
-    /// The number of patterns along one side of a group: a group has `gridsize * gridsize` members. Default 1.
+    /// The number of patterns along one side of a group: a group has `gridsize * gridsize` members. Default
+    /// 1.
     pub gridsize: usize,
     /// `K`: the number of neighbours from which members are drawn. Default 4.
     pub neighbors: usize,
-    /// `nsamples`: the number of groups wanted. Capped by the number of scan points unless groups are oversampled. Default 1.
+    /// `nsamples`: the number of groups wanted. Capped by the number of scan points unless groups are
+    /// oversampled. Default 1.
     pub n_groups: usize,
     /// The start of the random stream. Not used by `sequential`, unless groups are oversampled. Default 0.
     pub seed: u32,
@@ -53,8 +55,8 @@ pub struct Table {
     pub wide: bool,
 }
 
-/// Says why there are no groups. All variants but [`TooMany`](Self::TooMany) and [`TooLarge`](Self::TooLarge) are
-/// errors of PtychoPINN as well.
+/// Says why there are no groups. All variants but [`TooMany`](Self::TooMany) and [`TooLarge`](Self::TooLarge)
+/// are errors of PtychoPINN as well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Refusal {
     /// The numbers of x and y coordinates differ.
@@ -64,7 +66,8 @@ pub enum Refusal {
         /// The number of y coordinates.
         y: usize,
     },
-    /// There are to be more groups than scan points, which takes oversampling, and the call does not allow it.
+    /// There are to be more groups than scan points, which takes oversampling, and the call does not allow
+    /// it.
     OversamplingNotEnabled {
         /// The number of groups wanted.
         n_groups: usize,
@@ -85,8 +88,8 @@ pub enum Refusal {
         /// The number of members per group.
         group_size: usize,
     },
-    /// There are fewer neighbours than a group has members; also where a group is one scan point, for which none is
-    /// looked up.
+    /// There are fewer neighbours than a group has members; also where a group is one scan point, for which
+    /// none is looked up.
     TooFewNeighbors {
         /// The number of neighbours asked for.
         neighbors: usize,

@@ -1,14 +1,17 @@
-//! Decides which scan points make a group: PtychoPINN's `RawData.generate_grouped_data`, its checks in their order.
+//! Decides which scan points make a group: PtychoPINN's `RawData.generate_grouped_data`, its checks in their
+//! order.
 //!
 //! A group is `C = gridsize * gridsize` scan points found around a **seed point**. Three branches:
 //!
 //! * more groups wanted than there are scan points, and `C > 1`: **oversampling**, see the `pool` module;
-//! * `sequential`: the first scan points are the seed points, and the stream starts at 0 whatever seed the caller gives;
-//! * otherwise: a choice of scan points; if as many groups as scan points are wanted, all of them in order, without a draw.
+//! * `sequential`: the first scan points are the seed points, and the stream starts at 0 whatever seed the
+//!   caller gives;
+//! * otherwise: a choice of scan points; if as many groups as scan points are wanted, all of them in order,
+//!   without a draw.
 //!
-//! Around a seed point the `K + 1` nearest points are looked up. If more than `K` came, the **first** is dropped,
-//! which is the seed point itself only where no other point shares its position; the members are then a choice of `C`
-//! of the rest, made with the same stream, group after group.
+//! Around a seed point the `K + 1` nearest points are looked up. If more than `K` came, the **first** is
+//! dropped, which is the seed point itself only where no other point shares its position; the members are
+//! then a choice of `C` of the rest, made with the same stream, group after group.
 
 use super::call::{Call, Refusal, Table};
 use super::neighborhood::{Neighborhood, check_count, reserve, seed_points};
@@ -18,18 +21,19 @@ use super::tree::MOST_POINTS;
 
 /// Draws the groups of `call` among the scan points at (`x`, `y`), index for index as PtychoPINN does.
 ///
-/// Coordinates of other types are converted to `f64` first, as cKDTree does. The time is that of one tree over all points
-/// and one query per seed point; `gridsize` 1 needs no tree.
+/// Coordinates of other types are converted to `f64` first, as cKDTree does. The time is that of one tree
+/// over all points and one query per seed point; `gridsize` 1 needs no tree.
 ///
 /// # Errors
 ///
-/// A [`Refusal`] under PtychoPINN's conditions, checked in its order. As there, non-finite coordinates are allowed for
-/// `gridsize` 1, and so are no groups at all and `gridsize` 0 (groups without members).
+/// A [`Refusal`] under PtychoPINN's conditions, checked in its order. As there, non-finite coordinates are
+/// allowed for `gridsize` 1, and so are no groups at all and `gridsize` 0 (groups without members).
 pub fn table(x: &[f64], y: &[f64], call: &Call) -> Result<Table, Refusal> {
     table_and_next(x, y, call).map(|(table, _)| table)
 }
 
-/// Draws as [`table`] does, and returns the next word of the random stream too, which tells how much was consumed.
+/// Draws as [`table`] does, and returns the next word of the random stream too, which tells how much was
+/// consumed.
 #[doc(hidden)]
 pub fn table_and_next(x: &[f64], y: &[f64], call: &Call) -> Result<(Table, u32), Refusal> {
     if x.len() != y.len() {

@@ -1,9 +1,11 @@
-//! Keeps the binary heap of the tree's queries, whose treatment of equal keys decides the order of equal distances.
+//! Keeps the binary heap of the tree's queries, whose treatment of equal keys decides the order of equal
+//! distances.
 
 /// Holds an array heap with the smallest key at the root.
 ///
-/// A new entry rises only while its key is strictly smaller than its parent's; on the way down the right child is taken
-/// only if its key is strictly smaller than the left one's. The standard library's heap promises neither.
+/// A new entry rises only while its key is strictly smaller than its parent's; on the way down the right
+/// child is taken only if its key is strictly smaller than the left one's. The standard library's heap
+/// promises neither.
 #[derive(Debug, Clone)]
 pub(super) struct Heap<T> {
     entries: Vec<(f64, T)>,

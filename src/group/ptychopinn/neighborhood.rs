@@ -7,7 +7,8 @@ use crate::error::{Error, Parameter};
 use crate::group::index::INDEX;
 use crate::memory;
 
-/// Returns the seed points: the first `count`, or a choice. If all are wanted, they come in order and without a draw.
+/// Returns the seed points: the first `count`, or a choice. If all are wanted, they come in order and without
+/// a draw.
 pub(super) fn seed_points(
     positions: usize,
     count: usize,
@@ -43,7 +44,8 @@ pub(super) fn reserve<T>(len: usize) -> Result<Vec<T>, Refusal> {
 pub(super) struct Neighborhood {
     points: Vec<[f64; 2]>,
     tree: KdTree,
-    /// The number of points looked up at a time: the neighbours wanted and the scan point itself, if there are as many.
+    /// The number of points looked up at a time: the neighbours wanted and the scan point itself, if there
+    /// are as many.
     pub(super) k: usize,
     scratch: Scratch,
     found: Vec<u32>,
@@ -70,7 +72,8 @@ impl Neighborhood {
         })
     }
 
-    /// Returns the `k` nearest points, usually `scan_point` first. A point that is not found is given as the number of points, as in cKDTree.
+    /// Returns the `k` nearest points, usually `scan_point` first. A point that is not found is given as the
+    /// number of points, as in cKDTree.
     pub(super) fn of(&mut self, scan_point: u32) -> &mut [u32] {
         self.tree.query(
             self.points[scan_point as usize],

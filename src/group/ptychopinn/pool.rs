@@ -1,8 +1,9 @@
 //! Draws more groups than there are scan points, from a pool of combinations of neighbours.
 //!
-//! PtychoPINN walks some seed points, appends every combination of `C` of each one's neighbours to a list until it
-//! has twice as many as groups are wanted, and draws from that list. Every seed point offers equally many, so the
-//! combination at a place of that list is computed from the place, and the list itself is never made.
+//! PtychoPINN walks some seed points, appends every combination of `C` of each one's neighbours to a list
+//! until it has twice as many as groups are wanted, and draws from that list. Every seed point offers equally
+//! many, so the combination at a place of that list is computed from the place, and the list itself is never
+//! made.
 
 use super::call::{Call, Refusal, Table};
 use super::neighborhood::{Neighborhood, check_count, reserve, seed_points};
@@ -73,22 +74,23 @@ fn neighbors(call: &Call) -> usize {
     call.pool_size.unwrap_or(call.neighbors)
 }
 
-/// Returns twice the number of seed points needed for one combination per group, if each offered `K choose C`; at most
-/// all there are.
+/// Returns twice the number of seed points needed for one combination per group, if each offered
+/// `K choose C`; at most all there are.
 fn seed_points_walked(positions: usize, call: &Call) -> usize {
     let each = choices(neighbors(call), call.group_size(), call.n_groups);
     let needed = call.n_groups.div_ceil(each);
     (2 * needed).min(positions)
 }
 
-/// Holds the neighbours of the seed points walked; place `p` of PtychoPINN's list is combination `p % each` of those of
-/// seed point `p / each`, in lexicographic order of their places (`itertools.combinations`).
+/// Holds the neighbours of the seed points walked; place `p` of PtychoPINN's list is combination `p % each`
+/// of those of seed point `p / each`, in lexicographic order of their places (`itertools.combinations`).
 struct Pool {
     /// The neighbours of one seed point after another, `reach` each.
     candidates: Vec<u32>,
     reach: usize,
     group_size: usize,
-    /// The number of combinations that a seed point offers, or `COMBINATIONS_PER_GROUP * n_groups` if that is less.
+    /// The number of combinations that a seed point offers, or `COMBINATIONS_PER_GROUP * n_groups` if that is
+    /// less.
     each: usize,
     /// The number of combinations in all.
     len: usize,
@@ -97,8 +99,8 @@ struct Pool {
 impl Pool {
     /// Looks up the neighbours of as many of `walked` as PtychoPINN gets to.
     ///
-    /// The first found is dropped, as in a group without oversampling; only if too few are left then, which takes a
-    /// scan of exactly `group_size` points, the seed point stands in its place.
+    /// The first found is dropped, as in a group without oversampling; only if too few are left then, which
+    /// takes a scan of exactly `group_size` points, the seed point stands in its place.
     fn try_new(
         walked: &[u32],
         group_size: usize,

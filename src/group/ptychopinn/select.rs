@@ -1,8 +1,8 @@
-//! Selects and partitions in the exact order of swaps of the GNU C++ library, with which SciPy's wheels for Linux are
-//! built.
+//! Selects and partitions in the exact order of swaps of the GNU C++ library, with which SciPy's wheels for
+//! Linux are built.
 //!
-//! The C++ standard leaves the order of equal keys open; the leaves of the tree depend on it, so what that library does
-//! is followed swap by swap. Keys are compared alone: there is no tie-break by index.
+//! The C++ standard leaves the order of equal keys open; the leaves of the tree depend on it, so what that
+//! library does is followed swap by swap. Keys are compared alone: there is no tie-break by index.
 
 /// Describes a scan point on its way to its leaf.
 #[derive(Debug, Clone, Copy)]
@@ -16,10 +16,11 @@ pub(super) struct Entry {
 /// The largest number of entries that are sorted outright.
 const SORTED_OUTRIGHT: usize = 3;
 
-/// Brings the entry of rank `nth` (by `at[AXIS]`) to place `nth`, nothing greater before it, nothing smaller after it.
+/// Brings the entry of rank `nth` (by `at[AXIS]`) to place `nth`, nothing greater before it, nothing smaller
+/// after it.
 ///
-/// Introselect: cut at a median of three and go on in the part that holds `nth`, until three entries are left. After
-/// `2 * floor(log2(len))` cuts a heap finishes the work, which bounds the time on hostile input.
+/// Introselect: cut at a median of three and go on in the part that holds `nth`, until three entries are
+/// left. After `2 * floor(log2(len))` cuts a heap finishes the work, which bounds the time on hostile input.
 pub(super) fn nth_element<const AXIS: usize>(entries: &mut [Entry], nth: usize) {
     if nth >= entries.len() {
         return;
@@ -43,14 +44,15 @@ pub(super) fn nth_element<const AXIS: usize>(entries: &mut [Entry], nth: usize) 
     insertion_sort::<AXIS>(&mut entries[low..high]);
 }
 
-/// Swaps the median of the second, middle and last entry to the front and partitions the rest around it (Hoare's way,
-/// equal keys stop both ends). Returns where the second part begins.
+/// Swaps the median of the second, middle and last entry to the front and partitions the rest around it
+/// (Hoare's way, equal keys stop both ends). Returns where the second part begins.
 fn cut_at_median_of_three<const AXIS: usize>(entries: &mut [Entry]) -> usize {
     let median = median_of_three::<AXIS>(entries, 1, entries.len() / 2, entries.len() - 1);
     entries.swap(0, median);
     let pivot = entries[0].at[AXIS];
     let (mut up, mut down) = (1, entries.len());
-    // Neither end leaves the slice: the other two of the three are not smaller and not greater than the pivot.
+    // Neither end leaves the slice: the other two of the three are not smaller and not greater than the
+    // pivot.
     loop {
         while entries[up].at[AXIS] < pivot {
             up += 1;
@@ -106,8 +108,8 @@ fn heap_select<const AXIS: usize>(entries: &mut [Entry], kept: usize) {
     }
 }
 
-/// Fills the hole at `top` with `entry`: the hole first sinks to the bottom along the greater children, then `entry`
-/// rises from there. The detour is the library's, and it shows among equal keys.
+/// Fills the hole at `top` with `entry`: the hole first sinks to the bottom along the greater children, then
+/// `entry` rises from there. The detour is the library's, and it shows among equal keys.
 fn sink<const AXIS: usize>(heap: &mut [Entry], top: usize, entry: Entry) {
     let mut hole = top;
     while 2 * hole + 2 < heap.len() {
@@ -131,8 +133,8 @@ fn sink<const AXIS: usize>(heap: &mut [Entry], top: usize, entry: Entry) {
     heap[hole] = entry;
 }
 
-/// Moves the entries with `at[AXIS] < split` to the front and returns their number: from both ends, swapping the first
-/// that does not belong in front with the last that does.
+/// Moves the entries with `at[AXIS] < split` to the front and returns their number: from both ends, swapping
+/// the first that does not belong in front with the last that does.
 pub(super) fn partition<const AXIS: usize>(entries: &mut [Entry], split: f64) -> usize {
     let (mut low, mut high) = (0, entries.len());
     loop {

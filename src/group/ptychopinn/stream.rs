@@ -1,7 +1,8 @@
 //! Reproduces NumPy's legacy global random stream (`np.random.seed`, `permutation`, `choice`).
 //!
-//! NumPy froze this stream: the same seed gives the same numbers in every version and on every machine. The generator
-//! is MT19937 by Matsumoto and Nishimura; what is built on it below follows NumPy's documented and observed behaviour.
+//! NumPy froze this stream: the same seed gives the same numbers in every version and on every machine. The
+//! generator is MT19937 by Matsumoto and Nishimura; what is built on it below follows NumPy's documented and
+//! observed behaviour.
 
 use rand_mt::Mt;
 
@@ -28,8 +29,8 @@ impl Stream {
 
     /// Returns a whole number in `0..=max`, all equally likely.
     ///
-    /// Words are cut to the bits `max` needs, low bits kept, until one is not above `max`: one word per trial. Nothing
-    /// is drawn for `max == 0`.
+    /// Words are cut to the bits `max` needs, low bits kept, until one is not above `max`: one word per
+    /// trial. Nothing is drawn for `max == 0`.
     pub fn bounded(&mut self, max: u32) -> u32 {
         if max == 0 {
             return 0;
@@ -43,7 +44,8 @@ impl Stream {
         }
     }
 
-    /// Shuffles in place: from the last place to the second, swap with a [`bounded`](Self::bounded) place not after it.
+    /// Shuffles in place: from the last place to the second, swap with a [`bounded`](Self::bounded) place not
+    /// after it.
     ///
     /// `pop[np.random.permutation(len(pop))]` is `pop` after this.
     pub(super) fn shuffle(&mut self, population: &mut [u32]) {
@@ -62,12 +64,13 @@ impl Stream {
 
     /// Returns `size` numbers of `0..n`: `np.random.choice(n, size, replace)`.
     ///
-    /// Without replacement these are the first of a whole permutation, so `n - 1` bounded numbers are drawn whatever
-    /// the size. With replacement every number is drawn on its own, and none at all for `n == 1`.
+    /// Without replacement these are the first of a whole permutation, so `n - 1` bounded numbers are drawn
+    /// whatever the size. With replacement every number is drawn on its own, and none at all for `n == 1`.
     ///
     /// # Panics
     ///
-    /// Where NumPy raises `ValueError`: more numbers than there are without replacement, or any number of none.
+    /// Where NumPy raises `ValueError`: more numbers than there are without replacement, or any number of
+    /// none.
     pub fn choice(&mut self, n: u32, size: usize, replace: bool) -> Vec<u32> {
         if replace {
             assert!(n > 0 || size == 0, "there is nothing to choose from");

@@ -1,8 +1,10 @@
-//! Searches neighbours in the k-d tree of `scipy.spatial.cKDTree`, in two dimensions and with its default options.
+//! Searches neighbours in the k-d tree of `scipy.spatial.cKDTree`, in two dimensions and with its default
+//! options.
 //!
-//! Which of several equally distant points is a neighbour, and in which order equal ones come, follows from three
-//! things kept here exactly: the order of points in the leaves (see `select`), the order in which leaves are visited,
-//! and the heap that holds the best so far (see `heap`). The rules are stated beside each step.
+//! Which of several equally distant points is a neighbour, and in which order equal ones come, follows from
+//! three things kept here exactly: the order of points in the leaves (see `select`), the order in which
+//! leaves are visited, and the heap that holds the best so far (see `heap`). The rules are stated beside each
+//! step.
 
 use super::heap::Heap;
 use super::select::{Entry, nth_element, partition};
@@ -10,7 +12,8 @@ use super::select::{Entry, nth_element, partition};
 /// The largest number of points of a leaf.
 const LEAF: usize = 16;
 
-/// The largest number of points of a tree. Each node divides its points in two, so there are at most twice as many nodes.
+/// The largest number of points of a tree. Each node divides its points in two, so there are at most twice as
+/// many nodes.
 pub(super) const MOST_POINTS: usize = u32::MAX as usize / 2;
 
 /// Describes a node of the tree; points and nodes are addressed by `u32`.
@@ -88,10 +91,12 @@ impl KdTree {
         }
     }
 
-    /// Writes to `out` the `k` nearest points of `at`, nearest first, in the order `cKDTree.query(at, k)` gives them.
+    /// Writes to `out` the `k` nearest points of `at`, nearest first, in the order `cKDTree.query(at, k)`
+    /// gives them.
     ///
-    /// Squared distances are `dx * dx + dy * dy` in double precision, each step rounded. A point as far as the k-th
-    /// held is not taken. Fewer than `k` come out if there are fewer points, or none nearer than infinity.
+    /// Squared distances are `dx * dx + dy * dy` in double precision, each step rounded. A point as far as
+    /// the k-th held is not taken. Fewer than `k` come out if there are fewer points, or none nearer than
+    /// infinity.
     pub fn query(&self, at: [f64; 2], k: usize, scratch: &mut Scratch, out: &mut Vec<u32>) {
         out.clear();
         if k == 0 {
@@ -138,7 +143,8 @@ impl KdTree {
         (side[0] + side[1], Visit { node: 0, side })
     }
 
-    /// Offers the points of a leaf in leaf order; returns the new bound, the k-th best squared distance once k are held.
+    /// Offers the points of a leaf in leaf order; returns the new bound, the k-th best squared distance once
+    /// k are held.
     fn scan(
         &self,
         leaf: std::ops::Range<usize>,
@@ -149,7 +155,8 @@ impl KdTree {
     ) -> f64 {
         let mut points = &self.entries[leaf];
         if points.len() > LEAF {
-            // A leaf this large holds one position many times over: after k of them no further one is strictly nearer.
+            // A leaf this large holds one position many times over: after k of them no further one is
+            // strictly nearer.
             points = &points[..k.min(points.len())];
         }
         for point in points {
@@ -169,7 +176,8 @@ impl KdTree {
     }
 }
 
-/// Empties the heap of the best into the empty `out`, from the last place to the first: equal distances come in heap order.
+/// Empties the heap of the best into the empty `out`, from the last place to the first: equal distances come
+/// in heap order.
 fn drain(best: &mut Heap<u32>, out: &mut Vec<u32>) {
     while let Some((_, index)) = best.pop() {
         out.push(index);
@@ -179,8 +187,9 @@ fn drain(best: &mut Heap<u32>, out: &mut Vec<u32>) {
 
 /// Returns the near and the far child of an inner node as seen from `at`, each with its squared distance.
 ///
-/// The near child is on the query's side of the split (`at < split` is the lesser side) and as far as its parent; the
-/// far child's distance replaces the parent's share along the axis by the squared distance to the split.
+/// The near child is on the query's side of the split (`at < split` is the lesser side) and as far as its
+/// parent; the far child's distance replaces the parent's share along the axis by the squared distance to the
+/// split.
 fn children(
     distance: f64,
     visit: Visit,
@@ -218,10 +227,11 @@ fn children(
     }
 }
 
-/// Appends the subtree over `entries`, which start at `offset` among all, and returns its place; lesser child first.
+/// Appends the subtree over `entries`, which start at `offset` among all, and returns its place; lesser child
+/// first.
 ///
-/// The recursion is shallow: a lopsided cut leaves a minimum shared by many points, which the next cut along that axis
-/// separates from the rest, so a few levels always halve the larger part.
+/// The recursion is shallow: a lopsided cut leaves a minimum shared by many points, which the next cut along
+/// that axis separates from the rest, so a few levels always halve the larger part.
 fn grow(entries: &mut [Entry], offset: u32, nodes: &mut Vec<Node>) -> u32 {
     // Points and nodes fit u32: see `MOST_POINTS`.
     let place = nodes.len() as u32;
@@ -249,8 +259,8 @@ fn grow(entries: &mut [Entry], offset: u32, nodes: &mut Vec<Node>) -> u32 {
     place
 }
 
-/// Returns the axis along which the entries' own bounding box is wider, x if equal; `None` if all positions are the
-/// same.
+/// Returns the axis along which the entries' own bounding box is wider, x if equal; `None` if all positions
+/// are the same.
 fn wider_axis(entries: &[Entry]) -> Option<usize> {
     let (low, high) = bounds(entries);
     let spread = [high[0] - low[0], high[1] - low[1]];
@@ -262,8 +272,9 @@ fn wider_axis(entries: &[Entry]) -> Option<usize> {
 
 /// Orders the entries for a cut and returns the split value and the number of entries below it.
 ///
-/// The split is the median, the entry of rank `len / 2`; what is strictly below goes to the front. If nothing is below,
-/// the median is the minimum: the split moves up to the next double and separates all copies of the minimum from the rest.
+/// The split is the median, the entry of rank `len / 2`; what is strictly below goes to the front. If nothing
+/// is below, the median is the minimum: the split moves up to the next double and separates all copies of the
+/// minimum from the rest.
 fn divide<const AXIS: usize>(entries: &mut [Entry]) -> (f64, usize) {
     let middle = entries.len() / 2;
     nth_element::<AXIS>(entries, middle);

@@ -28,8 +28,8 @@ pub struct Draw<'a> {
     pub numbers: Numbers<'a>,
 }
 
-/// Holds the groups of some seed points, in the order they were drawn: their places in the index table and their
-/// members, C each.
+/// Holds the groups of some seed points, in the order they were drawn: their places in the index table and
+/// their members, C each.
 struct Drawn {
     rows: Vec<usize>,
     members: Vec<u32>,
@@ -43,12 +43,12 @@ struct Scratch {
     seen: HashSet<Vec<u32>>,
 }
 
-/// The number of groups that one task draws: small enough to share the work evenly, large enough that sharing costs
-/// little.
+/// The number of groups that one task draws: small enough to share the work evenly, large enough that sharing
+/// costs little.
 const TASK_GROUPS: usize = 4096;
 
-/// The number of groups per thread that are held before they are put into the index table: the memory beside the table
-/// does not grow with it, unless one seed point has more groups.
+/// The number of groups per thread that are held before they are put into the index table: the memory beside
+/// the table does not grow with it, unless one seed point has more groups.
 const HELD_GROUPS: usize = 64 * TASK_GROUPS;
 
 /// What the memory of sets is for.
@@ -58,7 +58,8 @@ impl Draw<'_> {
     /// Draws for the seed points in spatial order, which is faster, and puts each group in its place.
     ///
     /// # Errors
-    /// If `max_distance` leaves a seed point too few distinct groups; if the memory for the table cannot be had.
+    /// If `max_distance` leaves a seed point too few distinct groups; if the memory for the table cannot be
+    /// had.
     pub fn index(&self) -> Result<GroupIndex> {
         let (size, count) = (self.plan.group_size, self.numbers.len());
         let len = count as u128 * size as u128;
@@ -187,10 +188,11 @@ impl Draw<'_> {
 }
 
 impl Scratch {
-    /// Shuffles the pool until its first `count` are a set that did not come before, if sets are to be `distinct`.
+    /// Shuffles the pool until its first `count` are a set that did not come before, if sets are to be
+    /// `distinct`.
     ///
-    /// The more of all sets have come before, the more often it draws in vain: all n sets of a pool take about
-    /// n ln(n) draws. Which groups come, and in which order, depends on these draws, and is frozen.
+    /// The more of all sets have come before, the more often it draws in vain: all n sets of a pool take
+    /// about n ln(n) draws. Which groups come, and in which order, depends on these draws, and is frozen.
     fn draw_distinct(&mut self, stream: &mut Stream, count: usize, distinct: bool) {
         loop {
             self.shuffled.clear();

@@ -1,4 +1,5 @@
-//! Changed patterns beside the plain definition: for each pixel of what is handed out, the loop that its words say.
+//! Changed patterns beside the plain definition: for each pixel of what is handed out, the loop that its
+//! words say.
 
 use std::io::Write;
 use std::path::Path;
