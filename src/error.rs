@@ -255,6 +255,17 @@ pub enum Error {
         /// The other file.
         patterns: PathBuf,
     },
+    /// The positions of two scans are in different units.
+    UnitsDiffer {
+        /// The file of one scan.
+        path: PathBuf,
+        /// The unit of its positions.
+        unit: &'static str,
+        /// The file of the other scan.
+        other: PathBuf,
+        /// The unit of its positions.
+        other_unit: &'static str,
+    },
     /// The memory that a call takes cannot be had.
     TooLarge {
         /// What the memory is for.
@@ -362,6 +373,7 @@ impl Error {
             | Self::NotDivisible { .. }
             | Self::GroupTooWide { .. }
             | Self::PatternsTwice { .. }
+            | Self::UnitsDiffer { .. }
             | Self::TooLarge { .. }
             | Self::OutputExists { .. }
             | Self::BadOutput { .. }

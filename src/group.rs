@@ -142,7 +142,7 @@ mod spec;
 pub use groups::Groups;
 pub use index::GroupIndex;
 pub use members::GroupMembers;
-pub use near::NearestTable;
+pub use near::{DEFAULT_K, NeighborsOptions, NeighborsTable};
 pub use note::GroupNote;
 use once::Once;
 pub use options::{Channels, Measure, PatternOptions};

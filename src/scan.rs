@@ -324,6 +324,17 @@ impl Scan {
         !matches!(self.inner.corrected, PositionSource::None)
     }
 
+    /// Checks that the scan has positions, without reading any.
+    ///
+    /// # Errors
+    /// [`Error::MissingRole`] if it has none.
+    pub(crate) fn require_positions(&self) -> Result<()> {
+        match self.has_positions() {
+            true => Ok(()),
+            false => Err(self.inner.layout.missing(&self.inner.npz, Role::X)),
+        }
+    }
+
     /// The patterns as a column, one a row; `None` for a scan without.
     pub fn diffraction(&self) -> Option<&Column> {
         self.inner.diffraction.as_ref()

@@ -9,6 +9,7 @@ mod external;
 mod files;
 pub mod functions;
 mod groups;
+mod neighbors;
 mod predicate;
 mod relation;
 mod schema;
@@ -34,13 +35,9 @@ pub use datafusion::sql::parser::Statement;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::group::NearestTable;
 use crate::npz::{Identity, NpzFile};
 use crate::scan::{self, Scan, ScanOptions};
 use crate::table::{DEFAULT_BATCH_BYTES, Table, row_bytes};
-
-/// Neighbours of a scan point in the table `neighbors`, where nothing else is said.
-const NEIGHBORS: usize = 6;
 
 /// Which table of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -53,7 +50,7 @@ pub enum Relation {
     /// One row a member.
     GroupMembers(Arc<GroupQuery>),
     /// One row a neighbour, so many a scan point.
-    Neighbors(usize),
+    Neighbors(NeighborsQuery),
     /// One row a file.
     Scans,
     /// One row a mode.
@@ -87,7 +84,7 @@ impl Relation {
         let query = Arc::new(groups.clone());
         let groups = [Self::Groups(Arc::clone(&query)), Self::GroupMembers(query)];
         let others = [
-            Self::Neighbors(NEIGHBORS),
+            Self::Neighbors(NeighborsQuery::default()),
             Self::Scans,
             Self::Probe,
             Self::Object,
@@ -142,7 +139,7 @@ fn open_relation(
         Relation::Scan => Arc::new(scan()?),
         Relation::Groups(query) => query.table(&scan()?, false)?,
         Relation::GroupMembers(query) => query.table(&scan()?, true)?,
-        Relation::Neighbors(k) => Arc::new(NearestTable::try_new(&scan()?, *k)?),
+        Relation::Neighbors(query) => Arc::new(query.table(&scan()?, options)?),
         Relation::Scans => Arc::new(scan()?.scans()?),
         Relation::Probe => Arc::new(scan()?.probe()?),
         Relation::Object => Arc::new(scan()?.object()?),
@@ -248,6 +245,7 @@ pub fn register_npz(
 pub use error::SqlError;
 pub use files::{FileFormat, register_file};
 pub use groups::GroupQuery;
+pub use neighbors::{NeighborsQuery, OtherScan};
 pub use predicate::scan_points;
 pub use session::{QueryReader, Session};
 pub use terms::SqlTerms;

@@ -192,6 +192,16 @@ impl Error {
                 path.display(),
                 patterns.display()
             ),
+            Self::UnitsDiffer {
+                path,
+                unit,
+                other,
+                other_unit,
+            } => format!(
+                "found positions in {unit} in {} and in {other_unit} in {}, expected the same unit",
+                path.display(),
+                other.display()
+            ),
             Self::TooLarge {
                 purpose,
                 bytes,
@@ -284,6 +294,12 @@ impl Error {
             Self::NotDivisible { .. } => vec![R::Lower(P::Crop)],
             Self::GroupTooWide { .. } => vec![R::Lower(P::Gridsize), R::Lower(P::Crop)],
             Self::PatternsTwice { .. } => vec![R::LeaveOut(P::Patterns)],
+            Self::UnitsDiffer {
+                unit, other_unit, ..
+            } => match *unit {
+                "unknown" => vec![R::Set(P::Unit, other_unit)],
+                unit => vec![R::Set(P::Unit, unit)],
+            },
             Self::TooLarge { parameter, .. } => vec![R::Lower(*parameter)],
             Self::FileChanged { .. } => vec![R::ReadAgain],
             Self::ScratchFull { .. } => {

@@ -1,4 +1,6 @@
-//! The table `neighbors`: the k nearest scan points of each scan point.
+//! Builds the table `neighbors`: the nearest scan points of each scan point.
+
+mod batch;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,90 +10,271 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use rayon::prelude::*;
 
 use super::Once;
-use super::neighbors::Neighbors;
+use super::neighbors::{Neighbor, Neighbors, Reach, SharedEngine};
 use super::plan::non_finite;
 use crate::array::RowSet;
 use crate::error::{Error, Parameter, Result};
-use crate::scan::{Scan, provenance};
+use crate::scan::{Positions, Scan, provenance};
 use crate::table::{Table, TableInfo};
+use batch::{Cache, Extents, Place};
 
-/// One row a neighbour: `scan_point` Int64, `rank` Int32 (from 1), `neighbor` Int64 (its scan point), `distance` Float64
-/// in the positions' unit. Scan points ascend, ranks too; equal distances are settled by scan point. A scan of M positions
-/// has at most M - 1 neighbours a point.
-#[derive(Debug)]
-pub struct NearestTable {
-    scan: Scan,
-    k: usize,
-    schema: SchemaRef,
-    /// `k` a scan point: squared distance, scan point.
-    found: Once<Vec<(f64, u32)>>,
+/// The number of neighbours per scan point where neither a number nor a distance is given.
+pub const DEFAULT_K: usize = 6;
+
+/// Says which neighbours a [`NeighborsTable`] has.
+#[derive(Debug, Clone, Default)]
+#[non_exhaustive]
+pub struct NeighborsOptions {
+    /// The largest number of neighbours per scan point, 1 or more. By default 6, or any number where `within` is given.
+    pub k: Option<usize>,
+    /// The largest distance of a neighbour, in the positions' unit, 0 or more; a neighbour at this very distance is one.
+    /// By default any distance.
+    pub within: Option<f64>,
+    /// The scan whose points are the neighbours, with positions in the same unit. By default the scan itself, of which
+    /// no scan point is its own neighbour.
+    pub of: Option<Scan>,
 }
 
-impl NearestTable {
-    /// The `k` nearest of each scan point; fewer where there are not so many.
+impl NeighborsOptions {
+    /// Sets the largest number of neighbours per scan point.
+    pub fn with_k(mut self, k: impl Into<Option<usize>>) -> Self {
+        self.k = k.into();
+        self
+    }
+
+    /// Sets the largest distance of a neighbour, in the positions' unit.
+    pub fn with_within(mut self, within: impl Into<Option<f64>>) -> Self {
+        self.within = within.into();
+        self
+    }
+
+    /// Sets the scan whose points are the neighbours.
+    pub fn with_of(mut self, of: impl Into<Option<Scan>>) -> Self {
+        self.of = of.into();
+        self
+    }
+}
+
+/// Lists the nearest scan points of each scan point, one row per neighbour.
+///
+/// The columns are `scan_point` Int64, `rank` Int32 (from 1), `neighbor` Int64 (the neighbour's scan point) and
+/// `distance` Float64 in the positions' unit. Scan points ascend, and so do ranks; equal distances are settled by scan
+/// point.
+///
+/// Rows are worked out batch by batch: of n scan points, each batch searches those that it covers, in about
+/// O(k log n) time for each, and holds 16 bytes per row. Beside that the table keeps a search structure of 30 to 60
+/// bytes per scan point. Where a distance limits the neighbours, [`Table::num_rows`] counts them first, and the table
+/// keeps 8 bytes per scan point more.
+///
+/// ```
+/// use std::sync::Arc;
+/// use arrow::array::AsArray;
+/// use arrow::datatypes::Float64Type;
+/// use ptychoarrow::group::{NeighborsOptions, NeighborsTable};
+/// use ptychoarrow::table::TableReader;
+/// use ptychoarrow::{ReadOptions, Scan, Table};
+///
+/// let scan = Scan::open("tests/data/siemens_star.npz")?;
+/// let options = NeighborsOptions::default().with_k(4).with_within(10.0); // pixels
+/// let table = NeighborsTable::try_new(&scan, &options)?;
+/// assert!(table.num_rows()? <= 4 * scan.num_positions());
+/// for batch in TableReader::try_new(Arc::new(table), &ReadOptions::default())? {
+///     let distances = batch?["distance"].as_primitive::<Float64Type>().clone();
+///     assert!(distances.values().iter().all(|distance| *distance <= 10.0));
+/// }
+/// # Ok::<_, ptychoarrow::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct NeighborsTable {
+    scan: Scan,
+    options: NeighborsOptions,
+    /// The largest number of neighbours that a scan point can have.
+    k: usize,
+    /// The largest distance; infinite if there is no limit.
+    within: f64,
+    schema: SchemaRef,
+    index: Once<Index>,
+    /// The number of the first row of each scan point, and the number of rows; only where a distance limits them.
+    starts: Once<Vec<usize>>,
+    cache: Cache,
+}
+
+/// Holds what the neighbours are searched with.
+#[derive(Debug)]
+struct Index {
+    /// All scan points of the scan whose points are the neighbours.
+    points: Vec<u32>,
+    engine: SharedEngine,
+}
+
+impl NeighborsTable {
+    /// Creates the table. Positions are read when rows are asked for.
     ///
     /// # Errors
-    /// If `k` is 0; if the scan has no positions.
-    pub fn try_new(scan: &Scan, k: usize) -> Result<Self> {
-        if k == 0 {
-            return Err(Error::out_of_range(Parameter::K, k, 1usize, None));
+    /// [`Error::OutOfRange`] if `k` is 0, or `within` is negative or not a number; [`Error::MissingRole`] if a scan has
+    /// no positions; [`Error::UnitsDiffer`] if the positions of both scans are not in the same unit.
+    pub fn try_new(scan: &Scan, options: &NeighborsOptions) -> Result<Self> {
+        let within = options.within.unwrap_or(f64::INFINITY);
+        if options.k == Some(0) {
+            return Err(Error::out_of_range(Parameter::K, 0usize, 1usize, None));
         }
-        scan.positions()?;
-        let number = |name: &str, data_type| Field::new(name, data_type, false);
-        let schema = Arc::new(Schema::new(vec![
-            number("scan_point", DataType::Int64),
-            number("rank", DataType::Int32),
-            number("neighbor", DataType::Int64),
-            number("distance", DataType::Float64),
-        ]));
-        let k = k.min(scan.num_positions().saturating_sub(1));
+        if within.is_nan() || within < 0.0 {
+            return Err(Error::out_of_range(Parameter::Within, within, 0.0, None));
+        }
+        scan.require_positions()?;
+        let others = match &options.of {
+            None => scan.num_positions().saturating_sub(1),
+            Some(of) => {
+                of.require_positions()?;
+                check_units(scan, of)?;
+                of.num_positions()
+            }
+        };
+        let k = match (options.k, options.within) {
+            (Some(k), _) => k,
+            (None, Some(_)) => usize::MAX,
+            (None, None) => DEFAULT_K,
+        };
         Ok(Self {
             scan: scan.clone(),
-            k,
-            schema,
-            found: Once::default(),
+            options: options.clone(),
+            k: k.min(others),
+            within,
+            schema: schema(),
+            index: Once::default(),
+            starts: Once::default(),
+            cache: Cache::default(),
         })
     }
 
-    fn found(&self) -> Result<&Vec<(f64, u32)>> {
-        self.found.get_or_try_init(|| {
-            let positions = self.scan.positions()?;
-            let points: Vec<u32> = (0..positions.len() as u32).collect();
-            let is_bad =
-                |point: &usize| !positions.at(*point).iter().all(|value| value.is_finite());
-            if let Some(point) = (0..positions.len()).find(is_bad) {
-                return Err(non_finite(&self.scan, positions, point));
-            }
-            let neighbors = Neighbors::new(&positions.x, &positions.y, &points);
-            let order = neighbors.spatial_order(&points);
-            let parts = order.par_chunks(CHUNK).map(|part| {
-                let mut found = Vec::with_capacity(part.len() * self.k);
-                neighbors.nearest_of_each(&points, part, self.k, |point, near| {
-                    found.extend(
-                        near.iter()
-                            .map(|near| (point, near.distance2, near.scan_point)),
-                    );
-                });
-                found
-            });
-            let parts: Vec<_> = parts.collect();
-            let mut all = vec![(0.0, 0); points.len() * self.k];
-            for part in parts {
-                for (place, (point, distance2, neighbor)) in part.into_iter().enumerate() {
-                    all[point * self.k + place % self.k] = (distance2, neighbor);
-                }
-            }
-            Ok(all)
-        })
+    /// Returns the scan whose points are the neighbours.
+    fn of(&self) -> &Scan {
+        self.options.of.as_ref().unwrap_or(&self.scan)
+    }
+
+    /// Returns the search structure over all points that may be neighbours, built when it is first needed.
+    fn neighbors(&self) -> Result<Neighbors<'_>> {
+        let of = self.of().positions()?;
+        let index = self.index.get_or_try_init(|| {
+            check_finite(&self.scan, self.scan.positions()?)?;
+            check_finite(self.of(), of)?;
+            let points: Vec<u32> = (0..of.len() as u32).collect();
+            let engine = Neighbors::new(&of.x, &of.y, &points).engine();
+            Ok(Index { points, engine })
+        })?;
+        Ok(Neighbors::with_engine(
+            &of.x,
+            &of.y,
+            &index.points,
+            index.engine.clone(),
+        ))
+    }
+
+    /// Returns the scan point that is no neighbour of this one: itself, unless neighbours are those of another scan.
+    fn except(&self, point: u32) -> Option<u32> {
+        self.options.of.is_none().then_some(point)
+    }
+
+    /// Returns which rows belong to which scan point; where a distance limits them, after counting all of them once.
+    fn extents(&self) -> Result<Extents<'_>> {
+        if self.within == f64::INFINITY {
+            return Ok(Extents::Equal(self.k));
+        }
+        let starts = self.starts.get_or_try_init(|| self.count())?;
+        Ok(Extents::Counted(starts))
+    }
+
+    /// Counts the neighbours of each scan point, and adds them up.
+    fn count(&self) -> Result<Vec<usize>> {
+        let (neighbors, positions) = (self.neighbors()?, self.scan.positions()?);
+        let reach = Reach::new(self.k, self.within);
+        let order = neighbors.spatial_order_of(positions.len(), |point| positions.at(point));
+        let parts = order.par_chunks(CHUNK).map(|part| {
+            let mut out = Vec::new();
+            let count = |point: &u32| {
+                let at = positions.at(*point as usize);
+                neighbors.count(at, reach, self.except(*point), &mut out) as u32
+            };
+            part.iter().map(count).collect()
+        });
+        let parts: Vec<Vec<u32>> = parts.collect();
+        let mut starts = vec![0; positions.len() + 1];
+        for (point, count) in order.iter().zip(parts.iter().flatten()) {
+            starts[*point as usize + 1] = *count as usize;
+        }
+        let mut rows = 0usize;
+        for start in &mut starts {
+            rows = rows
+                .checked_add(*start)
+                .ok_or_else(|| too_many_rows(positions.len(), self.k, Parameter::Within))?;
+            *start = rows;
+        }
+        Ok(starts)
+    }
+
+    /// Builds the values of a column for these rows.
+    fn values<T>(&self, rows: &RowSet<'_>, value: impl Fn(&Neighbor) -> T) -> Result<Vec<T>> {
+        let places: Vec<Place> = self.extents()?.places(rows).collect();
+        let (neighbors, positions) = (self.neighbors()?, self.scan.positions()?);
+        let search = |point: u32, depth: usize, out: &mut Vec<Neighbor>| {
+            let reach = Reach::new(self.k.min(depth), self.within);
+            let at = positions.at(point as usize);
+            neighbors.search(at, reach, self.except(point), out);
+        };
+        let order = |points: &[u32]| {
+            neighbors.spatial_order_of(points.len(), |slot| positions.at(points[slot] as usize))
+        };
+        self.cache.values(&places, self.k, search, order, value)
     }
 }
 
-/// Scan points that one task looks at.
+/// The number of scan points that one task counts the neighbours of.
 const CHUNK: usize = 4096;
 
-impl TableInfo for NearestTable {
+fn schema() -> SchemaRef {
+    let number = |name: &str, data_type| Field::new(name, data_type, false);
+    Arc::new(Schema::new(vec![
+        number("scan_point", DataType::Int64),
+        number("rank", DataType::Int32),
+        number("neighbor", DataType::Int64),
+        number("distance", DataType::Float64),
+    ]))
+}
+
+fn check_units(scan: &Scan, of: &Scan) -> Result<()> {
+    if scan.unit() == of.unit() {
+        return Ok(());
+    }
+    Err(Error::UnitsDiffer {
+        path: scan.npz().path().to_path_buf(),
+        unit: scan.unit().word(),
+        other: of.npz().path().to_path_buf(),
+        other_unit: of.unit().word(),
+    })
+}
+
+fn check_finite(scan: &Scan, positions: &Positions) -> Result<()> {
+    let is_bad = |point: &usize| !positions.at(*point).iter().all(|value| value.is_finite());
+    match (0..positions.len()).find(is_bad) {
+        None => Ok(()),
+        Some(point) => Err(non_finite(scan, positions, point)),
+    }
+}
+
+fn too_many_rows(points: usize, k: usize, parameter: Parameter) -> Error {
+    Error::TooLarge {
+        purpose: "the table of neighbours",
+        bytes: (points as u128 * k as u128).saturating_mul(size_of::<Neighbor>() as u128),
+        parameter,
+    }
+}
+
+impl TableInfo for NeighborsTable {
     fn known_rows(&self) -> Option<usize> {
-        Some(self.scan.num_positions() * self.k)
+        match self.within == f64::INFINITY {
+            true => self.scan.num_positions().checked_mul(self.k),
+            false => self.starts.get().and_then(|starts| starts.last().copied()),
+        }
     }
 
     fn ordering(&self) -> &[&str] {
@@ -99,15 +282,25 @@ impl TableInfo for NearestTable {
     }
 
     fn spec_text(&self) -> Option<String> {
-        Some(format!("k={}", self.k))
+        let NeighborsOptions { k, within, of } = &self.options;
+        let file = |of: &Scan| {
+            let path = of.npz().path();
+            let name = path.file_name().unwrap_or(path.as_os_str());
+            format!("of={}", name.to_string_lossy())
+        };
+        let k = (k.is_some() || within.is_none()).then(|| format!("k={}", self.k));
+        let within = within.map(|within| format!("within={within}"));
+        let parts = [k, within, of.as_ref().map(file)];
+        Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        provenance::of(self.scan.sources(), self.name())
+        let others = self.options.of.iter().flat_map(Scan::sources);
+        provenance::of(self.scan.sources().chain(others), self.name())
     }
 }
 
-impl Table for NearestTable {
+impl Table for NeighborsTable {
     fn name(&self) -> &str {
         "neighbors"
     }
@@ -117,34 +310,50 @@ impl Table for NearestTable {
     }
 
     fn num_rows(&self) -> Result<usize> {
-        Ok(self.scan.num_positions() * self.k)
+        let points = self.scan.num_positions();
+        match self.extents()? {
+            Extents::Equal(k) => points
+                .checked_mul(k)
+                .ok_or_else(|| too_many_rows(points, k, Parameter::K)),
+            Extents::Counted(starts) => Ok(starts.last().copied().unwrap_or(0)),
+        }
     }
 
     fn check_unchanged(&self) -> Result<()> {
-        self.scan.check_unchanged()
+        self.scan.check_unchanged()?;
+        self.options
+            .of
+            .as_ref()
+            .map_or(Ok(()), Table::check_unchanged)
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
-        let k = self.k.max(1);
         Ok(match index {
-            0 => Arc::new(Int64Array::from_iter_values(
-                rows.iter().map(|row| (row / k) as i64),
-            )),
-            1 => Arc::new(Int32Array::from_iter_values(
-                rows.iter().map(|row| (row % k) as i32 + 1),
-            )),
+            0 => {
+                let points = self
+                    .extents()?
+                    .places(rows)
+                    .map(|place| i64::from(place.point));
+                Arc::new(Int64Array::from_iter_values(points))
+            }
+            1 => {
+                let ranks = self
+                    .extents()?
+                    .places(rows)
+                    .map(|place| place.rank as i32 + 1);
+                Arc::new(Int32Array::from_iter_values(ranks))
+            }
             2 => {
-                let found = self.found()?;
-                Arc::new(Int64Array::from_iter_values(
-                    rows.iter().map(|row| i64::from(found[row].1)),
-                ))
+                let neighbor = |near: &Neighbor| i64::from(near.scan_point);
+                Arc::new(Int64Array::from(self.values(rows, neighbor)?))
             }
             _ => {
-                let found = self.found()?;
-                Arc::new(Float64Array::from_iter_values(
-                    rows.iter().map(|row| found[row].0.sqrt()),
-                ))
+                let distance = |near: &Neighbor| near.distance2.sqrt();
+                Arc::new(Float64Array::from(self.values(rows, distance)?))
             }
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

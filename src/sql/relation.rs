@@ -20,7 +20,7 @@ use datafusion::sql::sqlparser::ast::{FunctionArg, ObjectName, TableAlias, Table
 
 use super::groups::GroupQuery;
 use super::table::NpzTable;
-use super::{NEIGHBORS, Relation, TableSource, open_relation};
+use super::{NeighborsQuery, OtherScan, Relation, TableSource, open_relation};
 use crate::error::Error;
 use crate::group::{GroupSpec, Norm, PatternOptions};
 use crate::npz::NpzFile;
@@ -36,7 +36,7 @@ pub struct Function {
     required: usize,
     /// Whether it opens a scan, and so takes the parameters of [`LAYOUT`] too.
     opens_scan: bool,
-    relation: fn(&Call) -> Result<Relation>,
+    relation: fn(&Call, &ScanOptions) -> Result<Relation>,
 }
 
 /// The parameters of `groups` and `group_members`: the file, and the fields of a spec.
@@ -62,6 +62,9 @@ const SPEC: &[&str] = &[
     "mask",
 ];
 
+/// The parameters of `neighbors`.
+const NEIGHBORS: &[&str] = &["file", "k", "within", "of"];
+
 /// The parameters that say what a file does not; they are given by name, and come before the session's options.
 const LAYOUT: &[&str] = &[
     "role",
@@ -76,7 +79,7 @@ const LAYOUT: &[&str] = &[
 const fn of_scan(
     name: &'static str,
     parameters: &'static [&'static str],
-    relation: fn(&Call) -> Result<Relation>,
+    relation: fn(&Call, &ScanOptions) -> Result<Relation>,
 ) -> Function {
     Function {
         name,
@@ -88,30 +91,30 @@ const fn of_scan(
 }
 
 const FUNCTIONS: &[Function] = &[
-    of_scan("scan", &["file"], |_| Ok(Relation::Scan)),
-    of_scan("groups", SPEC, |call| Ok(Relation::Groups(query(call)?))),
-    of_scan("group_members", SPEC, |call| {
+    of_scan("scan", &["file"], |_, _| Ok(Relation::Scan)),
+    of_scan("groups", SPEC, |call, _| Ok(Relation::Groups(query(call)?))),
+    of_scan("group_members", SPEC, |call, _| {
         Ok(Relation::GroupMembers(query(call)?))
     }),
-    of_scan("neighbors", &["file", "k"], |call| {
-        Ok(Relation::Neighbors(call.whole("k")?.unwrap_or(NEIGHBORS)))
+    of_scan("neighbors", NEIGHBORS, |call, options| {
+        Ok(Relation::Neighbors(neighbors(call, options)?))
     }),
-    of_scan("scans", &["file"], |_| Ok(Relation::Scans)),
-    of_scan("probe", &["file"], |_| Ok(Relation::Probe)),
-    of_scan("object", &["file"], |_| Ok(Relation::Object)),
+    of_scan("scans", &["file"], |_, _| Ok(Relation::Scans)),
+    of_scan("probe", &["file"], |_, _| Ok(Relation::Probe)),
+    of_scan("object", &["file"], |_, _| Ok(Relation::Object)),
     Function {
         name: "arrays",
         parameters: &["file"],
         required: 1,
         opens_scan: false,
-        relation: |_| Ok(Relation::Arrays),
+        relation: |_, _| Ok(Relation::Arrays),
     },
     Function {
         name: "array",
         parameters: &["file", "name"],
         required: 2,
         opens_scan: false,
-        relation: |call| Ok(Relation::Array(call.text("name")?.unwrap_or_default())),
+        relation: |call, _| Ok(Relation::Array(call.text("name")?.unwrap_or_default())),
     },
 ];
 
@@ -154,7 +157,11 @@ impl Function {
             true => call.scan_options(session)?,
             false => session.clone(),
         };
-        Ok(open_table(&path, (self.relation)(call)?, &options)?)
+        Ok(open_table(
+            &path,
+            (self.relation)(call, &options)?,
+            &options,
+        )?)
     }
 }
 
@@ -226,6 +233,16 @@ fn single_ident(name: &ObjectName, context: &dyn RelationPlannerContext) -> Opti
             .map(|ident| context.normalize_ident(ident.clone())),
         _ => None,
     }
+}
+
+/// Returns the neighbours that a call asks for; another file is opened with the same options.
+fn neighbors(call: &Call, options: &ScanOptions) -> Result<NeighborsQuery> {
+    let of = call.text("of")?;
+    Ok(NeighborsQuery {
+        k: call.whole("k")?,
+        within: call.real("within")?,
+        of: of.map(|path| OtherScan::of(path, options)).transpose()?,
+    })
 }
 
 /// Returns the groups that a call asks for.

@@ -30,6 +30,8 @@ impl SqlTerms {
             | P::Bin
             | P::Mask
             | P::K
+            | P::Within
+            | P::Of
             | P::Role
             | P::Measurement
             | P::Unit
@@ -47,7 +49,6 @@ impl SqlTerms {
     fn phrase(parameter: Parameter) -> String {
         use Parameter as P;
         match parameter {
-            P::Within | P::Of => format!("the neighbours' option `{parameter}`"),
             P::Columns => "the columns that are selected".to_string(),
             P::Groups | P::Rows => "the rows that are selected".to_string(),
             P::Table => "the option `table` of CREATE EXTERNAL TABLE".to_string(),

@@ -1,7 +1,7 @@
 //! Table functions: named and positional arguments, predicates for scan points, and what is said of bad calls.
 
 use arrow::array::RecordBatch;
-use ptychoarrow::group::NearestTable;
+use ptychoarrow::group::{NeighborsOptions, NeighborsTable};
 use ptychoarrow::scan::ScanOptions;
 use ptychoarrow::sql::Session;
 use ptychoarrow::table::TableReader;
@@ -153,10 +153,10 @@ fn neighbors_are_the_nearest_by_distance_and_scan_point() {
             assert_eq!(distances[point * 5 + rank], distance2.sqrt());
         }
     }
-    crate::support::check_table(std::sync::Arc::new(
-        NearestTable::try_new(&scan, 3).unwrap(),
-    ));
-    let more = NearestTable::try_new(&scan, 9999).unwrap();
+    let nearest =
+        |k: usize| NeighborsTable::try_new(&scan, &NeighborsOptions::default().with_k(k)).unwrap();
+    crate::support::check_table(std::sync::Arc::new(nearest(3)));
+    let more = nearest(9999);
     assert_eq!(more.num_rows().unwrap(), 516 * 515);
     let reader = TableReader::try_new(std::sync::Arc::new(more), &ReadOptions::default()).unwrap();
     assert_eq!(reader.rows_left(), 516 * 515);
@@ -187,7 +187,7 @@ fn bad_calls_are_answered_with_the_right_ones() {
         "groups('{}', seeds_from => 'x < -5')",
         "groups('{}', among => 'scan_point IN (SELECT 1)')",
         "neighbors('{}', k => 0)",
-        "neighbors('{}', 5, 6)",
+        "neighbors('{}', 5, 6, 'other.npz', 7)",
         "scan('{}', 'x')",
         "object('{}')",
     ];

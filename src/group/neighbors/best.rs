@@ -1,54 +1,62 @@
-//! What a search keeps of the points it sees.
+//! Keeps what a search is after of the points it sees.
 
 use super::{Entry, Neighbor};
 
 /// Takes the points an engine finds, in any order.
 pub(super) trait Sink {
-    /// Points farther than this are of no use; points as far may be. Never rises, and is never infinite.
+    /// Returns the squared distance beyond which points are of no use. It never rises, and is never infinite.
     fn bound(&self) -> f64;
 
     /// Considers a point.
     fn offer(&mut self, entry: &Entry, distance2: f64);
 
-    /// Whether the point may be kept at all, however far.
+    /// Returns whether the point may be kept at all, however far.
     fn wants(&self, entry: &Entry) -> bool;
 
-    /// How many wanted points make every farther one useless.
+    /// Returns the number of wanted points that makes every farther one useless; `usize::MAX` where the bound alone
+    /// decides.
     fn enough(&self) -> usize;
 
-    /// How many points of one place can be of use, those with the lowest scan points.
+    /// Returns the number of points of one place that can be of use, those with the lowest scan points.
     fn of_one_place(&self) -> usize;
 }
 
-/// The k nearest at a finite distance, by (squared distance, scan point).
+/// Keeps the k nearest within a finite distance, by (squared distance, scan point).
 pub(super) struct Best<'a> {
     k: usize,
+    enough: usize,
     except: u64,
     bound: f64,
     out: &'a mut Vec<Neighbor>,
 }
 
-/// Up to this many are kept sorted as they come; more are thrown on a heap which is halved when full.
-const MAX_SORTED: usize = 64;
+/// The largest number that is kept sorted as they come; more are piled up, and the pile is halved when it is full.
+pub(super) const MAX_SORTED: usize = 64;
 
-/// Up to this many are sorted by rank.
+/// The largest number that is sorted by rank.
 const MAX_RANKED: usize = 32;
 
 impl<'a> Best<'a> {
-    /// Keeps `k` of them, at least 1, in `out`, which is empty.
-    pub(super) fn new(k: usize, except: Option<u32>, out: &'a mut Vec<Neighbor>) -> Self {
-        Self {
+    /// Replaces the contents of `out` by the `k` nearest, at least 1, of the points that `visit` shows, up to this
+    /// squared distance.
+    pub(super) fn find(
+        k: usize,
+        limit2: f64,
+        except: Option<u32>,
+        out: &'a mut Vec<Neighbor>,
+        visit: impl FnOnce(&mut Self),
+    ) {
+        out.clear();
+        let mut best = Self {
             k,
+            enough: if limit2 < f64::MAX { usize::MAX } else { k },
             except: key_of(except),
-            bound: f64::MAX,
+            bound: limit2.min(f64::MAX),
             out,
-        }
-    }
-
-    /// Leaves `out` as the answer.
-    pub(super) fn finish(self) {
-        if self.k > MAX_SORTED {
-            keep_nearest(self.out, self.k);
+        };
+        visit(&mut best);
+        if best.k > MAX_SORTED {
+            keep_nearest(best.out, best.k);
         }
     }
 
@@ -108,15 +116,59 @@ impl Sink for Best<'_> {
     }
 
     fn enough(&self) -> usize {
-        self.k
+        self.enough
     }
 
     fn of_one_place(&self) -> usize {
-        self.k + 1
+        self.k.saturating_add(1)
     }
 }
 
-/// The nearest at another position.
+/// Counts the points within a finite distance.
+pub(super) struct Count {
+    except: u64,
+    bound: f64,
+    found: usize,
+}
+
+impl Count {
+    pub(super) fn new(limit2: f64, except: Option<u32>) -> Self {
+        Self {
+            except: key_of(except),
+            bound: limit2.min(f64::MAX),
+            found: 0,
+        }
+    }
+
+    pub(super) fn found(&self) -> usize {
+        self.found
+    }
+}
+
+impl Sink for Count {
+    fn bound(&self) -> f64 {
+        self.bound
+    }
+
+    #[inline]
+    fn offer(&mut self, entry: &Entry, distance2: f64) {
+        self.found += usize::from((distance2 <= self.bound) & self.wants(entry));
+    }
+
+    fn wants(&self, entry: &Entry) -> bool {
+        u64::from(entry.scan_point) != self.except
+    }
+
+    fn enough(&self) -> usize {
+        usize::MAX
+    }
+
+    fn of_one_place(&self) -> usize {
+        usize::MAX
+    }
+}
+
+/// Keeps the nearest at another position.
 pub(super) struct Elsewhere {
     at: [f64; 2],
     bound: f64,
@@ -161,12 +213,12 @@ impl Sink for Elsewhere {
     }
 }
 
-/// A number no other scan point has, for comparing without a branch.
+/// Returns a number that no other scan point has, for comparing without a branch.
 pub(super) fn key_of(except: Option<u32>) -> u64 {
     except.map_or(u64::MAX, u64::from)
 }
 
-/// Leaves the first `k` in order.
+/// Leaves the first `k`, in order.
 pub(super) fn keep_nearest(out: &mut Vec<Neighbor>, k: usize) {
     if out.len() <= MAX_RANKED {
         if !sort_by_rank(out) {
@@ -208,7 +260,7 @@ fn sink_last(sorted: &mut [Neighbor]) {
 }
 
 /// Sorts by counting, for each element, how many are nearer: more comparisons than sorting takes, but no branch to
-/// mispredict. False, with nothing changed, if distances tie. At most [`MAX_RANKED`] elements.
+/// mispredict. Returns false, with nothing changed, if distances tie. Takes at most [`MAX_RANKED`] elements.
 fn sort_by_rank(out: &mut [Neighbor]) -> bool {
     let mut distances = [f64::INFINITY; MAX_RANKED];
     for (distance, neighbor) in distances.iter_mut().zip(&*out) {

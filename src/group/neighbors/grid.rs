@@ -1,33 +1,33 @@
-//! A grid of equal cells: right where the points fill the plane evenly.
+//! Searches a grid of equal cells, which is right where the points fill the plane evenly.
 
 use super::best::{Best, Sink, keep_nearest, key_of};
 use super::{Entry, Neighbor, squared_distance, starts_of};
 
-/// Points in order of their cells, row by row.
+/// Holds points in the order of their cells, row by row.
 pub(super) struct Grid {
     low: [f64; 2],
-    /// Side of a cell, and its inverse.
+    /// The side of a cell, in the positions' unit; `per_side` is its inverse.
     side: f64,
     per_side: f64,
     cells: [usize; 2],
-    /// Where the entries of each cell begin; one more than there are cells.
+    /// The index of the first entry of each cell; one more than there are cells.
     starts: Vec<u32>,
     entries: Vec<Entry>,
 }
 
-/// Points a cell, where they are spread evenly.
+/// The number of points per cell, where they are spread evenly.
 const DENSITY: f64 = 2.5;
 
-/// Beyond this many points in the cell of the average point, a tree is faster.
+/// The number of points in the cell of the average point beyond which a tree is faster.
 const MAX_CROWD: usize = 16;
 
-/// More than the error of a cell coordinate within the grid, in cells: there are fewer than 2^32 of them.
+/// A bound on the error of a cell coordinate within the grid, in cells: there are fewer than 2^32 of them.
 const SLACK: f64 = 1e-6;
 
-/// More than the error of a distance, as a part of itself.
+/// A bound on the error of a distance, as a part of itself.
 const ROUNDING: f64 = 1e-14;
 
-/// The block of cells around a point: columns and rows, both ends included.
+/// Describes the block of cells around a point: columns and rows, both ends included.
 #[derive(Debug, Clone, Copy)]
 struct Block {
     first: [usize; 2],
@@ -35,12 +35,12 @@ struct Block {
 }
 
 impl Grid {
-    /// `None` where points crowd in few cells, or where squares of distances would leave the normal numbers.
+    /// Builds a grid; `None` where points crowd in few cells, or where squared distances would leave the normal numbers.
     pub(super) fn try_new(x: &[f64], y: &[f64], scan_points: &[u32]) -> Option<Self> {
         Self::with_density(x, y, scan_points, DENSITY, MAX_CROWD)
     }
 
-    /// With so many points a cell, and at most so many in the cell of the average point.
+    /// Builds a grid with this many points per cell, and at most `max_crowd` in the cell of the average point.
     pub(super) fn with_density(
         x: &[f64],
         y: &[f64],
@@ -82,7 +82,7 @@ impl Grid {
         Some(grid)
     }
 
-    /// Cells over these positions, with nothing in them yet: as many that each takes `share` of the area.
+    /// Lays empty cells over these positions, each of which takes `share` of the area.
     fn over(positions: impl Iterator<Item = [f64; 2]>, share: f64) -> Option<Self> {
         let (low, high) = extent(positions);
         let length = [high[0] - low[0], high[1] - low[1]];
@@ -103,8 +103,8 @@ impl Grid {
         })
     }
 
-    /// The nearest at a finite distance. A small block around the point mostly has them all: it is scanned without
-    /// branches. If not, the search starts again, row by row.
+    /// Finds the nearest at a finite distance. A small block around the point mostly has them all: it is scanned
+    /// without branches. If it has not, the search starts again, row by row.
     pub(super) fn nearest(
         &self,
         at: [f64; 2],
@@ -117,13 +117,10 @@ impl Grid {
         if out.len() >= k {
             return keep_nearest(out, k);
         }
-        out.clear();
-        let mut best = Best::new(k, except, out);
-        self.visit(at, &mut best);
-        best.finish();
+        Best::find(k, f64::MAX, except, out, |best| self.visit(at, best));
     }
 
-    /// How many cells around its own mostly hold the `k` nearest of a point.
+    /// Returns the number of cells to each side of its own that mostly hold the `k` nearest of a point.
     fn reach(&self, k: usize) -> usize {
         let wanted = k as f64 * (1.2 / DENSITY);
         let narrow = self.cells[0].min(self.cells[1]) as f64;
@@ -133,7 +130,8 @@ impl Grid {
             + 1
     }
 
-    /// The block that reaches so many cells to each side, and a squared distance at which nothing lies outside it.
+    /// Returns the block that reaches this many cells to each side, and a squared distance within which nothing lies
+    /// outside it.
     fn block_around(&self, at: [f64; 2], reach: usize) -> (Block, f64) {
         let mut block = Block {
             first: [0; 2],
@@ -160,7 +158,7 @@ impl Grid {
         (block, (radius * radius).min(f64::MAX))
     }
 
-    /// Leaves in `out` what is in the block within the limit.
+    /// Leaves in `out` what is in the block and within the limit.
     fn collect(
         &self,
         block: &Block,
@@ -197,7 +195,10 @@ impl Grid {
 
     /// Shows the sink every point within its bound, from the point's row outwards.
     pub(super) fn visit(&self, at: [f64; 2], sink: &mut impl Sink) {
-        let limit = self.limit_of_enough(at, sink);
+        let limit = match sink.enough() {
+            usize::MAX => f64::MAX,
+            _ => self.limit_of_enough(at, sink),
+        };
         let row = self.cell_along(1, at[1]);
         for row in row..self.cells[1] {
             if !self.visit_row(row, at, limit, sink) {
@@ -211,7 +212,7 @@ impl Grid {
         }
     }
 
-    /// A squared distance within which there is enough for the sink, if there is enough at all.
+    /// Returns a squared distance within which there is enough for the sink, if there is enough at all.
     fn limit_of_enough(&self, at: [f64; 2], sink: &impl Sink) -> f64 {
         let mut reach = 1;
         loop {
@@ -234,7 +235,7 @@ impl Grid {
         }
     }
 
-    /// A squared distance not below that of any point in the block.
+    /// Returns a squared distance not below that of any point in the block.
     fn farthest(&self, block: &Block, at: [f64; 2]) -> f64 {
         let along = |axis: usize| {
             let low = self.low[axis] + block.first[axis] as f64 * self.side;
@@ -245,7 +246,8 @@ impl Grid {
         ((along(0) + along(1)) * (1.0 + ROUNDING)).min(f64::MAX)
     }
 
-    /// Shows the sink what of this row may be within its bound; false if nothing of this row, or beyond it, can be.
+    /// Shows the sink what of this row may be within its bound; returns false if nothing of this row, or beyond it, can
+    /// be.
     fn visit_row(&self, row: usize, at: [f64; 2], limit: f64, sink: &mut impl Sink) -> bool {
         let bound = sink.bound().min(limit);
         let coordinate = (at[1] - self.low[1]) * self.per_side;
@@ -267,13 +269,13 @@ impl Grid {
         true
     }
 
-    /// The entries of a row from one column to another, both included.
+    /// Returns the entries of a row from one column to another, both included.
     fn row(&self, row: usize, first: usize, last: usize) -> &[Entry] {
         let row = row * self.cells[0];
         &self.entries[self.starts[row + first] as usize..self.starts[row + last + 1] as usize]
     }
 
-    /// The cell along an axis; never lower for a higher value.
+    /// Returns the cell along an axis; never a lower one for a higher value.
     fn cell_along(&self, axis: usize, value: f64) -> usize {
         (((value - self.low[axis]) * self.per_side) as usize).min(self.cells[axis] - 1)
     }
@@ -282,7 +284,7 @@ impl Grid {
         self.cell_along(1, at[1]) * self.cells[0] + self.cell_along(0, at[0])
     }
 
-    /// Index of the first entry of the cell where `at` belongs.
+    /// Returns the index of the first entry of the cell where `at` belongs.
     pub(super) fn first_near(&self, at: [f64; 2]) -> u32 {
         self.starts[self.cell(at)]
     }
@@ -291,7 +293,7 @@ impl Grid {
         &self.entries
     }
 
-    /// The cells in order; equal positions are in one.
+    /// Returns the entries of each cell, in order; equal positions are in one cell.
     pub(super) fn buckets(&self) -> impl Iterator<Item = &[Entry]> {
         self.starts
             .windows(2)
@@ -299,7 +301,7 @@ impl Grid {
     }
 }
 
-/// Lowest and highest coordinates.
+/// Returns the lowest and highest coordinates.
 fn extent(positions: impl Iterator<Item = [f64; 2]>) -> ([f64; 2], [f64; 2]) {
     let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
     for at in positions {
@@ -311,7 +313,7 @@ fn extent(positions: impl Iterator<Item = [f64; 2]>) -> ([f64; 2], [f64; 2]) {
     (low, high)
 }
 
-/// Whether too many points share the cell of the average point; `ends` is where the entries of each cell end.
+/// Returns whether too many points share the cell of the average point; `ends` is where the entries of each cell end.
 fn is_crowded(ends: &[u32], points: usize, max_crowd: usize) -> bool {
     let square = |pair: &[u32]| (pair[1] - pair[0]) as usize * (pair[1] - pair[0]) as usize;
     let first = ends

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-/// The definition.
+/// Lists the nearest by definition.
 fn naive(
     x: &[f64],
     y: &[f64],
@@ -40,12 +40,7 @@ fn naive_places(x: &[f64], y: &[f64], points: &[u32], at: [f64; 2]) -> (Option<f
 
 /// Every engine that takes the layout; the grid may refuse it.
 fn engines<'a>(x: &'a [f64], y: &'a [f64], scan_points: &'a [u32]) -> Vec<Neighbors<'a>> {
-    let of = |engine| Neighbors {
-        x,
-        y,
-        scan_points,
-        engine,
-    };
+    let of = |engine| Neighbors::with_engine(x, y, scan_points, SharedEngine(Arc::new(engine)));
     let mut engines = vec![
         Neighbors::on_tree(x, y, scan_points),
         Neighbors::new(x, y, scan_points),
@@ -60,11 +55,16 @@ fn engines<'a>(x: &'a [f64], y: &'a [f64], scan_points: &'a [u32]) -> Vec<Neighb
 }
 
 fn assert_matches_naive(pairs: &[(f64, f64)], points: &[u32], k: usize) {
+    assert_matches_naive_at(pairs, points, k, 1);
+}
+
+/// Compares what every engine finds around every `step`-th position, and around some that are no scan points.
+fn assert_matches_naive_at(pairs: &[(f64, f64)], points: &[u32], k: usize, step: usize) {
     let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
     let mut found = Vec::new();
     for neighbors in engines(&x, &y, points) {
         // Every scan point asks, also those that are no candidates.
-        for point in 0..x.len() as u32 {
+        for point in (0..x.len() as u32).step_by(step) {
             let at = [x[point as usize], y[point as usize]];
             for except in [Some(point), None] {
                 neighbors.nearest(at, k, except, &mut found);
@@ -230,6 +230,23 @@ proptest! {
     }
 
     #[test]
+    fn search_matches_naive(
+        pairs in layouts(),
+        k in prop_oneof![1..9usize, 60..90usize, Just(usize::MAX)],
+        of in 0.0..1.0,
+        scale in prop_oneof![2 => Just(1.0), 1 => 0.0..2.0, 1 => Just(f64::INFINITY)],
+    ) {
+        let points: Vec<u32> = (0..pairs.len() as u32).collect();
+        assert_search_matches_naive(&pairs, &points, k, (pairs.len() as f64 * of) as usize, scale);
+    }
+
+    #[test]
+    fn the_largest_square_is_the_last_within(root in prop_oneof![0.0..1e9, 0.0..1e-150, 1e150..1e300, Just(0.0), Just(f64::MAX)]) {
+        let square = largest_square(root);
+        prop_assert!(square.sqrt() <= root && (square == f64::MAX || square.next_up().sqrt() > root), "{} of {}", square, root);
+    }
+
+    #[test]
     fn nearest_matches_naive_where_seeds_are_apart(pairs in layouts(), k in 1..9usize, cut in 0.0..1.0) {
         let mut x: Vec<f64> = pairs.iter().map(|pair| pair.0).collect();
         x.sort_by(f64::total_cmp);
@@ -245,7 +262,7 @@ fn nearest_matches_naive_on_full_lattices() {
         let pairs = lattice(30, 900, width);
         let points: Vec<u32> = (0..900).collect();
         for k in [1, 4, 6, 7, 8, 9, 24, 100, 899, 900, 2000] {
-            assert_matches_naive(&pairs, &points, k);
+            assert_matches_naive_at(&pairs, &points, k, 7);
         }
     }
 }
@@ -262,7 +279,7 @@ fn layouts_choose_their_engine() {
     let chosen = |pairs: &[(f64, f64)]| {
         let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
         let points: Vec<u32> = (0..x.len() as u32).collect();
-        matches!(Neighbors::new(&x, &y, &points).engine, Engine::Grid(_))
+        matches!(*Neighbors::new(&x, &y, &points).engine, Engine::Grid(_))
     };
     let mut even = lattice(100, 10_000, 1.0);
     assert!(chosen(&even) && chosen(&spiral(10_000)));
@@ -270,7 +287,104 @@ fn layouts_choose_their_engine() {
     assert!(!chosen(&even) && !chosen(&vec![(1.0, 1.0); 100]));
 }
 
-/// Enough points to build halves of the tree at the same time; ties on a lattice, some of it twice.
+/// Compares what is within the distance between two points, scaled.
+fn assert_search_matches_naive(
+    pairs: &[(f64, f64)],
+    points: &[u32],
+    k: usize,
+    to: usize,
+    scale: f64,
+) {
+    let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    let distance = squared_distance([x[0], y[0]], [x[to], y[to]]).sqrt() * scale;
+    let distance = if distance.is_nan() { 0.0 } else { distance };
+    let mut found = Vec::new();
+    for neighbors in engines(&x, &y, points) {
+        for point in (0..x.len() as u32).step_by(3) {
+            let at = [x[point as usize], y[point as usize]];
+            for except in [Some(point), None] {
+                let mut expected = naive(&x, &y, points, at, usize::MAX, except);
+                expected.retain(|(distance2, _)| distance2.sqrt() <= distance);
+                expected.truncate(k);
+                let reach = Reach::new(k, distance);
+                let count = neighbors.count(at, reach, except, &mut found);
+                assert_eq!(count, expected.len(), "{neighbors:?} of {point}");
+                neighbors.search(at, reach, except, &mut found);
+                let found: Vec<(f64, u32)> =
+                    found.iter().map(|n| (n.distance2, n.scan_point)).collect();
+                assert_eq!(found, expected, "{neighbors:?} of {point}");
+            }
+        }
+    }
+}
+
+/// Returns numbers from 0 to 1 that look random and are the same each time.
+fn noise(count: usize, salt: u64) -> Vec<f64> {
+    let mut state = salt;
+    let mut next = || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) >> 11
+    };
+    (0..count)
+        .map(|_| next() as f64 / (1u64 << 53) as f64)
+        .collect()
+}
+
+/// Where distances differ, kiddo alone is an independent answer at sizes where brute force takes too long.
+#[test]
+fn the_grid_matches_kiddo_on_many_points() {
+    let (x, y) = (noise(100_000, 1), noise(100_000, 2));
+    let points: Vec<u32> = (0..100_000).collect();
+    let neighbors = Neighbors::new(&x, &y, &points);
+    assert!(matches!(*neighbors.engine, Engine::Grid(_)));
+    let pairs: Vec<[f64; 2]> = x.iter().zip(&y).map(|(x, y)| [*x, *y]).collect();
+    let tree: kiddo::ImmutableKdTree<f64, 2> =
+        kiddo::ImmutableKdTree::new_from_slice(&pairs).unwrap();
+    let count = std::num::NonZero::new(9).unwrap();
+    let mut found = Vec::new();
+    for point in (0..100_000u32).step_by(7) {
+        let at = pairs[point as usize];
+        neighbors.nearest(at, 9, None, &mut found);
+        let nearest = tree
+            .query(&at)
+            .nearest_n::<kiddo::SquaredEuclidean<f64>>(count)
+            .execute();
+        let found: Vec<u32> = found.iter().map(|near| near.scan_point).collect();
+        let nearest: Vec<u32> = nearest.iter().map(|near| near.item).collect();
+        assert_eq!(found, nearest, "of {point}");
+    }
+}
+
+/// Clusters with duplicates and a far outlier, which the tree searches; some of the answers by brute force.
+#[test]
+fn the_tree_matches_naive_on_many_points() {
+    let (a, b) = (noise(100_000, 3), noise(100_000, 4));
+    let mut x: Vec<f64> = (0..100_000)
+        .map(|i| (i % 97) as f64 * 1e4 + (a[i] * 50.0).round() * 0.1)
+        .collect();
+    let y: Vec<f64> = (0..100_000)
+        .map(|i| (i % 89) as f64 * 1e4 + (b[i] * 50.0).round() * 0.1)
+        .collect();
+    x[500] = 1e12;
+    let points: Vec<u32> = (0..100_000).collect();
+    let neighbors = Neighbors::new(&x, &y, &points);
+    assert!(matches!(*neighbors.engine, Engine::Places(_)));
+    let mut found = Vec::new();
+    for point in (0..100_000u32).step_by(4_999) {
+        let at = [x[point as usize], y[point as usize]];
+        neighbors.nearest(at, 12, Some(point), &mut found);
+        let found: Vec<(f64, u32)> = found.iter().map(|n| (n.distance2, n.scan_point)).collect();
+        assert_eq!(
+            found,
+            naive(&x, &y, &points, at, 12, Some(point)),
+            "of {point}"
+        );
+    }
+}
+
+/// Enough points to sort and search on several threads; ties on a lattice, some of it twice.
 #[test]
 fn engines_agree_on_many_points() {
     let mut pairs = lattice(300, 90_000, 7.0);
