@@ -4,6 +4,10 @@
 #[path = "../tests/it/sparse.rs"]
 mod sparse;
 
+#[allow(dead_code)]
+#[path = "../tests/it/private.rs"]
+mod private;
+
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::{Duration, Instant};
 
@@ -25,15 +29,6 @@ fn median(mut run: impl FnMut()) -> Duration {
         .collect();
     times.sort();
     times[RUNS / 2]
-}
-
-/// Private memory of this process, mapped files left out; 0 where the system does not tell.
-fn private_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
-        .unwrap_or(0)
-        * 1024
 }
 
 /// How long it takes to refuse a file whose directory lies: in the size, the place, the number of members.
@@ -94,7 +89,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                     .unwrap_or(0),
             );
         });
-        let before = private_bytes();
+        let before = private::private_bytes();
         let mut grown = 0;
         let read = median(|| {
             let mut ten = || -> ptychoarrow::Result<usize> {
@@ -105,7 +100,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                         .with_rows(rows),
                 )?;
                 let batches: Vec<_> = reader.collect::<Result<_, _>>()?;
-                grown = grown.max(private_bytes().saturating_sub(before));
+                grown = grown.max(private::private_bytes().saturating_sub(before));
                 Ok(batches.iter().map(|batch| batch.num_rows()).sum())
             };
             assert_eq!(ten().unwrap_or(0), 10);

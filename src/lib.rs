@@ -35,6 +35,11 @@
 //! | `sql` | DataFusion over all of it (feature `sql`) |
 //! | `cli` | the command (feature `cli`) |
 
+#[cfg(test)]
+#[macro_use]
+#[path = "../tests/it/properties.rs"]
+mod properties;
+
 pub mod array;
 pub mod check;
 #[cfg(feature = "cli")]

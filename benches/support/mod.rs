@@ -1,12 +1,14 @@
 //! What the benchmarks share: interleaved runs, medians, ratios against a limit of the machine, memory.
 #![allow(dead_code)] // no benchmark uses all of it
 
+#[path = "../../tests/it/private.rs"]
+mod private;
 pub mod synthetic;
 
 use std::hint::black_box;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
+
+pub use private::{private_bytes, private_peak};
 
 use ptychoarrow::Scan;
 use ptychoarrow::array::RowSet;
@@ -84,35 +86,4 @@ pub fn copy_all(scan: &Scan, buffer: &mut [u8]) -> Outcome {
     }
     black_box(buffer);
     Ok(())
-}
-
-/// Private memory of this process, mapped files left out; 0 where the system does not tell.
-pub fn private_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find(|line| line.starts_with("RssAnon:"));
-    line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok())
-        .unwrap_or(0)
-        * 1024
-}
-
-/// The most private memory while something runs, above what there was before, looked at every two milliseconds.
-pub fn private_peak<T>(run: impl FnOnce() -> T) -> (T, u64) {
-    let (done, peak) = (
-        Arc::new(AtomicBool::new(false)),
-        Arc::new(AtomicU64::new(0)),
-    );
-    let before = private_bytes();
-    let sampler = {
-        let (done, peak) = (Arc::clone(&done), Arc::clone(&peak));
-        std::thread::spawn(move || {
-            while !done.load(Ordering::Relaxed) {
-                peak.fetch_max(private_bytes(), Ordering::Relaxed);
-                std::thread::sleep(Duration::from_millis(2));
-            }
-        })
-    };
-    let result = run();
-    done.store(true, Ordering::Relaxed);
-    drop(sampler.join());
-    (result, peak.load(Ordering::Relaxed).saturating_sub(before))
 }

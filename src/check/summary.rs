@@ -177,7 +177,7 @@ mod tests {
         }
     }
 
-    proptest! {
+    properties! {
         #[test]
         fn summaries_match_naive(values in vec(prop::sample::select(vec![
             -2.0, -1.0, -0.0, 0.0, 1.0, 1.0, 2.0, 3.0, 4.0, f64::NAN, f64::INFINITY, f64::NEG_INFINITY,

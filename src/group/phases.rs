@@ -119,7 +119,7 @@ mod tests {
             "phase name=\"sampling\"",
             "phase name=\"norm\"",
         ] {
-            assert_eq!(spans.matches(span).count().min(1), 1, "{span}: {spans}");
+            assert!(spans.contains(span), "{span}: {spans}");
         }
         assert!(
             spans.contains("batch table=\"groups\" rows=12") && spans.contains("gather groups=8"),

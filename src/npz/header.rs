@@ -300,7 +300,7 @@ mod tests {
         assert!(parse(&format("<i8", &[2, 7], true)).unwrap().fortran_order);
     }
 
-    proptest::proptest! {
+    properties! {
         // An interpreter that looks for undefined behaviour is a thousand times slower.
         #![proptest_config(proptest::test_runner::Config::with_cases(if cfg!(miri) { 8 } else { 1024 }))]
         #[test]

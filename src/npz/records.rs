@@ -354,7 +354,7 @@ mod tests {
         assert!(parse_end64(&[0; 56], 0).is_err());
     }
 
-    proptest::proptest! {
+    properties! {
         // An interpreter that looks for undefined behaviour is a thousand times slower.
         #![proptest_config(proptest::test_runner::Config::with_cases(if cfg!(miri) { 8 } else { 1024 }))]
         #[test]

@@ -183,7 +183,7 @@ fn any_descr() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-proptest! {
+properties! {
     #![proptest_config(ProptestConfig::with_cases(1000))]
 
     #[test]
@@ -261,75 +261,79 @@ proptest! {
     }
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+mod bombs {
+    use super::*;
 
-    /// Zeros deflate a thousand to one; the header may claim more of them than there are, or the directory.
-    #[test]
-    fn zip_bombs(size in 1..4u64 << 20, claim in select(vec![0u32, 1, 2, 1000]), directory in any::<bool>()) {
-        let claimed = size << claim.min(3);
-        let member = npy(1, "|u1", false, &[claimed], None, &vec![0; size as usize]);
-        let mut bytes = archive(&[("a", member)], true);
-        if directory {
-            let central = places(&bytes, b"PK\x01\x02")[0];
-            let most = u64::from(u32::MAX) - 1;
-            lies::set(&mut bytes, &(central + 24..central + 28), (claimed * u64::from(claim.max(1))).min(most));
-        }
-        let seen = read(&bytes);
-        prop_assert!(claim != 0 || directory || seen.rows > 0);
-    }
+    properties! {
+        #![proptest_config(ProptestConfig::with_cases(200))]
 
-    /// Directory records that point to another member's bytes, whole or in part, under its name or their own.
-    #[test]
-    fn members_that_overlap(count in 2..6usize, lies in vec((any::<Index>(), any::<Index>(), 0..40u64, any::<bool>()), 1..4)) {
-        let names: Vec<String> = (0..count).map(|index| format!("m{index}")).collect();
-        let members: Vec<_> =
-            names.iter().map(|name| (name.as_str(), npy(1, "|u1", false, &[50], None, &[7; 50]))).collect();
-        let mut bytes = archive(&members, false);
-        let directory = places(&bytes, b"PK\x01\x02");
-        for (record, target, shift, rename) in lies {
-            let (record, target) = (directory[record.index(count)], directory[target.index(count)]);
-            let offset = lies::get(&bytes, &(target + 42..target + 46));
-            lies::set(&mut bytes, &(record + 42..record + 46), offset + shift / 20 * shift);
-            if rename {
-                // Names are equally long here.
-                bytes.copy_within(target + 46..target + 46 + 6, record + 46);
+        /// Zeros deflate a thousand to one; the header may claim more of them than there are, or the directory.
+        #[test]
+        fn zip_bombs(size in 1..4u64 << 20, claim in select(vec![0u32, 1, 2, 1000]), directory in any::<bool>()) {
+            let claimed = size << claim.min(3);
+            let member = npy(1, "|u1", false, &[claimed], None, &vec![0; size as usize]);
+            let mut bytes = archive(&[("a", member)], true);
+            if directory {
+                let central = places(&bytes, b"PK\x01\x02")[0];
+                let most = u64::from(u32::MAX) - 1;
+                lies::set(&mut bytes, &(central + 24..central + 28), (claimed * u64::from(claim.max(1))).min(most));
             }
+            let seen = read(&bytes);
+            prop_assert!(claim != 0 || directory || seen.rows > 0);
         }
-        read(&bytes);
-    }
 
-    /// Counts of members up to 2^64, in either end record.
-    #[test]
-    fn counts_that_lie(name in select(vec!["zip_stored", "zip_zip64_end", "zip_many"]), lie in 0..16usize) {
-        let mut bytes = ARCHIVES[name].clone();
-        let (signature, fields): (&[u8], _) = match name {
-            "zip_zip64_end" => (b"PK\x06\x06", [24..32, 32..40]),
-            _ => (b"PK\x05\x06", [8..10, 10..12]),
-        };
-        let at = *places(&bytes, signature).last().unwrap();
-        for field in fields {
-            let field = at + field.start..at + field.end;
-            let value = lies::lies(lies::get(&bytes, &field), bytes.len() as u64)[lie];
-            lies::set(&mut bytes, &field, value);
-        }
-        open_directory(&bytes, Way::Memory);
-    }
-
-    /// The same names again and again, with and without `.npy`.
-    #[test]
-    fn names_that_repeat(names in vec(select(vec!["a", "b", "a.npy", "b.npy", "", "A"]), 1..20)) {
-        let named: Vec<String> = (0..names.len()).map(|index| format!("{index:05}")).collect();
-        let members: Vec<_> = named.iter().map(|name| (name.as_str(), npy(1, "|u1", false, &[1], None, &[1]))).collect();
-        let mut bytes = archive(&members, false);
-        // The writer takes no name twice: rename in place, filled up with NULs, which end a name.
-        for (name, named) in names.iter().zip(&named) {
-            let new: Vec<u8> = name.bytes().chain(*b".npy").chain([0; 9]).take(9).collect();
-            for at in places(&bytes, format!("{named}.npy").as_bytes()) {
-                bytes[at..at + 9].copy_from_slice(&new);
+        /// Directory records that point to another member's bytes, whole or in part, under its name or their own.
+        #[test]
+        fn members_that_overlap(count in 2..6usize, lies in vec((any::<Index>(), any::<Index>(), 0..40u64, any::<bool>()), 1..4)) {
+            let names: Vec<String> = (0..count).map(|index| format!("m{index}")).collect();
+            let members: Vec<_> =
+                names.iter().map(|name| (name.as_str(), npy(1, "|u1", false, &[50], None, &[7; 50]))).collect();
+            let mut bytes = archive(&members, false);
+            let directory = places(&bytes, b"PK\x01\x02");
+            for (record, target, shift, rename) in lies {
+                let (record, target) = (directory[record.index(count)], directory[target.index(count)]);
+                let offset = lies::get(&bytes, &(target + 42..target + 46));
+                lies::set(&mut bytes, &(record + 42..record + 46), offset + shift / 20 * shift);
+                if rename {
+                    // Names are equally long here.
+                    bytes.copy_within(target + 46..target + 46 + 6, record + 46);
+                }
             }
+            read(&bytes);
         }
-        let seen = read(&bytes);
-        prop_assert!(seen.members <= names.len() && seen.arrays > 0);
+
+        /// Counts of members up to 2^64, in either end record.
+        #[test]
+        fn counts_that_lie(name in select(vec!["zip_stored", "zip_zip64_end", "zip_many"]), lie in 0..16usize) {
+            let mut bytes = ARCHIVES[name].clone();
+            let (signature, fields): (&[u8], _) = match name {
+                "zip_zip64_end" => (b"PK\x06\x06", [24..32, 32..40]),
+                _ => (b"PK\x05\x06", [8..10, 10..12]),
+            };
+            let at = *places(&bytes, signature).last().unwrap();
+            for field in fields {
+                let field = at + field.start..at + field.end;
+                let value = lies::lies(lies::get(&bytes, &field), bytes.len() as u64)[lie];
+                lies::set(&mut bytes, &field, value);
+            }
+            open_directory(&bytes, Way::Memory);
+        }
+
+        /// The same names again and again, with and without `.npy`.
+        #[test]
+        fn names_that_repeat(names in vec(select(vec!["a", "b", "a.npy", "b.npy", "", "A"]), 1..20)) {
+            let named: Vec<String> = (0..names.len()).map(|index| format!("{index:05}")).collect();
+            let members: Vec<_> = named.iter().map(|name| (name.as_str(), npy(1, "|u1", false, &[1], None, &[1]))).collect();
+            let mut bytes = archive(&members, false);
+            // The writer takes no name twice: rename in place, filled up with NULs, which end a name.
+            for (name, named) in names.iter().zip(&named) {
+                let new: Vec<u8> = name.bytes().chain(*b".npy").chain([0; 9]).take(9).collect();
+                for at in places(&bytes, format!("{named}.npy").as_bytes()) {
+                    bytes[at..at + 9].copy_from_slice(&new);
+                }
+            }
+            let seen = read(&bytes);
+            prop_assert!(seen.members <= names.len() && seen.arrays > 0);
+        }
     }
 }

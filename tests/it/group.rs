@@ -67,7 +67,7 @@ fn layouts() -> impl Strategy<Value = Vec<(f64, f64)>> {
     prop_oneof![random, few, lattice, line, identical, outlier]
 }
 
-proptest! {
+properties! {
     #![proptest_config(ProptestConfig { cases: 128, max_global_rejects: 100_000, ..Default::default() })]
 
     #[test]

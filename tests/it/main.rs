@@ -2,10 +2,16 @@
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on should say where
 
+#[macro_use]
+mod properties;
+
 mod clean;
 mod cli;
+mod conformance;
 mod container;
 mod export;
+#[cfg(target_os = "linux")]
+mod extremes;
 mod functions;
 mod fuzz;
 mod goldens;
@@ -15,6 +21,7 @@ mod kill;
 mod layers;
 mod ndarray;
 mod npz;
+mod private;
 mod public;
 mod relation;
 mod scan;

@@ -12,7 +12,7 @@ use syn::{Fields, ImplItem, Item, TraitItem, Type, Visibility};
 use crate::source::{Crate, ModulePath, attributes, cfgs, imports, is_hidden, name_of};
 
 /// Types, functions, traits, constants and methods in all. More of them is more to keep stable.
-const ITEMS: usize = 0;
+const ITEMS: usize = 463;
 
 /// An item by the module that defines it, and its name.
 type Definition = (ModulePath, String);
@@ -347,7 +347,11 @@ fn signature(signature: &syn::Signature) -> String {
     for input in &mut unnamed.inputs {
         match input {
             syn::FnArg::Typed(typed) => typed.attrs.clear(),
-            syn::FnArg::Receiver(receiver) => receiver.attrs.clear(),
+            syn::FnArg::Receiver(receiver) => {
+                receiver.attrs.clear();
+                // `mut self` is the body's own affair.
+                receiver.mutability = receiver.reference.as_ref().and(receiver.mutability);
+            }
         }
     }
     let text = tidy(&unnamed);
@@ -403,7 +407,8 @@ fn face() -> Vec<Line> {
         face.describe(&item, &places);
     }
     let mut lines = face.lines;
-    lines.sort_by_cached_key(|line| (line.path.clone(), line.text()));
+    // An item before what is in it.
+    lines.sort_by_cached_key(|line| (line.path.clone(), line.kind == "field", line.text()));
     lines
 }
 
@@ -447,7 +452,8 @@ fn the_public_face_is_the_one_agreed_on() {
     );
     println!("{head}");
     let text: Vec<String> = lines.iter().map(Line::text).collect();
-    insta::assert_snapshot!(format!("{head}\n\n{}", text.join("\n")));
+    let list = format!("{head}\n\n{}", text.join("\n"));
+    insta::with_settings!({ omit_expression => true }, { insta::assert_snapshot!("public", list) });
     assert_eq!(
         items, ITEMS,
         "the number of items, here and in the snapshot"

@@ -252,21 +252,6 @@ fn pick(column: &ArrayRef, rows: &[usize]) -> ArrayRef {
     arrow::compute::interleave(&[column.as_ref()], &picks).unwrap()
 }
 
-/// Bytes of private memory of this process: what mapped files do not count to.
-pub fn private_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap();
-    let line = status
-        .lines()
-        .find(|line| line.starts_with("RssAnon:"))
-        .unwrap();
-    line.split_whitespace()
-        .nth(1)
-        .unwrap()
-        .parse::<u64>()
-        .unwrap()
-        * 1024
-}
-
 /// The folder of the crate.
 pub fn crate_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))

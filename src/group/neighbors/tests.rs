@@ -219,7 +219,7 @@ fn layouts() -> impl Strategy<Value = Vec<(f64, f64)>> {
     ]
 }
 
-proptest! {
+properties! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]

@@ -139,7 +139,7 @@ fn check(layout: &Layout, members: &[Member]) {
     assert!(!layout.reason.contains('\n'));
 }
 
-proptest! {
+properties! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
