@@ -1,8 +1,8 @@
 //! Grouping by index alone, all positions as seed points, K = 6, C = 4; and cutting object patches.
 //!
 //! `cargo bench --no-default-features --bench group [-- FOLDER]` prints medians. With a folder, the positions are written
-//! there for `benches/group.py`, which times SciPy's cKDTree and a NumPy bilinear read on the same data; run both one
-//! after the other, and compare ratios.
+//! there for `benches/group.py`, which times SciPy's cKDTree and a NumPy bilinear read on the same data; run
+//! both one after the other, and compare ratios.
 
 use std::hint::black_box;
 use std::num::NonZero;
@@ -42,7 +42,7 @@ fn noise(count: usize, salt: u64) -> Vec<f64> {
     (0..count).map(|_| next()).collect()
 }
 
-/// Uniform random positions, about one a unit square, and a lattice of the same number.
+/// Returns uniform random positions, about one per unit square, and a lattice of the same number.
 fn layouts(count: usize) -> [(&'static str, Vec<f64>, Vec<f64>); 2] {
     let side = (count as f64).sqrt();
     let scaled = |salt| {

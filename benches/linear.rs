@@ -1,9 +1,10 @@
-//! How the cost of groups grows with the number of positions: a table as CSV on standard output, and the exponent.
+//! How the cost of groups grows with the number of positions: a table as CSV on standard output, and the
+//! exponent.
 //!
 //! `cargo bench --no-default-features --bench linear > linear.csv`. Every position is a seed point, K = 6, C = 4; the columns
-//! that need no pattern are read, batch after batch, from a file of positions alone. Memory is the most private memory
-//! above what there was before. The last lines, on standard error, are the exponents of time and of memory from 100,000
-//! positions on, by least squares over logarithms: 1 is linear.
+//! that need no pattern are read, batch after batch, from a file of positions alone. Memory is the most
+//! private memory above what there was before. The last lines, on standard error, are the exponents of time
+//! and of memory from 100,000 positions on, by least squares over logarithms: 1 is linear.
 
 mod support;
 
@@ -48,7 +49,7 @@ fn slope(points: &[(f64, f64)]) -> f64 {
 
 fn main() -> Outcome {
     let folder = tempfile::tempdir()?;
-    println!("positions,seconds,ns_a_position,private_bytes,private_bytes_a_position");
+    println!("positions,seconds,ns_per_position,private_bytes,private_bytes_per_position");
     let (mut times, mut sizes) = (Vec::new(), Vec::new());
     for count in [
         1_000, 3_000, 10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000,

@@ -2,9 +2,9 @@
 //!
 //! `cargo run --release --no-default-features --example make_scan -- M scan.npz [--dtype u2] [--sparse]`
 //!
-//! Sizes: S is 516 patterns of 64 x 64, M 10,304 of 64 x 64, L 25,921 of 256 x 256, XL 40,401 and XXL 131,072 of 256 x 256;
-//! or PATTERNSxN, such as 60000x64; x0 for positions alone. f4 unless a dtype is given: u2, i4, f8. A sparse scan takes no
-//! room on the disk: its patterns, 256 x 256 f4, are zeros.
+//! Sizes: S is 516 patterns of 64 x 64, M 10,304 of 64 x 64, L 25,921 of 256 x 256, XL 40,401 and XXL 131,072
+//! of 256 x 256; or PATTERNSxN, such as 60000x64; x0 for positions alone. f4 unless a dtype is given: u2, i4,
+//! f8. A sparse scan takes no space on the disk: its patterns, 256 x 256 f4, are zeros.
 
 #![allow(clippy::unwrap_used)] // of tests/it/sparse.rs, which has no caller to tell
 

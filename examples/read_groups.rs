@@ -2,10 +2,10 @@
 //!
 //! `cargo run --release --features export --no-default-features --example read_groups -- FILE [OPTION VALUE]...`
 //!
-//! Options: --columns a,b (diffraction); --n-groups N (one a position); --batch-rows N; --runs N (1): the file is opened anew
-//! each time; --to FILE.arrows: write an IPC stream instead, also
-//! to a link to /dev/null. Prints JSON: the seconds of each run, groups,
-//! bytes, and the most private memory (RssAnon) above what there was before, looked at every two milliseconds.
+//! Options: --columns a,b (diffraction); --n-groups N (one per position); --batch-rows N; --runs N (1): the
+//! file is opened anew for each run; --to FILE.arrows: write an IPC stream instead, also to a link to
+//! /dev/null. Prints JSON: the seconds of each run, groups, bytes, and the most private memory (RssAnon)
+//! above what there was before, sampled every two milliseconds.
 
 #[path = "../benches/support/mod.rs"]
 mod support;

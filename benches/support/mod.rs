@@ -15,10 +15,10 @@ use ptychoarrow::array::RowSet;
 
 pub type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
 
-/// One thing to time.
+/// A piece of work to time.
 pub struct Job<'a> {
     pub name: String,
-    /// Bytes it puts out.
+    /// The bytes that a run produces.
     pub bytes: f64,
     pub run: Box<dyn FnMut() -> Outcome + 'a>,
 }
@@ -35,8 +35,8 @@ pub fn job<'a>(
     }
 }
 
-/// Runs all jobs once for warmth, then in turn, so that what else the machine does hits all alike. Prints medians; the
-/// first job is the limit that the others are measured against, byte for byte.
+/// Runs all jobs once for warmth, then in turn, so that what else the machine does hits all alike. Prints
+/// medians; the first job is the limit that the others are measured against, byte for byte.
 pub fn compare(title: &str, runs: usize, mut jobs: Vec<Job<'_>>) -> Outcome<Vec<f64>> {
     jobs.iter_mut().try_for_each(|job| (job.run)())?;
     let mut times = vec![Vec::new(); jobs.len()];
@@ -66,13 +66,14 @@ pub fn compare(title: &str, runs: usize, mut jobs: Vec<Job<'_>>) -> Outcome<Vec<
     Ok(medians)
 }
 
-/// Sorts, and takes the middle.
+/// Returns the median.
 pub fn median(times: &mut [f64]) -> f64 {
     times.sort_by(f64::total_cmp);
     times[times.len() / 2]
 }
 
-/// Copies every pattern, in order, into one buffer that is used again and again: what the machine's memory can do.
+/// Copies every pattern, in order, into one buffer that is used again and again: what the machine's memory
+/// can do.
 pub fn copy_all(scan: &Scan, buffer: &mut [u8]) -> Outcome {
     let column = scan.require_diffraction()?;
     let data = column.rows(&RowSet::Range(0..column.num_rows()))?;

@@ -1,11 +1,11 @@
-//! Scans of any size, made up: for benchmarks and for trying things out.
+//! Makes up scans of any size, for benchmarks and for trials.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use ptychoarrow::npz::write::NpzWriter;
 
-/// What to make.
+/// Describes the scan to make.
 #[derive(Debug, Clone, Copy)]
 pub struct Synthetic {
     pub patterns: usize,
@@ -25,8 +25,8 @@ impl Synthetic {
     }
 }
 
-/// A raster 5 pixels wide, each position off by up to 2, and patterns of small whole numbers, no two the same; the same
-/// file every time. A probe of N x N, too.
+/// A raster 5 pixels wide, each position off by up to 2, and patterns of small whole numbers, no two the
+/// same; the same file every time. A probe of N x N, too.
 pub fn write(path: &Path, scan: Synthetic) -> std::io::Result<()> {
     let mut out = NpzWriter::new(BufWriter::with_capacity(
         1 << 20,

@@ -1,9 +1,9 @@
-//! What is done with untrusted bytes: all that the library does with a file. Shared by the fuzzer's targets and by the
-//! replay in `tests/it/fuzz.rs`.
+//! What is done with untrusted bytes: all that the library does with a file. Shared by the fuzzer's targets
+//! and by the replay in `tests/it/fuzz.rs`.
 //!
-//! Whatever the bytes are, each step ends in a result or in an error that names the file; nothing panics; what comes out
-//! is a valid Arrow array of the size asked for, the same from memory and by positioned reads; and memory stays within
-//! bounds that the bytes at hand justify.
+//! Whatever the bytes are, each step ends in a result or in an error that names the file; nothing panics;
+//! what comes out is a valid Arrow array of the size asked for, the same from memory and by positioned reads;
+//! and memory stays within bounds that the bytes at hand justify.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::Read;
@@ -22,12 +22,12 @@ use ptychoarrow::{Error, GroupSpec};
 
 use super::memory::measure;
 
-/// What an archive in memory is called in messages.
+/// The name of an archive in memory, in messages.
 const NAME: &str = "untrusted.npz";
 
 /// Memory for inflated members: small, so that scratch files are used too.
 const INFLATE_MEMORY: usize = 1 << 20;
-/// Deflate packs at most so many bytes into one.
+/// The most bytes that Deflate packs into one.
 const MAX_RATIO: usize = 1032;
 /// Bound of a batch; small, so that small files have several.
 const BATCH_BYTES: usize = 1 << 12;
@@ -38,31 +38,32 @@ const BATCHES: usize = 4;
 
 /// What any call may take: an inflater with its buffers (0.4 MB), a few small batches.
 const BASE: usize = 1 << 20;
-/// Bytes held for a byte of the file, for its directory: the least record has 46 bytes and becomes about 100 in a vector
-/// that doubles, then a few more with the name copied into each. Measured: 5.
+/// Bytes held per byte of the file, for its directory: the least record has 46 bytes and becomes about 100 in
+/// a vector that doubles, then a few more with the name copied into each. Measured: 5.
 const DIRECTORY: usize = 16;
-/// Bytes held for a byte of header text: the three bytes of `[],` become a value of 32 in a vector that doubles. Measured:
-/// 18.
+/// Bytes held per byte of header text: the three bytes of `[],` become a value of 32 in a vector that
+/// doubles. Measured: 18.
 const TEXT: usize = 24;
 /// Longest header text that is parsed, deflated or not.
 const MAX_TEXT: usize = 1 << 20;
-/// Bytes held for a byte of unpacked member. At worst it is half a position: two f8, the tree of neighbours, an index row
-/// of C members (measured: 50); or a pixel, which a row of groups has as f4, twice, and as a complex patch, twice
-/// (measured: 24).
+/// Bytes held per byte of an unpacked member. At worst it is half a position: two f8, the tree of neighbours,
+/// an index row of C members (measured: 50); or a pixel, which a row of groups has as f4, twice, and as a
+/// complex patch, twice (measured: 24).
 const UNPACKED: usize = 64;
-/// Beyond so many unpacked bytes only arrays are read: scans and groups would take longer, and show nothing else.
+/// The most unpacked bytes of which scans and groups are read too; beyond, they would take long and show
+/// nothing new.
 const MAX_SCAN: usize = 1 << 20;
 
-/// How the bytes are reached.
+/// A way to reach the bytes.
 #[derive(Debug, Clone, Copy)]
 pub enum Way<'a> {
-    /// As they are.
+    /// The bytes in memory, as they are.
     Memory,
     /// By positioned reads of this file, which is written for it.
     File(&'a Path),
 }
 
-/// How far it went; zeros where the file was refused.
+/// Counts what was read; zeros where the file was refused.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Seen {
     /// Members in the directory.
@@ -100,7 +101,8 @@ pub fn open_directory(bytes: &[u8], way: Way<'_>) -> (Seen, usize) {
     })
 }
 
-/// Opens an archive and reads all that it holds, in every way there is. Returns the most bytes held at once, too.
+/// Opens an archive and reads all that it holds, in every way there is. Returns the most bytes held at once,
+/// too.
 pub fn read_file(bytes: &[u8], way: Way<'_>) -> (Seen, usize) {
     alone(|| {
         let Some((npz, seen, opening)) = open(bytes, way) else {
@@ -178,7 +180,7 @@ fn check_info(info: &ArrayInfo, file_len: u64) {
     }
 }
 
-/// Bytes of all members once unpacked, as far as there can be so many.
+/// Returns the bytes of all members once unpacked, at most what the packed bytes can hold.
 fn unpacked(npz: &NpzFile) -> usize {
     let of_member =
         |info: &ArrayInfo| (info.num_bytes as usize).min(info.packed_bytes as usize * MAX_RATIO);

@@ -1,4 +1,5 @@
-//! `export --among ... -o clean.npz`: what counts scan points is cut, all else stays; calls that cannot be.
+//! `export --among ... -o clean.npz`: members with an axis of scan points are cut, all others stay; wrong
+//! calls fail.
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use zip::CompressionMethod;
 
 use crate::support::{SIEMENS, collect, f8, failures, folder, npy, npz, scan_file, success, text};
 
-/// As many scan points as a pattern has rows: only roles tell which axis is which.
+/// The scan has as many scan points as a pattern has rows, so only roles tell which axis is which.
 #[test]
 fn members_are_cut_where_they_count_scan_points_and_only_there() {
     let folder = folder();

@@ -1,6 +1,7 @@
 //! Every kind of table, of the library and of SQL, does what every table must do.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -11,9 +12,29 @@ use ptychoarrow::sql::Session;
 use ptychoarrow::table::ColumnTable;
 use ptychoarrow::{GroupSpec, Groups, Scan, Table};
 use syn::{Item, Type};
+use zip::CompressionMethod;
 
 use crate::source::Crate;
-use crate::support::{COUNTS, SIEMENS, check_table, collect, int64};
+use crate::support::{COUNTS, SIEMENS, check_table, collect, f8, folder, int64, npy, npz, text};
+
+/// Writes a scan with an object, which the measured one has not, and a probe of two modes.
+fn write_layers(path: &Path) {
+    let values: Vec<f64> = (0..12).map(f64::from).collect();
+    let member = |dtype: &str, shape: &[usize], bytes: usize| {
+        let data: Vec<u8> = (0..shape.iter().product::<usize>() * bytes)
+            .map(|i| i as u8 % 60)
+            .collect();
+        npy(dtype, false, shape, &data)
+    };
+    let members = [
+        ("xcoords", npy("'<f8'", false, &[12], &f8(&values))),
+        ("ycoords", npy("'<f8'", false, &[12], &f8(&values))),
+        ("diff3d", member("'<f4'", &[12, 4, 4], 4)),
+        ("probeGuess", member("'<c8'", &[2, 4, 4], 8)),
+        ("objectGuess", member("'<c8'", &[9, 11], 8)),
+    ];
+    npz(path, &members, CompressionMethod::Stored);
+}
 
 fn groups(scan: &Scan) -> Groups {
     let mut spec = GroupSpec::default();
@@ -22,7 +43,7 @@ fn groups(scan: &Scan) -> Groups {
 }
 
 /// A table of each kind by the name of its type; that of predicates is reached by SQL alone, below.
-fn tables() -> Vec<(&'static str, Arc<dyn Table>)> {
+fn tables(layers: &Scan) -> Vec<(&'static str, Arc<dyn Table>)> {
     let scan = Scan::open(SIEMENS).unwrap();
     let counts = Scan::open(COUNTS).unwrap();
     let npz = scan.npz();
@@ -42,7 +63,8 @@ fn tables() -> Vec<(&'static str, Arc<dyn Table>)> {
         ),
         ("ScansTable", Arc::new(scan.scans().unwrap())),
         ("LayerTable", Arc::new(scan.probe().unwrap())),
-        ("LayerTable", Arc::new(scan.object().unwrap())),
+        ("LayerTable", Arc::new(layers.probe().unwrap())),
+        ("LayerTable", Arc::new(layers.object().unwrap())),
         ("MemoryTable", Arc::new(arrays(npz).unwrap())),
         ("ArrayTable", Arc::new(array(npz, "ycoords").unwrap())),
         ("ArrayTable", Arc::new(array(npz, "diff3d").unwrap())),
@@ -55,7 +77,10 @@ fn tables() -> Vec<(&'static str, Arc<dyn Table>)> {
 
 #[test]
 fn every_kind_of_table_does_what_tables_must() {
-    let tables = tables();
+    let folder = folder();
+    let path = folder.path().join("layers.npz");
+    write_layers(&path);
+    let tables = tables(&Scan::open(&path).unwrap());
     for (_, table) in &tables {
         check_table(Arc::clone(table));
     }
@@ -114,6 +139,10 @@ fn check_relation(session: &Session, relation: &str) -> RecordBatch {
 
 #[test]
 fn every_table_function_does_what_tables_must() {
+    let folder = folder();
+    let path = folder.path().join("layers.npz");
+    write_layers(&path);
+    let layers = text(&path);
     // One thread: rows come in their order.
     let session = Session::try_new(Some(1), &ScanOptions::default()).unwrap();
     let spec = "neighbors => 6, n_groups => 30";
@@ -128,7 +157,8 @@ fn every_table_function_does_what_tables_must() {
         format!("neighbors('{SIEMENS}', k => 3)"),
         format!("scans('{SIEMENS}')"),
         format!("probe('{SIEMENS}')"),
-        format!("object('{SIEMENS}')"),
+        format!("probe('{layers}')"),
+        format!("object('{layers}')"),
         format!("arrays('{SIEMENS}')"),
         format!("array('{SIEMENS}', 'xcoords')"),
     ];
@@ -143,7 +173,7 @@ fn every_table_function_does_what_tables_must() {
         .collect();
     assert_eq!(rows[relations[3].as_str()], 20, "a group per seed point");
     assert_eq!(rows[relations[5].as_str()], 80, "four members per group");
-    assert_eq!(rows.len(), 12);
+    assert_eq!(rows.len(), 13);
 
     // The rows under predicates are those of the lists of scan points that the predicates select.
     let mut spec = GroupSpec::default();

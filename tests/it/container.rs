@@ -16,13 +16,13 @@ use zip::CompressionMethod;
 use crate::sparse::sparse;
 use crate::support::{COUNTS, SIEMENS, collect, f8, folder, npy, npz, scan_file};
 
-/// What a member is made of, by hand: no library writes two of the same name.
+/// The parts of a member, written by hand: no library writes two members of the same name.
 struct Raw<'a> {
     name: &'a str,
     data: Vec<u8>,
-    /// Sizes and CRC behind the data, as streaming writers put them.
+    /// Whether sizes and CRC follow the data, as streaming writers place them.
     descriptor: bool,
-    /// Where the directory says that it is; by default where it is.
+    /// The offset that the directory states; by default the true one.
     offset: Option<u32>,
 }
 
@@ -308,7 +308,7 @@ fn text_and_times_have_arrows_types() {
     insta::assert_snapshot!(problem("surrogate"), @"FILE: member `surrogate`: found U+D800, which is no character, expected values that Arrow's Utf8 can hold; save it again with another dtype, or leave it out");
 }
 
-/// Every array of a file, opened in this way.
+/// Returns every array of a file that is opened with these options.
 fn everything(path: &Path, options: &OpenOptions) -> Vec<(String, ArrayRef)> {
     let npz = Arc::new(NpzFile::open_with(path, options).unwrap());
     let rows = |name: &str| {

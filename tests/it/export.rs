@@ -1,4 +1,4 @@
-//! Files: the same rows, the same bytes, and no half of one.
+//! Exported files hold the same rows and the same bytes every time, and a failed export leaves no file.
 
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -223,7 +223,7 @@ fn what_the_disk_cannot_hold_is_refused_at_once() {
     assert!(names(folder.path()).is_empty());
 }
 
-/// Members of every kind: order and byte order, deflated, no array at all.
+/// Writes members of every kind: both orders, both byte orders, deflated, and one that is no array.
 fn mixed(path: &Path) {
     let cube: Vec<f64> = (0..60).map(f64::from).collect();
     let big: Vec<u8> = (0..6u16).flat_map(u16::to_be_bytes).collect();

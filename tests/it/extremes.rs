@@ -1,8 +1,8 @@
-//! Every number that a user can give, at its extremes: the answer is a result or an error, never an abort, a panic, or a
-//! run without end. Each call has 6 GB of address space and 60 seconds.
+//! Every number that a user can give, at its extremes: the answer is a result or an error, never an abort, a
+//! panic, or a run without end. Each call has 6 GB of address space and 60 seconds.
 //!
-//! The options are read from `--help` and the named arguments from SQL's own messages, so that a new one is either tried
-//! here or listed as one that takes no number. Linux only: `ulimit -v`.
+//! The options are read from `--help` and the named arguments from SQL's own messages, so that a new one is
+//! either tried here or listed as one that takes no number. Linux only: `ulimit -v`.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
@@ -279,12 +279,11 @@ fn arguments(function: &str, file: &str) -> BTreeSet<String> {
     let said = String::from_utf8(output.stderr).unwrap();
     let known = NUMERIC_ARGUMENTS.into_iter().chain(OTHER_ARGUMENTS);
     let known: BTreeSet<&str> = known.collect();
-    let behind = said.split_once("file").map_or("", |(_, behind)| behind);
-    let list = behind.split(['\n', ')', ';']).next().unwrap_or_default();
-    let found = format!("file{list}");
-    let found = found
-        .split([',', ' ', '`', '.'])
-        .filter(|word| !matches!(*word, "" | "and"));
+    let call = said.split_once("it is called as").unwrap().1;
+    let found = call
+        .split(" =>")
+        .filter_map(|before| before.rsplit(['[', '(']).next());
+    let found = found.filter(|word| !word.contains(')'));
     found
         .map(|word| {
             assert!(
@@ -318,7 +317,8 @@ fn single_arguments(files: &Files) -> Vec<Call> {
     calls
 }
 
-/// Specs for the library: each whole number at its extremes, floats too, lists of scan points that are not there.
+/// Specs for the library: each whole number at its extremes, floats too, lists of scan points that are not
+/// there.
 fn specs() -> Vec<(String, GroupSpec, PatternOptions)> {
     let whole = [0, 1, 1 << 31, 1 << 32, 1 << 53, i64::MAX as u64, u64::MAX];
     let mut specs = Vec::new();

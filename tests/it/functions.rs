@@ -1,4 +1,4 @@
-//! Scalar functions: beside brute force over the same numbers, their examples, their errors.
+//! Scalar functions of SQL against brute force over the same numbers; their examples and their errors.
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::compute::cast;
@@ -50,7 +50,7 @@ fn failure(session: &Session, sql: &str) -> String {
     error.report()
 }
 
-/// All patterns as f8, one a row.
+/// Returns all patterns as f64, one per row.
 fn patterns(file: &str) -> Vec<Vec<f64>> {
     let scan = Scan::open(file).unwrap();
     let column = scan.require_diffraction().unwrap();

@@ -1,7 +1,8 @@
-//! Untrusted bytes: the fuzzer's own code (`tests/fuzz`), replayed over its corpus and over archives that lie.
+//! Replays the fuzzer's own code (`tests/fuzz`) over its corpus and over archives whose numbers are wrong.
 //!
-//! Each file is read in every way there is. The outcome is a result or an error, never a panic; memory stays within
-//! bounds that the bytes justify (see `body.rs`). The cases are the same in every run.
+//! Each file is read in every way there is. The outcome is a result or an error, never a panic; memory stays
+//! within bounds that the bytes justify (see `body.rs`). The cases are the same in every run unless a seed is
+//! given (see `properties.rs`).
 
 #[path = "../fuzz/body.rs"]
 mod body;
@@ -282,7 +283,8 @@ mod bombs {
             prop_assert!(claim != 0 || directory || seen.rows > 0);
         }
 
-        /// Directory records that point to another member's bytes, whole or in part, under its name or their own.
+        /// Directory records that point to another member's bytes, whole or in part, under its name or their
+        /// own.
         #[test]
         fn members_that_overlap(count in 2..6usize, lies in vec((any::<Index>(), any::<Index>(), 0..40u64, any::<bool>()), 1..4)) {
             let names: Vec<String> = (0..count).map(|index| format!("m{index}")).collect();

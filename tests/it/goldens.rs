@@ -22,7 +22,7 @@ fn goldens() -> PathBuf {
     crate_folder().join("tests/data/goldens")
 }
 
-/// Agreements and disagreements of each kind.
+/// Counts agreements and disagreements of each kind.
 #[derive(Default)]
 struct Tally {
     kinds: BTreeMap<String, [usize; 2]>,
@@ -103,7 +103,7 @@ fn whole(value: &Value) -> Option<usize> {
     value.as_i64().and_then(|value| usize::try_from(value).ok())
 }
 
-/// The stored values of `nn_indices`: groups, members a group, values.
+/// The stored values of `nn_indices`: the number of groups, of members per group, and the values.
 fn stored_groups<'a>(case: &Value, nn: &'a [i32]) -> (usize, usize, &'a [i32]) {
     let at: Vec<usize> = case["out"]["nn_indices"]["at"]
         .as_array()
@@ -214,7 +214,7 @@ fn branch(call: &Call, wide: bool) -> &'static str {
     }
 }
 
-/// Whether the reference's message states the facts of our refusal.
+/// Returns whether the message of the reference states the same facts as our error.
 fn states(refusal: Refusal, message: &str) -> bool {
     let facts = match refusal {
         Refusal::LengthsDiffer { .. } => "Coordinate arrays must have matching shapes".to_string(),

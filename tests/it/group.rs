@@ -1,4 +1,5 @@
-//! Groups: against brute force, against themselves, and against what cannot be met.
+//! Groups compared with brute force and with themselves over threads and batches; specs that cannot be met
+//! fail.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -30,7 +31,8 @@ fn spec(gridsize: usize, neighbors: usize) -> GroupSpec {
     }
 }
 
-/// The pool by definition: candidates but the seed point, ordered by (squared distance, scan point), the first K.
+/// Returns the pool by its definition: the first K candidates, without the seed point, ordered by (squared
+/// distance, scan point).
 fn naive_pool(positions: &Positions, candidates: &[u32], seed: u32, k: usize) -> Vec<u32> {
     let distance2 = |point: u32| {
         let ([ax, ay], [bx, by]) = (positions.at(seed as usize), positions.at(point as usize));
@@ -46,7 +48,8 @@ fn naive_pool(positions: &Positions, candidates: &[u32], seed: u32, k: usize) ->
     pool
 }
 
-/// Random, lattice, duplicate, collinear and identical positions, one far outlier, 1 to 10 positions.
+/// Generates random, lattice, duplicate, collinear and identical positions, one far outlier, and 1 to 10
+/// positions.
 fn layouts() -> impl Strategy<Value = Vec<(f64, f64)>> {
     use proptest::collection::vec;
     let random = vec((-100.0..100.0, -100.0..100.0), 9..80);
@@ -120,7 +123,7 @@ fn every_table_keeps_the_contract() {
     check_table(Arc::new(counts.unwrap()));
 }
 
-/// A number that any change of any value changes.
+/// Returns a number that changes with any value.
 fn hash(batch: &RecordBatch) -> u64 {
     use std::hash::{DefaultHasher, Hash, Hasher};
     let mut hasher = DefaultHasher::new();
@@ -733,7 +736,7 @@ fn rows_beyond_the_table_are_left_out_or_refused() {
     );
 }
 
-/// Values of an f4 tensor column, one row.
+/// Returns the values of one row of a Float32 tensor column.
 fn tensor_f32(batch: &RecordBatch, name: &str, row: usize) -> Vec<f32> {
     batch[name]
         .as_fixed_size_list()

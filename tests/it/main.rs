@@ -1,4 +1,4 @@
-//! All integration tests in one binary: DataFusion is linked once.
+//! Holds all integration tests in one binary, so that DataFusion is linked once.
 
 #![allow(clippy::unwrap_used)] // a test that cannot go on should say where
 

@@ -1,4 +1,5 @@
-//! Archives: every plain dtype, both byte orders, both methods; and files that are no archives, or lie.
+//! Archives of every plain dtype, in both byte orders and by both methods; files that are no archives, or
+//! have wrong numbers.
 
 use std::io::Write;
 use std::path::Path;
@@ -263,7 +264,7 @@ fn what_is_no_plain_array_is_named_and_the_rest_is_read() {
     insta::assert_snapshot!(problems.join("\n"));
 }
 
-/// Replaces `from` by `to`, everywhere.
+/// Replaces every `from` by `to`.
 fn replace(bytes: &mut [u8], from: &[u8], to: &[u8]) {
     for at in 0..=bytes.len() - from.len() {
         if bytes[at..].starts_with(from) {

@@ -1,8 +1,9 @@
 //! Properties over random cases: the same cases in every run, or others by a seed.
 //!
-//! proptest is built without `std`, which would switch on features below DataFusion; so built it has one fixed stream of
-//! cases. With PTYCHOARROW_PROPTEST_SEED=N in the environment the cases are those of seed N; a failure names the seed. The
-//! tests are in modules named `properties`: `cargo test properties::` runs these alone.
+//! proptest is built without `std`, which would switch on features below DataFusion; so built it has one
+//! fixed stream of cases. With PTYCHOARROW_PROPTEST_SEED=N in the environment the cases are those of seed N;
+//! a failure names the seed. The tests are in modules named `properties`: `cargo test properties::` runs
+//! these alone.
 
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
 

@@ -1,8 +1,8 @@
 //! The public face of the crate: all that users can name, listed, so that a change is seen in review.
 //!
-//! The list is read from the sources and does not depend on the features that the test is built with: what is under a
-//! `cfg` is there, with its condition. Left out: the module `cli`, what is `#[doc(hidden)]`, implementations of traits, and
-//! methods that a macro writes.
+//! The list is read from the sources and does not depend on the features that the test is built with: what is
+//! under a `cfg` is there, with its condition. Left out: the module `cli`, what is `#[doc(hidden)]`,
+//! implementations of traits, and methods that a macro writes.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,5 @@
-//! Table functions: named and positional arguments, predicates for scan points, and what is said of bad calls.
+//! Table functions of SQL: named and positional arguments, predicates for scan points, messages about wrong
+//! calls.
 
 use arrow::array::RecordBatch;
 use ptychoarrow::group::{NeighborsOptions, NeighborsTable};
@@ -21,7 +22,7 @@ fn rows(session: &Session, sql: &str) -> RecordBatch {
     )
 }
 
-/// The library's own groups, those columns.
+/// Returns these columns of the groups as the library reads them.
 fn groups(spec: GroupSpec, columns: &[&str]) -> RecordBatch {
     let groups = Groups::try_new(&Scan::open(SIEMENS).unwrap(), spec).unwrap();
     collect(
@@ -115,7 +116,14 @@ fn predicates_choose_scan_points_before_groups_are_formed() {
     let error = session.query(&sql).unwrap().next().unwrap().unwrap_err();
     let error = ptychoarrow::Error::from(error);
     assert!(
-        matches!(error, ptychoarrow::Error::NothingSelected { .. }),
+        matches!(
+            error,
+            ptychoarrow::Error::TooFewPoints {
+                points: 0,
+                restricted: true,
+                ..
+            }
+        ),
         "{error:?}"
     );
 }

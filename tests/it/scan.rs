@@ -83,7 +83,7 @@ fn amplitudes_and_counts_are_the_same_scan() {
     );
 }
 
-/// A file with other per-position members, an object, and a probe of two modes.
+/// Writes a file with further members per position, an object, and a probe of two modes.
 fn rich(path: &std::path::Path) {
     let patterns: Vec<f32> = (0..3 * 2 * 4).map(|v| v as f32).collect();
     let members = [
@@ -113,7 +113,7 @@ fn rich(path: &std::path::Path) {
 }
 
 #[test]
-fn other_members_with_a_value_a_position_are_columns() {
+fn other_members_with_one_value_per_position_are_columns() {
     let folder = folder();
     let path = folder.path().join("rich.npz");
     rich(&path);

@@ -14,7 +14,7 @@ use crate::support::{SIEMENS, collect, crate_folder};
 
 const TABLES: [&str; 4] = ["scan", "groups", "group_members", "neighbors"];
 
-/// The tables of the measured scan, which take filters, limits and projections.
+/// Returns a session with the tables of the measured scan, which take filters, limits and projections.
 fn with_pushdown() -> Session {
     let spec = GroupSpec {
         neighbors: Some(6),
@@ -32,7 +32,7 @@ fn with_pushdown() -> Session {
     session
 }
 
-/// The same rows in memory, where DataFusion does all the work.
+/// Returns a session with the same rows in memory, where DataFusion does all the work.
 fn without_pushdown(with: &Session) -> Session {
     let session = Session::try_new(Some(2), &ScanOptions::default()).unwrap();
     for table in TABLES {
@@ -48,7 +48,7 @@ fn without_pushdown(with: &Session) -> Session {
     session
 }
 
-/// Name and query of each shape.
+/// Returns the name and the query of each shape.
 fn shapes() -> Vec<(String, String)> {
     let text = std::fs::read_to_string(crate_folder().join("tests/sql/shapes.sql")).unwrap();
     let (_, shapes) = text.split_once("\n\n").unwrap();
@@ -66,7 +66,7 @@ fn shapes() -> Vec<(String, String)> {
         .collect()
 }
 
-/// The rows, in an order of their own where the query gives none.
+/// Returns the rows, sorted where the query gives no order.
 fn answer(session: &Session, sql: &str) -> RecordBatch {
     let batch = collect(
         session
@@ -167,7 +167,7 @@ impl sqllogictest::DB for Database {
 }
 
 #[test]
-fn logic_tests() {
+fn logic_tests_in_the_format_of_sqlite_pass() {
     let folder = crate_folder().join("tests/sql");
     let mut files: Vec<_> = std::fs::read_dir(folder)
         .unwrap()

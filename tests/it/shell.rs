@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::sparse;
 use crate::support::{SIEMENS, failure, failures, folder, ptychoarrow, success, text};
 
-/// A scan, groups of it, and a log, in one folder.
+/// Writes a scan, groups of it, and a log, into one folder.
 fn files(folder: &Path) -> [String; 4] {
     let at = |name: &str| text(folder.join(name));
     fs::copy(SIEMENS, at("a.npz")).unwrap();

@@ -1,4 +1,5 @@
-//! The sources of the crate as a tree of modules, parsed: for the tests of its architecture and of its public face.
+//! The sources of the crate as a tree of modules, parsed: for the tests of its architecture and of its public
+//! face.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -61,8 +62,8 @@ impl Crate {
             .filter(move |(path, _)| path.len() == of.len() + 1 && path.starts_with(of))
     }
 
-    /// The module in which an item is defined, and the names behind it: the item, and what is in it. `None` where the path
-    /// leaves the crate.
+    /// The module in which an item is defined, and the names behind it: the item, and what is in it. `None`
+    /// where the path leaves the crate.
     pub fn resolve(&self, from: &[String], path: &[String]) -> Option<(ModulePath, Vec<String>)> {
         self.resolve_within(from, path, 0)
     }
@@ -209,7 +210,8 @@ fn leaves(tree: &UseTree, mut import: Import, found: &mut Vec<Import>) {
     }
 }
 
-/// The paths in code that start with `crate`, `super` or `self`; those of nested `use` lists, and of macros' arguments too.
+/// The paths in code that start with `crate`, `super` or `self`; those of nested `use` lists, and of macros'
+/// arguments too.
 pub fn paths(tokens: TokenStream) -> Vec<Vec<String>> {
     let mut found = Vec::new();
     let trees: Vec<TokenTree> = tokens.into_iter().collect();

@@ -1,9 +1,9 @@
-//! Scans of any size that take no room on the disk; for tests and benchmarks.
+//! Writes scans of any size that take no space on the disk; for tests and benchmarks.
 
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-/// An NPY header as NumPy writes it, padded to 64 bytes, and the data after it.
+/// Returns an NPY file: a header as NumPy writes it, padded to 64 bytes, and the data.
 pub fn npy(descr: &str, fortran: bool, shape: &[usize], data: &[u8]) -> Vec<u8> {
     let shape: String = shape.iter().map(|len| format!("{len}, ")).collect();
     let order = if fortran { "True" } else { "False" };
@@ -19,7 +19,7 @@ pub fn npy(descr: &str, fortran: bool, shape: &[usize], data: &[u8]) -> Vec<u8> 
     bytes
 }
 
-/// Little-endian bytes of f8 values.
+/// Returns the little-endian bytes of f64 values.
 pub fn f8(values: &[f64]) -> Vec<u8> {
     values
         .iter()
@@ -27,7 +27,8 @@ pub fn f8(values: &[f64]) -> Vec<u8> {
         .collect()
 }
 
-/// CRC-32 of bytes and so many zeros behind them, in time that grows with the logarithm of their number.
+/// Returns the CRC-32 of bytes followed by a number of zeros, in time that grows with the logarithm of that
+/// number.
 fn crc_with_zeros(bytes: &[u8], zeros: u64) -> u32 {
     let mut crc = crc32fast::Hasher::new();
     crc.update(bytes);
@@ -45,7 +46,7 @@ fn crc_with_zeros(bytes: &[u8], zeros: u64) -> u32 {
     crc.finalize()
 }
 
-/// A stored NPZ whose `diff3d` is `patterns` x 256 x 256 f4 zeros that take no room on the disk.
+/// Writes a stored NPZ whose `diff3d` is `patterns` x 256 x 256 f4 zeros that take no space on the disk.
 pub fn sparse(path: &Path, patterns: u64) {
     let len = patterns as usize;
     let positions: Vec<f64> = (0..len).map(|i| i as f64).collect();

@@ -1,4 +1,5 @@
-//! SQL: answers against the library's own, pushdown seen in the metrics, errors, and every file of queries/.
+//! Compares SQL with the library's own answers; checks pushdown by its metrics, errors, and every file of
+//! queries/.
 
 use std::path::Path;
 
@@ -54,12 +55,12 @@ fn text(batch: &RecordBatch) -> String {
         .join("\n")
 }
 
-/// The plan with what it read, as text.
+/// Returns the plan as text, with what it read.
 fn explain(session: &Session, sql: &str) -> String {
     text(&rows(session, &format!("EXPLAIN ANALYZE {sql}")))
 }
 
-/// The number behind `bytes_gathered=` in the line of that table.
+/// Returns the number behind `bytes_gathered=` in the line of that table.
 fn gathered(plan: &str, table: &str) -> f64 {
     measured(
         plan.lines()
@@ -69,7 +70,7 @@ fn gathered(plan: &str, table: &str) -> f64 {
     )
 }
 
-/// The number behind a metric.
+/// Returns the number behind a metric.
 fn measured(plan: &str, metric: &str) -> f64 {
     let value = plan
         .split(&format!("{metric}="))
@@ -491,7 +492,7 @@ fn filters_on_seed_points_come_before_neighbours_and_those_on_members_after() {
     );
 }
 
-/// The number behind a metric's name, in the line of `groups`.
+/// Returns the number behind the name of a metric, in the line of `groups`.
 fn counted(plan: &str, metric: &str) -> usize {
     let plan = plan
         .lines()

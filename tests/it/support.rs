@@ -1,4 +1,4 @@
-//! What the tests share: NPZ files made to order, the command, a conformance check of readers.
+//! Functions that the tests share: NPZ files made to order, the command, a conformance check of tables.
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ pub const SIEMENS: &str = "tests/data/siemens_star.npz";
 /// The same with counts as u2, deflated.
 pub const COUNTS: &str = "tests/data/siemens_star_counts_deflated.npz";
 
-/// A temporary folder that goes with the test.
+/// Creates a temporary folder that is removed with the test.
 pub fn folder() -> tempfile::TempDir {
     tempfile::tempdir().unwrap()
 }
@@ -38,7 +38,7 @@ pub fn npz(path: &Path, members: &[(&str, Vec<u8>)], method: CompressionMethod) 
     writer.finish().unwrap();
 }
 
-/// Little-endian bytes of f4 values.
+/// Returns the little-endian bytes of f32 values.
 pub fn f4(values: &[f32]) -> Vec<u8> {
     values
         .iter()
@@ -46,7 +46,7 @@ pub fn f4(values: &[f32]) -> Vec<u8> {
         .collect()
 }
 
-/// A PtychoPINN file with these positions; pattern `i` holds `1000 i + pixel`, N = 8.
+/// Writes a PtychoPINN file with these positions; pattern `i` holds `1000 i + pixel`, N = 8.
 pub fn scan_file(path: &Path, x: &[f64], y: &[f64]) {
     let len = x.len();
     let pixels: Vec<f32> = (0..len)
@@ -60,7 +60,7 @@ pub fn scan_file(path: &Path, x: &[f64], y: &[f64]) {
     npz(path, &members, CompressionMethod::Stored);
 }
 
-/// A scan with these positions, in a temporary folder.
+/// Opens a scan with these positions, in a temporary folder.
 pub fn scan_of(x: &[f64], y: &[f64]) -> (tempfile::TempDir, Scan) {
     let folder = folder();
     let path = folder.path().join("scan.npz");
@@ -69,7 +69,7 @@ pub fn scan_of(x: &[f64], y: &[f64]) -> (tempfile::TempDir, Scan) {
     (folder, scan)
 }
 
-/// The command, with these arguments.
+/// Runs the command with these arguments.
 pub fn ptychoarrow(args: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_ptychoarrow"))
         .args(args)
@@ -77,7 +77,7 @@ pub fn ptychoarrow(args: &[&str]) -> Output {
         .unwrap()
 }
 
-/// Exit code, and what stands on stderr.
+/// Returns the exit code of a failing call and its standard error.
 pub fn failure(args: &[&str]) -> (i32, String) {
     let output = ptychoarrow(args);
     let text = String::from_utf8(output.stderr).unwrap();
@@ -89,7 +89,7 @@ pub fn failure(args: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), text)
 }
 
-/// Exit code and message of each of these calls, without the folder they work in.
+/// Returns the exit code and the message of each of these calls, without the path of their folder.
 pub fn failures(calls: &[&[&str]], folder: &Path) -> String {
     let told = |call: &&[&str]| {
         let (code, said) = failure(call);
@@ -98,7 +98,7 @@ pub fn failures(calls: &[&[&str]], folder: &Path) -> String {
     calls.iter().map(told).collect()
 }
 
-/// What a successful call prints.
+/// Returns what a successful call prints.
 pub fn success(args: &[&str]) -> String {
     let output = ptychoarrow(args);
     assert!(
@@ -109,19 +109,19 @@ pub fn success(args: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A path as text.
+/// Returns a path as text.
 pub fn text(path: impl AsRef<Path>) -> String {
     path.as_ref().to_str().unwrap().to_string()
 }
 
-/// Every row of a reader, in one batch.
+/// Returns every row of a reader in one batch.
 pub fn collect(reader: impl RecordBatchReader) -> RecordBatch {
     let schema = reader.schema();
     let batches: Vec<RecordBatch> = reader.map(Result::unwrap).collect();
     concat_batches(&schema, &batches).unwrap()
 }
 
-/// These columns of a table, all rows.
+/// Returns these columns of a table, all rows.
 pub fn columns(table: Arc<dyn Table>, names: &[&str]) -> RecordBatch {
     collect(
         TableReader::try_new(
@@ -132,17 +132,17 @@ pub fn columns(table: Arc<dyn Table>, names: &[&str]) -> RecordBatch {
     )
 }
 
-/// Values of an Int64 column.
+/// Returns the values of an Int64 column.
 pub fn int64(batch: &RecordBatch, name: &str) -> Vec<i64> {
     batch[name].as_primitive::<Int64Type>().values().to_vec()
 }
 
-/// Values of a Float64 column.
+/// Returns the values of a Float64 column.
 pub fn float64(batch: &RecordBatch, name: &str) -> Vec<f64> {
     batch[name].as_primitive::<Float64Type>().values().to_vec()
 }
 
-/// The rows of `nn_indices`.
+/// Returns the rows of `nn_indices`.
 pub fn groups_of(batch: &RecordBatch) -> Vec<Vec<i32>> {
     let list = batch["nn_indices"].as_fixed_size_list();
     (0..list.len())
@@ -155,7 +155,8 @@ pub fn groups_of(batch: &RecordBatch) -> Vec<Vec<i32>> {
         .collect()
 }
 
-/// What every table must do: schema, rows, byte bound, projection, empty projection, row range, row list.
+/// Checks what every table must do: schema, rows, bound in bytes, projection, empty projection, ranges and
+/// lists of rows.
 pub fn check_table(table: Arc<dyn Table>) {
     let name = table.name().to_string();
     let schema = table.schema();
@@ -252,7 +253,7 @@ fn pick(column: &ArrayRef, rows: &[usize]) -> ArrayRef {
     arrow::compute::interleave(&[column.as_ref()], &picks).unwrap()
 }
 
-/// The folder of the crate.
+/// Returns the folder of the crate.
 pub fn crate_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

@@ -340,7 +340,7 @@ ROWS_BEYOND = (0, 17_000, PATTERNS_BEYOND - 1)
 
 
 def beyond_4_gib(path):
-    """A stored scan whose patterns take 5.2 GB: three have a number in them, the rest is a hole that takes no room."""
+    """A stored scan whose patterns take 5.2 GB: three have a number in them, the rest is a hole that takes no space."""
     shape = (PATTERNS_BEYOND, SIDE_BEYOND, SIDE_BEYOND)
     pattern_bytes = SIDE_BEYOND**2 * 4
     xs = np.arange(PATTERNS_BEYOND, dtype="<f8")
