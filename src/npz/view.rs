@@ -2,10 +2,8 @@
 
 use std::io::{Cursor, Read};
 
-use ndarray::{Array, ArrayView, CowArray, Dimension};
-use ndarray_npy::{
-    ReadNpyError, ReadNpyExt, ReadableElement, ViewElement, ViewNpyExt, WritableElement,
-};
+use ndarray::{Array, ArrayView, CowArray, Dimension, IxDyn, ShapeBuilder};
+use ndarray_npy::{ReadNpyError, ReadNpyExt, ReadableElement, ViewElement, WritableElement};
 
 use super::{ArrayInfo, Dtype, Method, NpzFile, header};
 use crate::error::{Error, Remedy, Result};
@@ -45,10 +43,7 @@ impl NpzFile {
         let info = self.array_info(name)?;
         self.check_dtype::<A>(info)?;
         self.check_axes(info, D::NDIM)?;
-        let view = self
-            .npy_bytes(info)?
-            .and_then(|bytes| ArrayView::view_npy(bytes).ok());
-        match view {
+        match self.data_bytes(info)?.and_then(|bytes| viewed(info, bytes)) {
             Some(view) => Ok(view.into()),
             None => self.owned(info).map(Array::into),
         }
@@ -79,18 +74,18 @@ impl NpzFile {
         }
     }
 
-    /// Borrows header and data of a member, if they are in memory or can be inflated.
-    fn npy_bytes(&self, info: &ArrayInfo) -> Result<Option<&[u8]>> {
+    /// Borrows the data of a member, if it is in memory or can be inflated.
+    fn data_bytes(&self, info: &ArrayInfo) -> Result<Option<&[u8]>> {
         let index = self.index(&info.name)?;
         let entry = &self.directory.entries[index];
-        let len = info.header_bytes + info.num_bytes;
+        let (start, end) = (info.header_bytes, info.header_bytes + info.num_bytes);
         if entry.method == Method::Stored {
-            let start = entry.data.start;
-            return Ok(self.source.borrowed(start..start + len));
+            let range = entry.data.start + start..entry.data.start + end;
+            return Ok(self.source.borrowed(range));
         }
         self.inflater.get(&self.source, index, entry)?;
         let member = self.inflater.finished(index);
-        Ok(member.map(|member| &member[..len as usize]))
+        Ok(member.map(|member| &member[start as usize..end as usize]))
     }
 
     /// Reads a member into memory of its own.
@@ -103,7 +98,7 @@ impl NpzFile {
         if info.dtype.big_endian {
             descr = descr.replace('<', ">");
         }
-        // Written anew: ndarray-npy does not read every header that NumPy does, such as those of Python 2.
+        // Written anew: ndarray-npy does not read every header that NumPy does.
         let header = header::format(&descr, &info.shape, info.fortran_order);
         let data = self.array(&info.name)?.data;
         Array::read_npy(Cursor::new(header).chain(data.reader()))
@@ -126,6 +121,25 @@ impl NpzFile {
             remedies: vec![Remedy::CorrectFile],
         }
     }
+}
+
+/// Returns a view of a member's data, if it is aligned and as this machine stores it.
+///
+/// This is what ndarray-npy's `view_npy` does behind a header that it parses itself; not every header that NumPy reads is
+/// one for it.
+fn viewed<'a, A, D>(info: &ArrayInfo, bytes: &'a [u8]) -> Option<ArrayView<'a, A, D>>
+where
+    A: ViewElement + WritableElement,
+    D: Dimension,
+{
+    if info.dtype.big_endian {
+        return None;
+    }
+    let len = bytes.len() / size_of::<A>();
+    let values = A::bytes_as_slice(bytes, &A::type_descriptor(), len).ok()?;
+    let shape = IxDyn(&info.shape).set_f(info.fortran_order);
+    let view = ArrayView::from_shape(shape, values).ok()?;
+    view.into_dimensionality().ok()
 }
 
 /// Returns NumPy's text for an element type.
