@@ -5,7 +5,7 @@
 
 pub mod cast;
 pub mod complex;
-#[cfg(any(test, feature = "ndarray"))]
+#[cfg(feature = "ndarray")]
 mod ndarray;
 mod pool;
 mod rows;

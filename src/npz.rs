@@ -16,7 +16,7 @@ mod problem;
 mod records;
 mod source;
 mod unpack;
-#[cfg(any(test, feature = "ndarray"))]
+#[cfg(feature = "ndarray")]
 mod view;
 #[cfg(any(test, feature = "export"))]
 pub mod write;

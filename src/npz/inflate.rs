@@ -106,7 +106,7 @@ impl Inflater {
     }
 
     /// Borrows the whole unpacked member if it is inflated already.
-    #[cfg(any(test, feature = "ndarray"))]
+    #[cfg(feature = "ndarray")]
     pub fn finished(&self, index: usize) -> Option<&[u8]> {
         self.finished[index].get().map(|inflated| &*inflated.bytes)
     }

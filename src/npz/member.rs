@@ -1,6 +1,6 @@
 //! Describes the members of an archive and holds their data.
 
-#[cfg(any(test, feature = "ndarray"))]
+#[cfg(feature = "ndarray")]
 use std::io::{Cursor, Read};
 use std::ops::Range;
 
@@ -134,7 +134,7 @@ impl MemberData {
     }
 
     /// Creates a reader of the data from its begin to its end.
-    #[cfg(any(test, feature = "ndarray"))]
+    #[cfg(feature = "ndarray")]
     pub(super) fn reader(&self) -> Box<dyn Read> {
         match &self.location {
             DataLocation::Memory(bytes) => Box::new(Cursor::new(bytes.clone())),

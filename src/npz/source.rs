@@ -142,7 +142,7 @@ impl FileSource {
     ///
     /// # Panics
     /// If the range is not within the file.
-    #[cfg(any(test, feature = "ndarray"))]
+    #[cfg(feature = "ndarray")]
     pub fn borrowed(&self, range: Range<u64>) -> Option<&[u8]> {
         self.all()
             .map(|bytes| &bytes[range.start as usize..range.end as usize])

@@ -19,7 +19,6 @@ mod group;
 #[cfg(target_os = "linux")]
 mod kill;
 mod layers;
-mod ndarray;
 mod npz;
 mod private;
 mod public;
