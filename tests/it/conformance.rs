@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use arrow::array::RecordBatch;
 use ptychoarrow::array::{Column, View};
-use ptychoarrow::group::NearestTable;
+use ptychoarrow::group::{NeighborsOptions, NeighborsTable};
 use ptychoarrow::scan::{ScanOptions, array, arrays};
 use ptychoarrow::sql::Session;
 use ptychoarrow::table::ColumnTable;
@@ -58,8 +58,10 @@ fn tables(layers: &Scan) -> Vec<(&'static str, Arc<dyn Table>)> {
         ("Groups", restricted(&of_groups)),
         ("GroupMembers", Arc::new(of_groups.members())),
         (
-            "NearestTable",
-            Arc::new(NearestTable::try_new(&scan, 3).unwrap()),
+            "NeighborsTable",
+            Arc::new(
+                NeighborsTable::try_new(&scan, &NeighborsOptions::default().with_k(3)).unwrap(),
+            ),
         ),
         ("ScansTable", Arc::new(scan.scans().unwrap())),
         ("LayerTable", Arc::new(scan.probe().unwrap())),
