@@ -323,7 +323,9 @@ fn columns_are_those_of_the_reference_bit_for_bit() {
                 (true, Ok(groups)) => check_columns(&mut tally, case, &groups, &stored_i32(&flat)),
                 (false, Err(error)) => {
                     let report = error.report();
-                    let helps = report.contains("expected") && report.contains(';');
+                    let tells_range = matches!(error, Error::OutOfRange { .. });
+                    let helps =
+                        report.contains("expected") && (tells_range || report.contains(';'));
                     tally.count(format!("error: {}", kind(&error)), id, helps);
                 }
                 (true, Err(error)) => {

@@ -30,15 +30,15 @@ pub(super) fn oversampled(
     );
     let mut around = Neighborhood::try_new(x, y, neighbors(call))?;
     let pool = Pool::try_new(&walked, group_size, n_groups, &mut around)?;
-    // A choice holds all that it is made from.
-    reserve::<u32>(pool.len.max(n_groups))?;
-    let chosen = stream.choice(pool.len as u32, n_groups, n_groups > pool.len);
     let mut table = Table {
         group_size,
         seed_points: reserve(n_groups)?,
         members: reserve(n_groups.saturating_mul(group_size))?,
         wide: true,
     };
+    // A choice holds all that it is made from.
+    reserve::<u32>(pool.len.max(n_groups))?;
+    let chosen = stream.choice(pool.len as u32, n_groups, n_groups > pool.len);
     for place in chosen {
         table.seed_points.push(walked[place as usize / pool.each]);
         pool.combination(place as usize, &mut table.members);
