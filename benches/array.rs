@@ -8,8 +8,7 @@ use std::hint::black_box;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::datatypes::DataType;
-use ptychoarrow::array::{CastColumn, Column, RowSet, View};
+use ptychoarrow::array::{Column, RowSet, View};
 use ptychoarrow::{NpzFile, Scan};
 use support::synthetic::{Synthetic, write};
 use support::{Outcome, compare, copy_all, job};
@@ -55,8 +54,13 @@ fn main() -> Outcome {
         let (rows, row_bytes) = (column.num_rows(), column.row_bytes());
         let listed: Vec<usize> = (0..rows).map(|row| row / 2 * 2 + 1 - row % 2).collect();
         let stored = |set: &RowSet<'_>| column.array(set).map(|array| array.len());
-        let single = CastColumn::try_new(column.clone(), &DataType::Float32)?;
-        let double = CastColumn::try_new(column.clone(), &DataType::Float64)?;
+        let single = |set: &RowSet<'_>| {
+            let numbers = column.numbers(set)?;
+            let mut values = Vec::new();
+            (0..numbers.len()).for_each(|place| numbers.extend_f32(place, &mut values));
+            Ok(values.len())
+        };
+        let double = |set: &RowSet<'_>| column.float64_array(set).map(|array| array.len());
         let jobs = vec![
             job(
                 "copy of the map, one reused 8 MiB buffer",
@@ -73,15 +77,11 @@ fn main() -> Outcome {
                     stored(&RowSet::List(&listed[set.at(0)..set.at(0) + set.len()]))
                 })
             }),
-            job("cast to f4", rows * 64 * 64 * 4, || {
-                read(rows, 64 * 64 * 4, |set| {
-                    single.array(set).map(|array| array.len())
-                })
+            job("cast to f32", rows * 64 * 64 * 4, || {
+                read(rows, 64 * 64 * 4, single)
             }),
-            job("cast to f8", rows * 64 * 64 * 8, || {
-                read(rows, 64 * 64 * 8, |set| {
-                    double.array(set).map(|array| array.len())
-                })
+            job("cast to f64", rows * 64 * 64 * 8, || {
+                read(rows, 64 * 64 * 8, double)
             }),
         ];
         compare(&format!("{dtype}, 10,304 x 64 x 64"), 7, jobs)?;

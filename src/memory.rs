@@ -1,14 +1,47 @@
-//! Memory whose size a parameter decides: had, or refused with an error, but never an abort.
+//! Allocates memory whose size a parameter decides: an error, never an abort, where it cannot be had.
+
+use arrow::buffer::MutableBuffer;
 
 use crate::error::{Error, Parameter, Result};
 
 /// Requests below this size are left to the allocator; looking up the free memory would cost more than they do.
 const WORTH_A_LOOK: u128 = 256 << 20;
 
-/// Reserves room for `len` values.
+/// Buffers below this size are left to the allocator: trying them first would cost more than it tells.
+const WORTH_A_TRY: u128 = 32 << 20;
+
+/// Checks that a buffer of this many bytes can be had, and returns its size.
 ///
 /// # Errors
-/// [`Error::TooLarge`] if there is not so much memory.
+/// [`Error::TooLarge`] if the system does not have that much memory, or does not grant it.
+pub(crate) fn check(bytes: u128, purpose: &'static str, parameter: Parameter) -> Result<usize> {
+    if bytes < WORTH_A_TRY {
+        return Ok(bytes as usize);
+    }
+    let probe: Vec<u8> = reserve(bytes, purpose, parameter)?;
+    // The reservation is kept from being optimised away.
+    std::hint::black_box(probe.as_ptr());
+    Ok(bytes as usize)
+}
+
+/// Creates a buffer of `count` values of `size` zeros each.
+///
+/// # Errors
+/// As [`check`].
+pub(crate) fn zeroed_buffer(
+    count: usize,
+    size: usize,
+    purpose: &'static str,
+    parameter: Parameter,
+) -> Result<MutableBuffer> {
+    let bytes = check(count as u128 * size as u128, purpose, parameter)?;
+    Ok(MutableBuffer::from_len_zeroed(bytes))
+}
+
+/// Reserves memory for `len` values.
+///
+/// # Errors
+/// [`Error::TooLarge`] if the system does not have that much memory, or does not grant it.
 pub(crate) fn reserve<T>(len: u128, purpose: &'static str, parameter: Parameter) -> Result<Vec<T>> {
     let bytes = len.saturating_mul(size_of::<T>() as u128);
     let too_large = || Error::TooLarge {
@@ -83,6 +116,18 @@ mod tests {
                 other => panic!("{len}: {other:?}"),
             }
         }
+        for bytes in [u128::MAX, 1 << 60, 1 << 44] {
+            let error = check(bytes, "a batch", Parameter::BatchBytes).unwrap_err();
+            assert!(matches!(error, Error::TooLarge { bytes: found, .. } if found == bytes));
+        }
+        let error = zeroed_buffer(usize::MAX, usize::MAX, "a batch", Parameter::BatchBytes);
+        assert!(matches!(error, Err(Error::TooLarge { .. })));
+        let buffer = zeroed_buffer(3, 5, "a batch", Parameter::BatchBytes).unwrap();
+        assert_eq!(buffer.as_slice(), [0; 15]);
+        assert_eq!(
+            check(64 << 20, "a batch", Parameter::BatchBytes).unwrap(),
+            64 << 20
+        );
         assert_eq!(
             filled(7u8, 3, "a table", Parameter::NGroups).unwrap(),
             [7, 7, 7]

@@ -128,9 +128,9 @@ enum ScanColumn {
     RowNumber,
     /// A member as it is.
     Member(Column),
-    /// A member cast to f8.
+    /// A member cast to f64.
     Float(Column),
-    /// A member cast to i8.
+    /// A member cast to i64.
     Int(Column),
     /// The scan row (`of` a raster: the row number divided by its columns) or the scan column (the rest), as i8 or f8.
     Raster {
@@ -303,7 +303,8 @@ impl Scan {
         ) {
             (Some(said), _) => Ok(Some(said)),
             (None, Some(column)) => {
-                Ok(column.rows(&RowSet::Range(0..1))?.to_f64().first().copied())
+                let values = column.numbers(&RowSet::Range(0..1))?.to_f64();
+                Ok(values.first().copied())
             }
             (None, None) => Ok(None),
         }
@@ -402,8 +403,8 @@ impl Scan {
         }
         let all = RowSet::Range(0..self.num_positions());
         let positions = Positions {
-            x: x.rows(&all)?.to_f64(),
-            y: y.rows(&all)?.to_f64(),
+            x: x.numbers(&all)?.to_f64(),
+            y: y.numbers(&all)?.to_f64(),
         };
         Ok(cell.get_or_init(|| positions))
     }
@@ -547,12 +548,8 @@ impl Table for Scan {
                 rows.iter().map(|row| row as i64),
             )),
             ScanColumn::Member(column) => column.array(rows)?,
-            ScanColumn::Float(column) if column.scalar() == Scalar::Float64 => {
-                column.array(rows)?
-            }
-            ScanColumn::Int(column) if column.scalar() == Scalar::Int64 => column.array(rows)?,
-            ScanColumn::Float(column) => Arc::new(Float64Array::from(column.rows(rows)?.to_f64())),
-            ScanColumn::Int(column) => Arc::new(Int64Array::from(column.rows(rows)?.to_i64())),
+            ScanColumn::Float(column) => Arc::new(column.float64_array(rows)?),
+            ScanColumn::Int(column) => Arc::new(column.int64_array(rows)?),
             ScanColumn::Raster {
                 of,
                 columns,

@@ -1,34 +1,43 @@
-//! Buffers that are used again once nobody holds them.
+//! Keeps buffers, and uses them again once nobody holds them.
 //!
 //! glibc gives large buffers back to the system as soon as they are free, and each new one is then faulted in page by
-//! page: two columns of 4 MiB a batch came at 1.3 GB/s, from used buffers at 20 and more.
+//! page: two columns of 4 MiB per batch came at 1.3 GB/s, from used buffers at 20 GB/s and more.
 
 use std::sync::{Mutex, PoisonError};
 
 use arrow::buffer::{Buffer, MutableBuffer};
 
-/// Keeps the last few buffers that were handed out. A buffer whose batch was dropped is filled again; one that is still held
-/// is left to its holders.
+use crate::error::{Parameter, Result};
+use crate::memory;
+
+/// Keeps the last few buffers that were handed out.
+///
+/// A buffer whose batch was dropped is filled again; one that is still held is left to its holders.
 #[derive(Debug, Default)]
-pub struct Pool {
+pub(crate) struct Pool {
     handed_out: Mutex<Vec<Buffer>>,
 }
 
-/// Enough for two batches of two wide columns each.
+/// The number of buffers kept: enough for two batches of two wide columns each.
 const KEPT: usize = 4;
 
-/// Larger buffers are not kept, and smaller ones need no pool.
+/// The sizes in bytes that are kept: smaller buffers need no pool, larger ones would hold too much memory.
 const WORTH_KEEPING: std::ops::Range<usize> = 64 << 10..64 << 20;
 
 impl Pool {
-    /// A buffer of so many bytes, whatever they are.
-    pub fn take(&self, len: usize) -> MutableBuffer {
+    /// Returns a buffer of `count` values of `size` bytes each, whatever they are.
+    ///
+    /// # Errors
+    /// [`Error::TooLarge`](crate::Error::TooLarge) if that much memory cannot be had.
+    pub fn take(&self, count: usize, size: usize) -> Result<MutableBuffer> {
+        let bytes = count as u128 * size as u128;
+        let len = memory::check(bytes, "a batch of a column", Parameter::BatchBytes)?;
         let free = if WORTH_KEEPING.contains(&len) {
             let mut handed_out = self
                 .handed_out
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
-            // None that is much too large: a small batch would hold it.
+            // A buffer that is much too large is left: a small batch would hold it.
             let fits = |buffer: &Buffer| {
                 buffer.strong_count() == 1 && (len..=2 * len).contains(&buffer.capacity())
             };
@@ -39,16 +48,16 @@ impl Pool {
         } else {
             None
         };
-        match free.map(Buffer::into_mutable) {
+        Ok(match free.map(Buffer::into_mutable) {
             Some(Ok(mut buffer)) => {
                 buffer.resize(len, 0);
                 buffer
             }
             _ => MutableBuffer::from_len_zeroed(len),
-        }
+        })
     }
 
-    /// The buffer, filled, to be handed out.
+    /// Turns a filled buffer into one that can be shared, and remembers it.
     pub fn hand_out(&self, buffer: MutableBuffer) -> Buffer {
         let buffer = Buffer::from(buffer);
         if WORTH_KEEPING.contains(&buffer.len()) {
@@ -57,7 +66,7 @@ impl Pool {
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner);
             if handed_out.len() >= KEPT {
-                // The oldest: of one that is still held nothing is lost.
+                // The oldest is forgotten; whoever still holds it keeps it.
                 handed_out.remove(0);
             }
             handed_out.push(buffer.clone());
@@ -74,7 +83,7 @@ mod tests {
     fn a_buffer_is_used_again_only_when_nobody_holds_it() {
         let pool = Pool::default();
         let filled = |byte: u8| {
-            let mut buffer = pool.take(1 << 20);
+            let mut buffer = pool.take(1 << 18, 4).unwrap();
             buffer.as_slice_mut().fill(byte);
             pool.hand_out(buffer)
         };
@@ -85,7 +94,7 @@ mod tests {
         drop((first, second));
         let third = filled(3);
         assert_eq!(third.as_ptr(), address);
-        // A slice holds the whole of its buffer.
+        // A slice holds its whole buffer.
         assert!(held.iter().all(|byte| *byte == 2));
         let many: Vec<Buffer> = (4..20).map(filled).collect();
         for (buffer, byte) in many.iter().zip(4..) {
@@ -94,9 +103,10 @@ mod tests {
         drop(many);
         // A small one is not cut from a large one.
         for len in [100, 64 << 10, 256 << 10] {
-            let small = pool.take(len);
+            let small = pool.take(len, 1).unwrap();
             assert!(small.len() == len && small.capacity() < 1 << 20);
         }
-        assert!(pool.take(600 << 10).capacity() >= 1 << 20);
+        assert!(pool.take(usize::MAX, usize::MAX).is_err());
+        assert!(pool.take(600 << 10, 1).unwrap().capacity() >= 1 << 20);
     }
 }

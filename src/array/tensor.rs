@@ -1,6 +1,6 @@
-//! Tensors: `FixedSizeList` columns with the metadata of Arrow's canonical extension `arrow.fixed_shape_tensor`.
+//! Describes tensor columns: `FixedSizeList` with the metadata of Arrow's canonical extension `arrow.fixed_shape_tensor`.
 //!
-//! The metadata is written by hand: arrow-rs writes nulls for absent parts, at which PyArrow refuses the whole file. No
+//! The metadata is written by hand: arrow-rs writes nulls for absent parts, for which PyArrow refuses the whole file. No
 //! `permutation` is ever written: PyArrow computes wrong strides for some.
 
 use std::collections::HashMap;
@@ -15,7 +15,7 @@ pub const METADATA_KEY: &str = "ARROW:extension:metadata";
 /// The canonical extension's name.
 pub const NAME: &str = "arrow.fixed_shape_tensor";
 
-/// A tensor column: `shape` in C order, slowest axis first.
+/// Returns the field of a tensor column; `shape` is that of one row, slowest axis first.
 ///
 /// ```
 /// use arrow::datatypes::DataType;
@@ -25,12 +25,12 @@ pub const NAME: &str = "arrow.fixed_shape_tensor";
 /// ```
 ///
 /// # Panics
-/// If the shape has 2^31 or more values; columns check this when they are opened.
+/// If a row has 2^31 or more values; columns check this when they are opened.
 pub fn field(name: &str, item: DataType, shape: &[usize]) -> Field {
     field_of(name, Field::new("item", item, false), shape)
 }
 
-/// As [`field`], of values that this field describes.
+/// Returns the field of a tensor column whose values are described by `item`; see [`field`].
 ///
 /// # Panics
 /// As [`field`].
@@ -47,7 +47,7 @@ pub fn field_of(name: &str, item: Field, shape: &[usize]) -> Field {
     Field::new(name, DataType::FixedSizeList(item, size), false).with_metadata(metadata)
 }
 
-/// The shape of a tensor column; `None` if it is none.
+/// Returns the shape of one row of a tensor column, slowest axis first; `None` if the column is no tensor.
 pub fn shape(field: &Field) -> Option<Vec<usize>> {
     let metadata = field.metadata();
     if metadata.get(NAME_KEY).map(String::as_str) != Some(NAME) {

@@ -1,4 +1,4 @@
-//! NumPy's text of fixed width (`S`, `U`) as Arrow's `Utf8`. As in NumPy, NULs at the end are filling.
+//! Reads NumPy's text of fixed width (`S`, `U`) as Arrow's `Utf8`. As in NumPy, NULs at the end are padding.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -6,21 +6,17 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringBuilder};
 use arrow::datatypes::{DataType, Field};
 
-use super::complex::DTYPE_KEY;
+use super::DTYPE_KEY;
 use crate::npz::Scalar;
 
-/// A text column; metadata keeps the width.
+/// Returns the field of a text column; its metadata keeps the width.
 pub fn field(name: &str, scalar: Scalar) -> Field {
-    let dtype = match scalar {
-        Scalar::Bytes(len) => format!("S{len}"),
-        Scalar::Text(len) => format!("U{len}"),
-        _ => String::new(),
-    };
-    Field::new(name, DataType::Utf8, false)
-        .with_metadata(HashMap::from([(DTYPE_KEY.to_string(), dtype)]))
+    let dtype = HashMap::from([(DTYPE_KEY.to_string(), scalar.numpy_name())]);
+    Field::new(name, DataType::Utf8, false).with_metadata(dtype)
 }
 
-/// A column of texts of this shape a row, in C order. No tensor: that extension type is for values of fixed width.
+/// Returns the field of a column with texts of this shape per row, in C order. It is no tensor: that extension type is
+/// for values of fixed width.
 pub fn list_field(name: &str, scalar: Scalar, shape: &[usize]) -> Field {
     let size = shape.iter().product::<usize>() as i32;
     Field::new(
@@ -30,7 +26,7 @@ pub fn list_field(name: &str, scalar: Scalar, shape: &[usize]) -> Field {
     )
 }
 
-/// Bytes that a text of this field takes at most; `None` if the field does not say.
+/// Returns the largest number of bytes of a text of this field; `None` if the field does not say.
 pub fn width(field: &Field) -> Option<usize> {
     let dtype = field.metadata().get(DTYPE_KEY)?;
     match dtype.split_at_checked(1)? {
@@ -40,11 +36,15 @@ pub fn width(field: &Field) -> Option<usize> {
     }
 }
 
-/// Native bytes as `len` texts.
+/// Returns native bytes as `len` texts.
 ///
 /// # Errors
-/// In words, if a text is no Unicode.
+/// What was found, in words, if a text is no Unicode, or if the texts are more than one array holds.
 pub fn array(scalar: Scalar, bytes: &[u8], len: usize) -> Result<ArrayRef, String> {
+    // The offsets of an array have 32 bits. No text takes more bytes in UTF-8 than it does here.
+    if i32::try_from(bytes.len()).is_err() {
+        return Err(format!("{} bytes of text at once", bytes.len()));
+    }
     let width = scalar.num_bytes();
     let mut out = StringBuilder::with_capacity(len, bytes.len().min(1 << 20));
     for place in 0..len {

@@ -1,5 +1,7 @@
-//! NumPy's dates and time differences as Arrow's: seconds and finer as they are stored, days and longer as `Date32`,
-//! minutes to weeks of a difference as seconds. "Not a time" becomes null.
+//! Reads NumPy's dates and time differences as Arrow's.
+//!
+//! Dates in seconds and finer units stay as they are stored, dates in minutes and hours become seconds, dates in days
+//! and longer units `Date32`. Differences in units above the second become seconds. "Not a time" becomes null.
 
 use std::sync::Arc;
 
@@ -9,15 +11,15 @@ use arrow::datatypes::{DataType, TimeUnit as ArrowUnit};
 
 use crate::npz::{Scalar, TimeStep, TimeUnit};
 
-/// NumPy's "not a time".
+/// The number by which NumPy stores "not a time".
 const NAT: i64 = i64::MIN;
 
-/// Whether values are dates or time differences; then some may be null.
+/// Returns whether values are dates or time differences; then some may be null.
 pub fn is_time(scalar: Scalar) -> bool {
     matches!(scalar, Scalar::DateTime(_) | Scalar::TimeDelta(_))
 }
 
-/// Whether Arrow's values are the stored ones; true for what is no time.
+/// Returns whether Arrow's values are the stored ones; true for any type that is no time.
 pub fn is_as_stored(scalar: Scalar) -> bool {
     match scalar {
         Scalar::DateTime(step) => !is_date(step) && factor(step) == 1,
@@ -26,7 +28,7 @@ pub fn is_as_stored(scalar: Scalar) -> bool {
     }
 }
 
-/// The type of dates in this step.
+/// Returns the Arrow type of dates in this step.
 pub fn date_type(step: TimeStep) -> DataType {
     if is_date(step) {
         DataType::Date32
@@ -35,7 +37,7 @@ pub fn date_type(step: TimeStep) -> DataType {
     }
 }
 
-/// The type of time differences in this step.
+/// Returns the Arrow type of time differences in this step.
 pub fn duration_type(step: TimeStep) -> DataType {
     DataType::Duration(unit(step))
 }
@@ -56,7 +58,7 @@ fn unit(step: TimeStep) -> ArrowUnit {
     }
 }
 
-/// Arrow's units a step; of a date in months or years, months.
+/// Returns the number of Arrow's units per step; for a date in months or years, the number of months.
 fn factor(step: TimeStep) -> i64 {
     let units = match step.unit {
         TimeUnit::Year => 12,
@@ -69,10 +71,10 @@ fn factor(step: TimeStep) -> i64 {
     i64::from(step.count) * units
 }
 
-/// Native 64-bit numbers as `len` times.
+/// Returns native 64-bit numbers as `len` dates or time differences.
 ///
 /// # Errors
-/// In words, if one is beyond what Arrow's type reaches.
+/// What was found, in words, if one is beyond the range of Arrow's type.
 pub fn array(scalar: Scalar, buffer: Buffer, len: usize) -> Result<ArrayRef, String> {
     let stored = ScalarBuffer::<i64>::new(buffer, 0, len);
     let nulls = stored
@@ -127,7 +129,7 @@ fn scaled(stored: ScalarBuffer<i64>, step: TimeStep) -> Result<ScalarBuffer<i64>
     }
 }
 
-/// Days since 1970-01-01 of the begin of a step.
+/// Returns the number of days from 1970-01-01 to the begin of a step.
 fn day(value: i64, step: TimeStep) -> Result<i32, String> {
     let steps = value.checked_mul(factor(step));
     let days = match step.unit {
@@ -143,8 +145,8 @@ fn day(value: i64, step: TimeStep) -> Result<i32, String> {
     })
 }
 
-/// Days from 1970-01-01 to the first of a month in the proleptic Gregorian calendar; months since January 1970. After
-/// H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
+/// Returns the number of days from 1970-01-01 to the first of a month in the proleptic Gregorian calendar; months count
+/// from January 1970. After H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
 fn first_of_month(months: i64) -> Option<i64> {
     // Years begin in March, so that the leap day is the last.
     let since_march = months.checked_add(1970 * 12 - 2)?;

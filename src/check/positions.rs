@@ -98,7 +98,9 @@ pub fn check_frame_index(run: &mut Run, scan: &Scan) -> Result<()> {
     let Some(column) = scan.member_column(Role::FrameIndex)? else {
         return Ok(());
     };
-    let numbers = column.rows(&RowSet::Range(0..column.num_rows()))?.to_i64();
+    let numbers = column
+        .numbers(&RowSet::Range(0..column.num_rows()))?
+        .to_i64()?;
     let mut seen = HashSet::new();
     let rows = Tally::of((0..numbers.len()).filter(|point| !seen.insert(numbers[*point])));
     if rows.count > 0 {

@@ -2,8 +2,7 @@
 
 use rayon::prelude::*;
 
-use crate::array::cast::extend_f64;
-use crate::array::{Column, RowData, RowSet};
+use crate::array::{Column, Numbers, RowSet};
 use crate::error::Result;
 use crate::table::DEFAULT_BATCH_BYTES;
 
@@ -117,7 +116,7 @@ pub fn summaries(
     let step = (DEFAULT_BATCH_BYTES / column.row_bytes()).max(1);
     for start in (0..column.num_rows()).step_by(step) {
         let rows = start..(start + step).min(column.num_rows());
-        let data = column.rows(&RowSet::Range(rows))?;
+        let data = column.numbers(&RowSet::Range(rows))?;
         let of_batch: Vec<Summary> = (0..data.len())
             .into_par_iter()
             .map(|place| of_row(&data, place))
@@ -129,14 +128,15 @@ pub fn summaries(
 }
 
 /// Pieces are of one size and added in order, so that the sum does not depend on who looked at which.
-fn of_row(data: &RowData<'_>, place: usize) -> Summary {
-    let bytes = PIECE * data.scalar().num_bytes();
+fn of_row(data: &Numbers<'_>, place: usize) -> Summary {
+    let bytes = PIECE * data.rows().scalar().num_bytes();
     let of_piece = |values: &mut Vec<f64>, piece: &[u8]| {
         values.clear();
-        extend_f64(values, piece, data.scalar(), data.is_big_endian());
+        data.extend_f64_from(piece, values);
         Summary::of(values)
     };
     let pieces: Vec<Summary> = data
+        .rows()
         .row(place)
         .par_chunks(bytes)
         .map_init(Vec::new, of_piece)

@@ -424,7 +424,7 @@ fn stats(npz: &Arc<NpzFile>) -> Result<Vec<(String, Stats)>> {
         let mut count = 0u64;
         for start in (0..column.num_rows()).step_by(step) {
             let rows = RowSet::Range(start..(start + step).min(column.num_rows()));
-            for value in column.rows(&rows)?.to_f64() {
+            for value in column.numbers(&rows)?.to_f64() {
                 if value.is_finite() {
                     stats.min = stats.min.min(value);
                     stats.max = stats.max.max(value);

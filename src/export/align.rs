@@ -186,7 +186,7 @@ impl<W: Write + io::Seek> Copy<'_, W> {
         for start in (0..column.num_rows()).step_by(step) {
             let rows = column.rows(&RowSet::Range(start..(start + step).min(column.num_rows())))?;
             let mut written = Ok(());
-            rows.for_each_row(|bytes| {
+            rows.for_each_run(|bytes| {
                 if written.is_ok() {
                     written = self.write(bytes, unit);
                 }

@@ -10,9 +10,9 @@ use arrow::datatypes::{DataType, Field};
 
 use super::target::Target;
 use super::{ExportOptions, Written, span};
-use crate::array::complex::DTYPE_KEY;
-use crate::array::tensor;
+use crate::array::{DTYPE_KEY, tensor};
 use crate::error::{Error, Result};
+use crate::npz::Scalar;
 use crate::npz::write::NpzWriter;
 
 /// Describes a member to be written: the only column of a reader.
@@ -131,15 +131,11 @@ impl Layout {
         let item = cast.cloned().unwrap_or(item);
         let row_bytes = shape.iter().product::<usize>() * item.primitive_width()?;
         let descr = match field.metadata().get(DTYPE_KEY).map(String::as_str) {
-            Some(complex) => {
+            Some(_) => {
                 shape.pop();
-                if complex == "complex128" {
-                    "<c16".to_string()
-                } else {
-                    "<c8".to_string()
-                }
+                Scalar::of_arrow(&item)?.complex_of()?.descr()
             }
-            None => descr(&item)?.to_string(),
+            None => Scalar::of_arrow(&item)?.descr(),
         };
         Some(Self {
             descr,
@@ -148,24 +144,6 @@ impl Layout {
             row_bytes,
         })
     }
-}
-
-/// Returns NumPy's description of a type of numbers.
-fn descr(item: &DataType) -> Option<&'static str> {
-    Some(match item {
-        DataType::Int8 => "|i1",
-        DataType::Int16 => "<i2",
-        DataType::Int32 => "<i4",
-        DataType::Int64 => "<i8",
-        DataType::UInt8 => "|u1",
-        DataType::UInt16 => "<u2",
-        DataType::UInt32 => "<u4",
-        DataType::UInt64 => "<u8",
-        DataType::Float16 => "<f2",
-        DataType::Float32 => "<f4",
-        DataType::Float64 => "<f8",
-        _ => return None,
-    })
 }
 
 /// Returns the values of a primitive array as they lie in memory.

@@ -14,8 +14,9 @@ use parquet::file::properties::WriterProperties;
 use parquet::schema::types::ColumnPath;
 
 use super::{Described, Tensors};
-use crate::array::tensor;
+use crate::array::{DTYPE_KEY, tensor};
 use crate::error::{Error, Result};
+use crate::npz::Scalar;
 use crate::table::{is_wide, row_bytes};
 
 /// The bytes of rows that a row group holds.
@@ -47,16 +48,14 @@ pub fn write<R: RecordBatchReader>(
     writer.close().map(drop).map_err(failed)
 }
 
-/// The metadata key of the dtype of a tensor that is kept as bytes. Arrow's own keys do not fit the type.
-const DTYPE_KEY: &str = "ptychoarrow.dtype";
-/// The metadata key of the shape of a tensor that is kept as bytes.
+/// The metadata key of the shape of a tensor that is kept as bytes. Arrow's own keys do not fit the type.
 const SHAPE_KEY: &str = "ptychoarrow.shape";
 
 /// Returns the schema with wide tensors as bytes.
 fn as_binary(schema: &Schema) -> Schema {
     let field = |field: &FieldRef| match field.data_type() {
         DataType::FixedSizeList(item, len) if is_wide(field) && !item.is_nullable() => {
-            let Some((dtype, width)) = numpy_name(item.data_type()) else {
+            let Some(scalar) = Scalar::of_arrow(item.data_type()) else {
                 return FieldRef::clone(field);
             };
             let mut metadata = field.metadata().clone();
@@ -65,9 +64,9 @@ fn as_binary(schema: &Schema) -> Schema {
             metadata.remove(tensor::METADATA_KEY);
             metadata
                 .entry(DTYPE_KEY.to_string())
-                .or_insert_with(|| dtype.to_string());
+                .or_insert_with(|| scalar.numpy_name());
             metadata.insert(SHAPE_KEY.to_string(), format!("{shape:?}").replace(' ', ""));
-            let bytes = DataType::FixedSizeBinary(*len * width);
+            let bytes = DataType::FixedSizeBinary(*len * scalar.num_bytes() as i32);
             Arc::new(Field::new(field.name(), bytes, field.is_nullable()).with_metadata(metadata))
         }
         _ => FieldRef::clone(field),
@@ -76,24 +75,6 @@ fn as_binary(schema: &Schema) -> Schema {
         schema.fields().iter().map(field).collect::<Vec<_>>(),
         schema.metadata().clone(),
     )
-}
-
-/// Returns NumPy's name of a type, and its width in bytes.
-fn numpy_name(item: &DataType) -> Option<(&'static str, i32)> {
-    Some(match item {
-        DataType::Int8 => ("int8", 1),
-        DataType::UInt8 => ("uint8", 1),
-        DataType::Int16 => ("int16", 2),
-        DataType::UInt16 => ("uint16", 2),
-        DataType::Int32 => ("int32", 4),
-        DataType::UInt32 => ("uint32", 4),
-        DataType::Int64 => ("int64", 8),
-        DataType::UInt64 => ("uint64", 8),
-        DataType::Float16 => ("float16", 2),
-        DataType::Float32 => ("float32", 4),
-        DataType::Float64 => ("float64", 8),
-        _ => return None,
-    })
 }
 
 /// Returns a column in the type of its field: the numbers of a list become bytes without a copy.

@@ -65,8 +65,8 @@ pub fn patterns(
 
     let mut row_of = HashMap::with_capacity(frames.num_rows());
     for (row, frame) in frames
-        .rows(&RowSet::Range(0..frames.num_rows()))?
-        .to_i64()
+        .numbers(&RowSet::Range(0..frames.num_rows()))?
+        .to_i64()?
         .into_iter()
         .enumerate()
     {
@@ -80,8 +80,8 @@ pub fn patterns(
         }
     }
     let mine = frame_index
-        .rows(&RowSet::Range(0..frame_index.num_rows()))?
-        .to_i64();
+        .numbers(&RowSet::Range(0..frame_index.num_rows()))?
+        .to_i64()?;
     let rows: Vec<Option<usize>> = mine
         .iter()
         .map(|frame| row_of.get(frame).copied())

@@ -281,7 +281,7 @@ fn zero_frequency(patterns: &Column) -> Result<&'static str> {
         .collect();
     let (mut centre, mut corner) = (0.0, 0.0);
     for (at, value) in patterns
-        .rows(&RowSet::List(&rows))?
+        .numbers(&RowSet::List(&rows))?
         .to_f64()
         .into_iter()
         .enumerate()
@@ -379,7 +379,7 @@ impl LayerTable {
 
     /// Sum of the squares of real and imaginary parts, in f8.
     fn power(&self, row: usize) -> Result<f64> {
-        let values = self.layers.rows(&RowSet::Range(row..row + 1))?.to_f64();
+        let values = self.layers.numbers(&RowSet::Range(row..row + 1))?.to_f64();
         Ok(values.iter().map(|value| value * value).sum())
     }
 }

@@ -94,7 +94,7 @@ fn stored_i32(path: &Path) -> Vec<i32> {
 fn coordinates(npz: &Arc<NpzFile>, member: &str) -> Vec<f64> {
     let column = Column::open(npz, member, member, &View::along(0)).unwrap();
     column
-        .rows(&RowSet::Range(0..column.num_rows()))
+        .numbers(&RowSet::Range(0..column.num_rows()))
         .unwrap()
         .to_f64()
 }

@@ -151,12 +151,7 @@ impl Shapes<'_> {
 
     fn object_patches(&self) -> Field {
         let images = self.images();
-        complex::field(
-            "object_patches",
-            DataType::Float32,
-            &images,
-            Scalar::Complex64,
-        )
+        complex::field("object_patches", Scalar::Complex64, &images)
     }
 
     /// Returns the shape of a group's images.

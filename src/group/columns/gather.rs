@@ -7,7 +7,7 @@ use rayon::prelude::*;
 use super::channels::move_last;
 use super::conversion::Conversion;
 use super::transform::Transform;
-use crate::array::{Column, Pool, RowData, RowSet};
+use crate::array::{Column, Numbers, Pool, RowSet};
 use crate::error::Result;
 use crate::group::options::Channels;
 
@@ -51,16 +51,16 @@ impl Gather<'_> {
     pub fn groups_of(&self, points: &[usize]) -> Result<ScalarBuffer<f32>> {
         let num_groups = points.len() / self.group_size.max(1);
         let _span = tracing::debug_span!("gather", groups = num_groups).entered();
-        let data = self.patterns.rows(&RowSet::List(points))?;
+        let data = self.patterns.numbers(&RowSet::List(points))?;
         let group_len = self.group_size * self.transform.len();
         let len = num_groups * group_len;
-        let mut out = self.pool.take(len * size_of::<f32>());
+        let mut out = self.pool.take(len, size_of::<f32>())?;
         self.fill(&data, group_len, out.typed_data_mut());
         Ok(ScalarBuffer::new(self.pool.hand_out(out), 0, len))
     }
 
     /// Fills all groups, on several threads if that is worth it.
-    fn fill(&self, data: &RowData<'_>, group_len: usize, out: &mut [f32]) {
+    fn fill(&self, data: &Numbers<'_>, group_len: usize, out: &mut [f32]) {
         if group_len == 0 {
             return;
         }
@@ -81,7 +81,7 @@ impl Gather<'_> {
         }
     }
 
-    fn fill_group(&self, data: &RowData<'_>, group: usize, scratch: &mut Scratch, out: &mut [f32]) {
+    fn fill_group(&self, data: &Numbers<'_>, group: usize, scratch: &mut Scratch, out: &mut [f32]) {
         match self.channels {
             Channels::First => {
                 self.fill_slots(data, group, &mut scratch.stored, out);
@@ -97,7 +97,7 @@ impl Gather<'_> {
     }
 
     /// Fills a group's patterns, slot after slot.
-    fn fill_slots(&self, data: &RowData<'_>, group: usize, stored: &mut Vec<f32>, out: &mut [f32]) {
+    fn fill_slots(&self, data: &Numbers<'_>, group: usize, stored: &mut Vec<f32>, out: &mut [f32]) {
         for (slot, out) in out.chunks_exact_mut(self.transform.len()).enumerate() {
             let place = group * self.group_size + slot;
             if self.transform.changes() {

@@ -73,7 +73,7 @@ impl Power<'_> {
 
     fn of_chunk(&self, points: &[u32]) -> Result<Vec<f64>> {
         let points: Vec<usize> = points.iter().map(|point| *point as usize).collect();
-        let data = self.patterns.rows(&RowSet::List(&points))?;
+        let data = self.patterns.numbers(&RowSet::List(&points))?;
         let mut stored = Vec::with_capacity(self.patterns.row_len());
         let mut changed = vec![0.0; self.transform.len()];
         let of_place = |place: usize| {

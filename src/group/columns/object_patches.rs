@@ -8,7 +8,7 @@ use arrow::datatypes::{Float32Type, Float64Type};
 
 use super::channels::move_last;
 use super::coords::{self, Source};
-use crate::array::{Column, RowData, RowSet};
+use crate::array::{Column, Numbers, RowSet};
 use crate::error::{Error, Parameter, Result};
 use crate::group::once::Once;
 use crate::group::options::Channels;
@@ -72,7 +72,7 @@ impl PatchSource {
     fn open<'a>(&'a self, points: &'a [usize]) -> Result<Patches<'a>> {
         let (column, pixels) = match self {
             Self::Member(column) => {
-                return Ok(Patches::Member(column.rows(&RowSet::List(points))?));
+                return Ok(Patches::Member(column.numbers(&RowSet::List(points))?));
             }
             Self::Object { column, pixels } => (column, pixels),
         };
@@ -97,7 +97,7 @@ impl PatchSource {
 
 /// Holds a source that is ready to be read: made once per batch, shared by all its groups.
 enum Patches<'a> {
-    Member(RowData<'a>),
+    Member(Numbers<'a>),
     Object(Object<'a>),
 }
 

@@ -196,7 +196,9 @@ fn bad_pixels(scan: &Scan, shape: [usize; 2]) -> Result<Arc<[bool]>> {
     if column.row_len() != shape[0] * shape[1] {
         return Err(misfit(scan, &column, shape));
     }
-    let values = column.rows(&RowSet::Range(0..column.num_rows()))?.to_f64();
+    let values = column
+        .numbers(&RowSet::Range(0..column.num_rows()))?
+        .to_f64();
     Ok(values
         .into_iter()
         .take(column.row_len())

@@ -1,0 +1,345 @@
+//! A member as a column: rows along one axis or several, and a tensor per row.
+
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
+
+use arrow::array::{ArrayRef, AsArray, FixedSizeListArray, Float64Array, Int64Array};
+use arrow::datatypes::{DataType, FieldRef};
+use bytes::Bytes;
+
+use super::layout::{Axis, RowLayout};
+use super::{Access, Numbers, RowData, RowSet, View, dtype, values};
+use crate::error::{Error, Parameter, Remedy, Result};
+use crate::npz::{ArrayInfo, MemberData, NpzFile, Scalar};
+
+/// The distance in bytes up to which rows are read ahead in one go: reading what lies between costs a disk nothing.
+const GAP: usize = 64 << 10;
+
+/// Describes a member of an archive as a column of rows.
+///
+/// It is cheap to clone, and keeps the file open. Opening it reads the member's header only.
+#[derive(Debug, Clone)]
+pub struct Column {
+    field: FieldRef,
+    access: Access,
+    npz: Arc<NpzFile>,
+    member: String,
+    scalar: Scalar,
+    big_endian: bool,
+    layout: RowLayout,
+    /// The rows of the member that are the column's, in their order; all if there are none.
+    picked: Option<Arc<[usize]>>,
+    /// The member's data, once it was asked for.
+    data: Arc<OnceLock<MemberData>>,
+}
+
+impl Column {
+    /// Opens a view of a member as a column called `name`.
+    ///
+    /// The type of the column is that of the stored values where a row is a single value; else it is a
+    /// `FixedSizeList` with the metadata of `arrow.fixed_shape_tensor`, the row's axes in the order of the member,
+    /// slowest first. Complex values have a trailing axis of length 2: real, imaginary.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use arrow::array::AsArray;
+    /// use arrow::datatypes::Float32Type;
+    /// use ptychoarrow::NpzFile;
+    /// use ptychoarrow::array::{Column, RowSet, View};
+    ///
+    /// let npz = Arc::new(NpzFile::open("tests/data/siemens_star.npz")?);
+    /// let patterns = Column::open(&npz, "diff3d", "diffraction", &View::along(0))?;
+    /// assert_eq!(patterns.access().word(), "mapped");
+    /// let batch = patterns.array(&RowSet::Range(10..12))?; // two patterns, without a copy
+    /// let pixels = batch.as_fixed_size_list().values().as_primitive::<Float32Type>();
+    /// assert_eq!(pixels.len(), 2 * 64 * 64);
+    /// # Ok::<_, ptychoarrow::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::NoSuchMember`] if there is no such member; [`Error::BadMember`] if it holds no plain array, if it does
+    /// not have the axes of the view, or if a row has 2^31 or more values.
+    pub fn open(npz: &Arc<NpzFile>, member: &str, name: &str, view: &View) -> Result<Self> {
+        let info = npz.array_info(member)?;
+        let scalar = info.dtype.scalar;
+        let layout = RowLayout::of(info, view).map_err(|expected| misfit(npz, info, expected))?;
+        Ok(Self {
+            field: Arc::new(dtype::field(name, scalar, &layout.row_shape)),
+            access: Access::of_rows(npz, info, layout.is_in_order()),
+            npz: Arc::clone(npz),
+            member: member.to_string(),
+            scalar,
+            big_endian: info.dtype.big_endian,
+            layout,
+            picked: None,
+            data: Arc::default(),
+        })
+    }
+
+    /// Returns name, Arrow type, and tensor metadata.
+    pub fn field(&self) -> &FieldRef {
+        &self.field
+    }
+
+    /// Returns how its data reaches an array.
+    pub fn access(&self) -> &Access {
+        &self.access
+    }
+
+    /// Returns the element type in the file.
+    pub fn scalar(&self) -> Scalar {
+        self.scalar
+    }
+
+    /// Returns the description of the member it is made of.
+    pub fn info(&self) -> Option<&ArrayInfo> {
+        self.npz.info(&self.member)
+    }
+
+    /// Returns the name of the member it is made of.
+    pub fn member(&self) -> &str {
+        &self.member
+    }
+
+    /// Returns the file it is in.
+    pub fn npz(&self) -> &Arc<NpzFile> {
+        &self.npz
+    }
+
+    /// Returns the number of rows.
+    pub fn num_rows(&self) -> usize {
+        let picked = self.picked.as_ref();
+        picked.map_or(self.layout.num_rows, |picked| picked.len())
+    }
+
+    /// Returns the lengths of the axes of one row, slowest first; a complex value counts as one.
+    pub fn row_shape(&self) -> &[usize] {
+        &self.layout.row_shape
+    }
+
+    /// Returns the number of values in one row; a complex value counts as one.
+    pub fn row_len(&self) -> usize {
+        self.layout.row_len()
+    }
+
+    /// Returns the number of bytes that one row takes in the file.
+    pub fn row_bytes(&self) -> usize {
+        self.row_len() * self.scalar.num_bytes()
+    }
+
+    /// Returns these rows of the column, in this order, as a column.
+    ///
+    /// # Panics
+    /// If a row lies beyond the column.
+    pub fn reordered(mut self, rows: Arc<[usize]>) -> Self {
+        assert!(
+            rows.iter().all(|row| *row < self.num_rows()),
+            "rows lie within the column"
+        );
+        if !matches!(self.access, Access::Inflated { .. }) {
+            self.access = Access::Copied {
+                reason: "in the order of another file's frames".to_string(),
+            };
+        }
+        self.picked = Some(match self.picked {
+            Some(picked) => rows.iter().map(|row| picked[*row]).collect(),
+            None => rows,
+        });
+        self
+    }
+
+    /// Returns the same column under another name.
+    pub fn renamed(mut self, name: &str) -> Self {
+        self.field = Arc::new(self.field.as_ref().clone().with_name(name));
+        self
+    }
+
+    /// Returns these rows as an array: a slice of the map where that is possible, a copy elsewhere.
+    ///
+    /// # Errors
+    /// If a deflated member is damaged or cannot be inflated, if the file cannot be read, or if a text or a time has no
+    /// counterpart in Arrow; [`Error::TooLarge`] if a copy cannot be held in memory.
+    ///
+    /// # Panics
+    /// If a row lies beyond the column.
+    pub fn array(&self, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        let values = self.values(rows)?;
+        Ok(match self.field.data_type() {
+            DataType::FixedSizeList(item, size) => {
+                let (item, nulls) = (Arc::clone(item), None);
+                let list =
+                    FixedSizeListArray::try_new_with_length(item, *size, values, nulls, rows.len());
+                Arc::new(list?)
+            }
+            _ => values,
+        })
+    }
+
+    /// Returns the values of these rows as f64, row after row: a slice of the map where they are stored as that, a cast
+    /// copy elsewhere. 64-bit integers beyond 2^53 are rounded to nearest.
+    ///
+    /// # Errors
+    /// As [`Column::array`]; [`Error::BadMember`] if the member holds no numbers.
+    ///
+    /// # Panics
+    /// If a row lies beyond the column.
+    pub fn float64_array(&self, rows: &RowSet<'_>) -> Result<Float64Array> {
+        match self.values_as(&DataType::Float64, rows)? {
+            Some(values) => Ok(values.as_primitive().clone()),
+            None => Ok(self.numbers(rows)?.to_f64().into()),
+        }
+    }
+
+    /// Returns the values of these rows as i64, row after row: a slice of the map where they are stored as that, a cast
+    /// copy elsewhere.
+    ///
+    /// # Errors
+    /// As [`Column::array`]; [`Error::BadMember`] if the member holds no numbers, or a value that is no whole number from
+    /// -2^63 to 2^63 - 1.
+    ///
+    /// # Panics
+    /// If a row lies beyond the column.
+    pub fn int64_array(&self, rows: &RowSet<'_>) -> Result<Int64Array> {
+        match self.values_as(&DataType::Int64, rows)? {
+            Some(values) => Ok(values.as_primitive().clone()),
+            None => Ok(self.numbers(rows)?.to_i64()?.into()),
+        }
+    }
+
+    /// Returns these rows as they lie in the file: borrowed where the bytes of a row lie together in memory, else read or
+    /// copied together now. Ask for no more rows than memory may hold.
+    ///
+    /// # Errors
+    /// If a deflated member is damaged or cannot be inflated, or if the file cannot be read; [`Error::TooLarge`] if a
+    /// copy cannot be held in memory.
+    ///
+    /// # Panics
+    /// If a row lies beyond the column.
+    pub fn rows<'a>(&'a self, rows: &RowSet<'a>) -> Result<RowData<'a>> {
+        RowData::of(self, rows.clone())
+    }
+
+    /// Returns these rows as numbers, to be cast to f32, f64 or i64.
+    ///
+    /// # Errors
+    /// As [`Column::rows`]; [`Error::BadMember`] if the member holds no numbers.
+    ///
+    /// # Panics
+    /// If a row lies beyond the column.
+    pub fn numbers<'a>(&'a self, rows: &RowSet<'a>) -> Result<Numbers<'a>> {
+        Numbers::of(self, rows)
+    }
+
+    /// Tells the system that these rows will be needed soon, so that it reads ahead in the order of the file.
+    ///
+    /// Does nothing for a member that has to be inflated, or whose rows lie scattered.
+    pub fn will_need(&self, rows: &RowSet<'_>) {
+        let is_read_by_row = self.scattered().is_empty() && self.row_len() > 0;
+        if !is_read_by_row || self.npz.inflates_to(&self.member).is_some() {
+            return;
+        }
+        let Ok(data) = self.data() else { return };
+        let start = |row: usize| self.row_start(row) * self.scalar.num_bytes();
+        match rows {
+            RowSet::Range(range) if self.is_in_order() && !range.is_empty() => {
+                data.will_need(start(range.start)..start(range.end - 1) + self.row_bytes());
+            }
+            rows => runs(rows.iter().map(start).collect(), self.row_bytes())
+                .into_iter()
+                .for_each(|run| data.will_need(run)),
+        }
+    }
+
+    /// Returns the values of these rows without their structure, if they are of this type.
+    fn values_as(&self, data_type: &DataType, rows: &RowSet<'_>) -> Result<Option<ArrayRef>> {
+        let is_stored = self.scalar.arrow_type() == *data_type;
+        is_stored.then(|| self.values(rows)).transpose()
+    }
+
+    /// Returns the values of these rows, row after row, without their structure.
+    fn values(&self, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        let data = self.data()?;
+        let buffer = match (rows, data.in_memory()) {
+            (RowSet::Range(range), Some(bytes)) if self.is_sliceable(bytes) => {
+                let start = self.layout.start * self.scalar.num_bytes();
+                let at = |row: usize| start + row * self.row_bytes();
+                values::slice(bytes, at(range.start)..at(range.end))
+            }
+            _ => self.rows(rows)?.into_native()?,
+        };
+        let parts = if self.scalar.is_complex() { 2 } else { 1 };
+        let values = values::array(self.scalar, buffer, rows.len() * self.row_len() * parts);
+        values.map_err(|found| self.no_counterpart(found))
+    }
+
+    pub(super) fn data(&self) -> Result<&MemberData> {
+        if let Some(data) = self.data.get() {
+            return Ok(data);
+        }
+        let array = self.npz.array(&self.member)?;
+        Ok(self.data.get_or_init(|| array.data))
+    }
+
+    pub(super) fn is_big_endian(&self) -> bool {
+        self.big_endian
+    }
+
+    /// Returns the axes within a row; none if the values of a row lie together in C order.
+    pub(super) fn scattered(&self) -> &[Axis] {
+        &self.layout.scattered
+    }
+
+    /// Returns which row of the member a row of the column is.
+    pub(super) fn member_row(&self, row: usize) -> usize {
+        self.picked.as_ref().map_or(row, |picked| picked[row])
+    }
+
+    /// Returns where a row begins in the member's data, in values.
+    pub(super) fn row_start(&self, row: usize) -> usize {
+        self.layout.row_start(self.member_row(row))
+    }
+
+    /// Returns whether rows follow each other without a gap, each in C order.
+    pub(super) fn is_in_order(&self) -> bool {
+        self.picked.is_none() && self.layout.is_in_order()
+    }
+
+    fn is_sliceable(&self, bytes: &Bytes) -> bool {
+        let aligned = (bytes.as_ptr() as usize).is_multiple_of(self.scalar.unit_bytes());
+        aligned && self.is_in_order() && !self.big_endian && self.scalar != Scalar::Bool
+    }
+
+    fn no_counterpart(&self, found: String) -> Error {
+        Error::BadMember {
+            path: self.npz.path().to_path_buf(),
+            member: self.member.clone(),
+            found,
+            expected: format!("values that Arrow's {} can hold", self.field.data_type()),
+            remedies: vec![Remedy::SaveAsPlainArray, Remedy::Narrow(Parameter::Columns)],
+        }
+    }
+}
+
+/// Joins rows of `len` bytes that begin at these places, where the gaps between them are small.
+fn runs(mut starts: Vec<usize>, len: usize) -> Vec<Range<usize>> {
+    starts.sort_unstable();
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    for start in starts {
+        let end = start + len;
+        match runs.last_mut() {
+            Some(run) if start <= run.end + GAP => run.end = run.end.max(end),
+            _ => runs.push(start..end),
+        }
+    }
+    runs
+}
+
+fn misfit(npz: &NpzFile, info: &ArrayInfo, expected: &str) -> Error {
+    Error::BadMember {
+        path: npz.path().to_path_buf(),
+        member: info.name.clone(),
+        found: format!("shape {:?}", info.shape),
+        expected: expected.to_string(),
+        remedies: vec![Remedy::UseAnotherMember],
+    }
+}
