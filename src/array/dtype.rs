@@ -130,8 +130,7 @@ pub(super) fn field(name: &str, scalar: Scalar, row_shape: &[usize]) -> Field {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::npz::header::parse;
-    use crate::npz::write::header;
+    use crate::npz::header::{format, parse};
 
     fn all() -> Vec<Scalar> {
         use TimeUnit::*;
@@ -165,7 +164,7 @@ mod tests {
     #[test]
     fn what_is_written_of_a_type_is_parsed_as_that_type() {
         for scalar in all() {
-            let parsed = parse(&header(&scalar.descr(), &[3], false)).unwrap();
+            let parsed = parse(&format(&scalar.descr(), &[3], false)).unwrap();
             assert_eq!(parsed.dtype.scalar, scalar);
             assert!(!parsed.dtype.big_endian, "{scalar:?}");
         }
