@@ -1,11 +1,11 @@
-//! A member as an Arrow column: rows along one axis or several, and a tensor per row.
+//! Reads a member as an Arrow column: rows along one axis or several, and a tensor per row.
 //!
 //! A stored member whose data is aligned, little-endian and in C order becomes Arrow arrays over the map itself. Any
 //! other is copied a batch at a time, never whole; [`Access`] says which, and why.
 
 mod access;
 mod column;
-pub mod complex;
+pub(crate) mod complex;
 mod copy;
 mod dtype;
 mod layout;
@@ -24,7 +24,7 @@ mod view;
 pub use self::ndarray::array_view;
 pub use access::Access;
 pub use column::Column;
-pub use dtype::DTYPE_KEY;
+pub(crate) use dtype::DTYPE_KEY;
 pub use numbers::Numbers;
 pub(crate) use pool::Pool;
 pub use rows::{RowData, RowSet};

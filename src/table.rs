@@ -1,4 +1,4 @@
-//! The one contract between what produces rows and what consumes them.
+//! Defines the one contract between what produces rows and what consumes them.
 //!
 //! A [`Table`] knows its schema and its number of rows, and builds any of its columns for any of its rows. The one
 //! reader, [`TableReader`], turns that into a `RecordBatchReader` with projection, row selection and batches bounded by
@@ -27,8 +27,48 @@ pub use width::{WIDE_BYTES, batch_rows, is_wide, row_bytes, value_bytes};
 
 /// Produces columns on demand, for a range or a list of rows.
 ///
-/// The rows and columns of a table never change. Implement it outside this crate as you like: [`TableReader`] and the
+/// The rows and columns of a table never change. A table may be implemented outside this crate: [`TableReader`] and the
 /// SQL tables take any implementation.
+///
+/// ```
+/// use std::sync::Arc;
+/// use arrow::array::{ArrayRef, UInt64Array};
+/// use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+/// use ptychoarrow::array::RowSet;
+/// use ptychoarrow::table::{ReadOptions, Table, TableInfo, TableReader};
+/// use ptychoarrow::Result;
+///
+/// /// The squares of 0 to n - 1.
+/// #[derive(Debug)]
+/// struct Squares(usize);
+///
+/// impl TableInfo for Squares {}
+///
+/// impl Table for Squares {
+///     fn name(&self) -> &str {
+///         "squares"
+///     }
+///     fn schema(&self) -> SchemaRef {
+///         Arc::new(Schema::new(vec![Field::new("square", DataType::UInt64, false)]))
+///     }
+///     fn num_rows(&self) -> Result<usize> {
+///         Ok(self.0)
+///     }
+///     fn column(&self, _index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
+///         let squares = rows.iter().map(|row| (row * row) as u64);
+///         Ok(Arc::new(UInt64Array::from_iter_values(squares)))
+///     }
+///     fn check_unchanged(&self) -> Result<()> {
+///         Ok(()) // there is no file behind it
+///     }
+/// }
+///
+/// let options = ReadOptions::default().with_rows(vec![9, 3]);
+/// let mut reader = TableReader::try_new(Arc::new(Squares(10)), &options)?;
+/// let batch = reader.next().unwrap()?;
+/// assert_eq!(batch.column(0).as_ref(), &UInt64Array::from(vec![81, 9]));
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 pub trait Table: TableInfo {
     /// Returns the table's name in SQL and in messages.
     fn name(&self) -> &str;

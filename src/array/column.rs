@@ -1,4 +1,4 @@
-//! A member as a column: rows along one axis or several, and a tensor per row.
+//! Describes a member as a column: rows along one axis or several, and a tensor per row.
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};

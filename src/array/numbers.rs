@@ -298,7 +298,13 @@ impl Number for Truth {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Cursor, Write};
+    use std::sync::Arc;
+
     use super::*;
+    use crate::array::View;
+    use crate::npz::write::NpzWriter;
+    use crate::npz::{NpzFile, OpenOptions};
 
     /// The same number in every type, little-endian and big-endian.
     fn cases() -> Vec<(Scalar, f64, Vec<u8>, Vec<u8>)> {
@@ -398,5 +404,68 @@ mod tests {
         let halves = [f16::from_f32(2.0), f16::NAN];
         let found = first(&halves, |value| value.to_le_bytes().to_vec());
         assert_eq!(found, (vec![2], Some("NaN".to_string())));
+    }
+
+    /// Opens a member of three rows of two values each.
+    fn column(descr: &str, data: &[u8]) -> Column {
+        let mut writer = NpzWriter::new(Cursor::new(Vec::new()));
+        let len = data.len() as u64;
+        writer.begin("frames", descr, &[3, 2], len).unwrap();
+        writer.write_all(data).unwrap();
+        let bytes = writer.finish().unwrap().into_inner();
+        let options = OpenOptions::default();
+        let npz = NpzFile::from_bytes("a.npz", bytes.into(), &options).unwrap();
+        Column::open(&Arc::new(npz), "frames", "frames", &View::along(0)).unwrap()
+    }
+
+    #[test]
+    fn errors_name_the_member_its_row_and_the_value() {
+        let values = [1u64, 2, 3, 1 << 63, 5, 6];
+        let data: Vec<u8> = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        let column = column("<u8", &data);
+        let told = |column: &Column, rows: &RowSet<'_>| {
+            let error = column.numbers(rows).unwrap().to_i64().unwrap_err();
+            assert!(column.int64_array(rows).is_err());
+            error.facts()
+        };
+        let expected = "a.npz: member `frames`: found 9223372036854775808 in row 1, expected whole \
+                        numbers from -2^63 to 2^63 - 1";
+        assert_eq!(told(&column, &RowSet::Range(0..3)), expected);
+        assert_eq!(told(&column, &RowSet::List(&[2, 1])), expected);
+        let good = column.int64_array(&RowSet::List(&[2, 0])).unwrap();
+        assert_eq!(good.values(), &[5, 6, 1, 2]);
+        // The row is that of the member, whatever the order of the column's.
+        let reordered = column.reordered(Arc::new([2, 0, 1]));
+        assert_eq!(told(&reordered, &RowSet::Range(0..3)), expected);
+    }
+
+    #[test]
+    fn texts_and_times_are_no_numbers() {
+        for (descr, bytes) in [("|S4", 4), ("<M8[s]", 8)] {
+            let column = column(descr, &vec![b'7'; 6 * bytes]);
+            let error = column.numbers(&RowSet::Range(0..3)).unwrap_err();
+            assert!(matches!(error, Error::BadMember { .. }), "{error}");
+            assert!(column.float64_array(&RowSet::Range(0..3)).is_err());
+            assert!(column.int64_array(&RowSet::Range(0..3)).is_err());
+        }
+    }
+
+    #[test]
+    fn what_is_stored_as_asked_for_is_not_copied() {
+        let data: Vec<u8> = (1..7)
+            .flat_map(|value| f64::from(value).to_le_bytes())
+            .collect();
+        let column = column("<f8", &data);
+        let rows = RowSet::Range(1..3);
+        let (first, again) = (
+            column.float64_array(&rows).unwrap(),
+            column.float64_array(&rows).unwrap(),
+        );
+        assert_eq!(first.values(), &[3.0, 4.0, 5.0, 6.0]);
+        assert_eq!(first.values().as_ptr(), again.values().as_ptr());
+        assert_eq!(column.int64_array(&rows).unwrap().values(), &[3, 4, 5, 6]);
     }
 }

@@ -1,4 +1,4 @@
-//! Rows as they lie in the file: borrowed from memory, or read and put together.
+//! Holds rows as they lie in the file: borrowed from memory, or read and put together.
 
 use std::ops::Range;
 

@@ -1,4 +1,4 @@
-//! Columns of a table by name, and a table of one column.
+//! Finds the columns of a table by name, and holds one column as a table.
 
 use std::sync::Arc;
 
@@ -81,5 +81,34 @@ impl Table for ColumnTable {
 
     fn check_unchanged(&self) -> Result<()> {
         self.column.npz().check_unchanged()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::AsArray;
+    use arrow::datatypes::Float64Type;
+
+    use super::*;
+    use crate::array::View;
+    use crate::npz::NpzFile;
+
+    #[test]
+    fn one_column_is_a_table() {
+        let npz = Arc::new(NpzFile::open("tests/data/siemens_star.npz").unwrap());
+        let column = Column::open(&npz, "xcoords", "x", &View::along(0)).unwrap();
+        let whole = column.array(&RowSet::Range(0..516)).unwrap();
+        let whole = whole.as_primitive::<Float64Type>().values();
+        let table = ColumnTable::new("positions", column);
+        assert_eq!((table.name(), table.known_rows()), ("positions", Some(516)));
+        assert_eq!(table.num_rows().unwrap(), 516);
+        assert_eq!(table.schema().field(0).name(), "x");
+        let list = table.column(0, &RowSet::List(&[515, 0, 515])).unwrap();
+        let expected = [whole[515], whole[0], whole[515]];
+        assert_eq!(list.as_primitive::<Float64Type>().values(), &expected);
+        table.check_unchanged().unwrap();
+        assert_eq!(project(&table, None).unwrap(), [0]);
+        let error = project(&table, Some(&["y".to_string()])).unwrap_err();
+        assert!(matches!(error, Error::NoSuchColumn { .. }));
     }
 }

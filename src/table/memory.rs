@@ -1,4 +1,4 @@
-//! Tables that are one batch in memory: lists of arrays, of files.
+//! Holds tables that are one batch in memory, such as the list of a file's arrays.
 
 use std::collections::BTreeMap;
 
@@ -68,5 +68,42 @@ impl Table for MemoryTable {
 
     fn check_unchanged(&self) -> Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{AsArray, Int32Array, StringArray};
+    use arrow::datatypes::Int32Type;
+
+    use super::*;
+
+    #[test]
+    fn ranges_and_lists_of_rows_are_those_of_the_batch() {
+        let columns: [(&str, ArrayRef); 2] = [
+            ("number", Arc::new(Int32Array::from(vec![10, 11, 12, 13]))),
+            (
+                "name",
+                Arc::new(StringArray::from(vec!["a", "b", "c", "d"])),
+            ),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let provenance = BTreeMap::from([("source".to_string(), "test".to_string())]);
+        let table = MemoryTable::new("list", batch.clone(), provenance.clone());
+        assert_eq!((table.name(), table.known_rows()), ("list", Some(4)));
+        assert_eq!(
+            (table.schema(), table.provenance()),
+            (batch.schema(), provenance)
+        );
+        let range = table.column(0, &RowSet::Range(1..3)).unwrap();
+        assert_eq!(range.as_primitive::<Int32Type>().values(), &[11, 12]);
+        let list = table.column(1, &RowSet::List(&[3, 0, 3])).unwrap();
+        let expected = StringArray::from(vec!["d", "a", "d"]);
+        assert_eq!(list.as_string::<i32>(), &expected);
+        for none in [RowSet::Range(4..4), RowSet::List(&[])] {
+            assert!(table.column(1, &none).unwrap().is_empty());
+        }
     }
 }

@@ -1,4 +1,4 @@
-//! The one reader: a table cut into batches bounded by bytes.
+//! Reads a table in batches bounded by bytes.
 
 use std::ops::Range;
 use std::sync::Arc;
@@ -8,9 +8,10 @@ use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 
-use super::{Table, batch_rows, project, read_batch, row_bytes};
+use super::{Table, batch_rows, project, read_batch, row_bytes, value_bytes};
 use crate::array::RowSet;
 use crate::error::{Error, Parameter, Result};
+use crate::memory;
 
 /// The default bound of a batch, in bytes. Below 32 MiB glibc reuses the memory of one batch for the next; larger
 /// batches are mapped and faulted anew each time, which is about four times slower.
@@ -45,6 +46,19 @@ impl From<Vec<usize>> for Rows {
 }
 
 /// Says what is read of a table, and in batches of what size.
+///
+/// ```
+/// use ptychoarrow::{ReadOptions, Scan};
+///
+/// let scan = Scan::open("tests/data/siemens_star.npz")?;
+/// let options = ReadOptions::default()
+///     .with_columns(["scan_point", "diffraction"])
+///     .with_rows(100..200)
+///     .with_batch_bytes(1 << 20); // 63 rows of a number and a pattern of 64 x 64 f32
+/// let batches = scan.read(&options)?.collect::<Result<Vec<_>, _>>()?;
+/// assert_eq!(batches.iter().map(|batch| batch.num_rows()).collect::<Vec<_>>(), [63, 37]);
+/// # Ok::<_, Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ReadOptions {
@@ -52,9 +66,9 @@ pub struct ReadOptions {
     pub columns: Option<Vec<String>>,
     /// The rows; all by default.
     pub rows: Rows,
-    /// The bound of a batch in bytes, 1 to 2^31 - 1; a batch has at least one row. Default 8 MiB.
+    /// The bound of a batch in bytes, 1 to 2^31 - 1; a batch has at least one row whatever the bound. Default 8 MiB.
     pub batch_bytes: usize,
-    /// The bound of a batch in rows; none by default.
+    /// The bound of a batch in rows; a batch has at least one row whatever the bound. None by default.
     pub batch_rows: Option<usize>,
 }
 
@@ -82,7 +96,7 @@ impl ReadOptions {
         self
     }
 
-    /// Sets the bound of a batch in rows.
+    /// Sets the bound of a batch in rows; `None` for no bound.
     pub fn with_batch_rows(mut self, batch_rows: impl Into<Option<usize>>) -> Self {
         self.batch_rows = batch_rows.into();
         self
@@ -172,13 +186,15 @@ impl BatchSource {
     /// these: where reading is slow enough to be worth it, they are asked for ahead.
     ///
     /// # Errors
-    /// If the file has changed, or a column cannot be read.
+    /// [`Error::FileChanged`] if the file has changed; [`Error::TooLarge`] if the batch cannot be held in memory; any
+    /// error of a column that cannot be read.
     pub fn read(&mut self, rows: &RowSet<'_>, next: &RowSet<'_>) -> Result<RecordBatch> {
         let is_first = self.pace.is_new();
         let is_slow = self
             .pace
             .begin(rows.len().saturating_mul(row_bytes(&self.schema)));
         self.table.check_unchanged()?;
+        self.check_memory(rows)?;
         if is_first {
             self.will_need(rows);
         }
@@ -191,6 +207,16 @@ impl BatchSource {
         read_batch(self.table.as_ref(), &self.schema, &self.columns, rows)
     }
 
+    /// Checks that memory can hold the columns of a batch that are no slices of the mapped file.
+    fn check_memory(&self, rows: &RowSet<'_>) -> Result<()> {
+        let columns = self.columns.iter().zip(self.schema.fields());
+        let row_bytes = columns
+            .filter(|(column, _)| !self.table.is_slice(**column, rows))
+            .fold(0u128, |sum, (_, field)| sum + value_bytes(field) as u128);
+        let bytes = (rows.len() as u128).saturating_mul(row_bytes);
+        memory::check(bytes, "a batch", Parameter::BatchBytes).map(drop)
+    }
+
     fn will_need(&self, rows: &RowSet<'_>) {
         if !rows.is_empty() {
             self.columns
@@ -200,15 +226,17 @@ impl BatchSource {
     }
 }
 
-/// Measures how fast batches follow each other. Where that is slower than memory, the file may have to be read, and what
-/// comes next is worth asking for ahead: that costs as much as a tenth of a batch that is in memory.
+/// Measures how fast batches follow each other.
+///
+/// Where that is slower than memory, the file may have to be read, and the next rows are worth asking for ahead. Asking
+/// costs as much as a tenth of a batch that is in memory.
 #[derive(Debug, Default)]
 struct Pace {
-    /// The begin of the last batch, and its bytes.
+    /// The time at which the last batch began, and its bytes.
     last: Option<(Instant, usize)>,
 }
 
-/// Bytes per second that no disk delivers, and any memory does.
+/// The bytes per second that no disk delivers, and any memory does.
 const MEMORY_SPEED: f64 = 3e9;
 
 impl Pace {
@@ -216,7 +244,7 @@ impl Pace {
         self.last.is_none()
     }
 
-    /// Begins a batch of this many bytes; returns whether the one before took long, with all that was done with it.
+    /// Begins a batch of this many bytes; returns whether reading and using the one before it took long.
     fn begin(&mut self, bytes: usize) -> bool {
         let last = self.last.replace((Instant::now(), bytes));
         last.is_none_or(|(begun, bytes)| {
@@ -323,3 +351,6 @@ fn select(rows: &Rows, total: usize) -> Result<(Rows, usize)> {
         },
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,4 @@
-//! How many bytes rows take, told from their schema.
+//! Tells from a schema how many bytes its rows take.
 
 use arrow::datatypes::{DataType, Field, Schema};
 
