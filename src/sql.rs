@@ -16,6 +16,8 @@ mod schema;
 mod session;
 pub mod table;
 mod terms;
+#[cfg(test)]
+mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -30,7 +30,7 @@ use crate::scan::ScanOptions;
 /// for batch in session.query("SELECT scan_point, x, y FROM scan WHERE y < 100")? {
 ///     rows += batch?.num_rows();
 /// }
-/// assert_eq!(rows, 164);
+/// assert_eq!(rows, 108);
 /// # Ok::<_, ptychoarrow::Error>(())
 /// ```
 ///
