@@ -7,7 +7,8 @@ use datafusion::catalog::SchemaProvider;
 
 use super::*;
 use crate::error::Parameter;
-use crate::npz::{OpenOptions, Progress};
+use crate::npz::OpenOptions;
+use crate::progress::Progress;
 
 const SIEMENS: &str = "tests/data/siemens_star.npz";
 const DEFLATED: &str = "tests/data/siemens_star_counts_deflated.npz";
@@ -80,10 +81,10 @@ fn a_session_without_its_default_catalog_is_told_so() {
 fn counted() -> (ScanOptions, Arc<Mutex<BTreeMap<String, usize>>>) {
     let counts = Arc::new(Mutex::new(BTreeMap::new()));
     let seen = Arc::clone(&counts);
-    let progress = Progress::new(move |member, done, total| {
-        if done == total {
+    let progress = Progress::new(move |step| {
+        if Some(step.done) == step.total {
             let mut counts = seen.lock().unwrap();
-            *counts.entry(member.to_string()).or_default() += 1;
+            *counts.entry(step.task.to_string()).or_default() += 1;
         }
     });
     let open = OpenOptions {
