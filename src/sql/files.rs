@@ -1,4 +1,4 @@
-//! Arrow, Parquet and CSV files as tables, to be joined with scans.
+//! Registers Arrow, Parquet and CSV files as tables, to be joined with scans.
 
 use std::path::Path;
 
@@ -10,19 +10,19 @@ use datafusion::prelude::CsvReadOptions;
 
 use crate::error::{Error, Result};
 
-/// A format that DataFusion reads.
+/// Names the formats that DataFusion reads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileFormat {
-    /// Arrow IPC, as a file or a stream.
+    /// Arrow IPC, either a file or a stream.
     Arrow,
-    /// Parquet.
+    /// The Parquet format.
     Parquet,
-    /// CSV with a header.
+    /// CSV whose first line names the columns.
     Csv,
 }
 
 impl FileFormat {
-    /// The format that a path's ending names; `None` for NPZ and all else.
+    /// Returns the format that a path's ending names; `None` for NPZ and any other.
     pub fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_str()?.to_ascii_lowercase().as_str() {
             "arrow" | "arrows" | "ipc" | "feather" => Some(Self::Arrow),
@@ -36,7 +36,7 @@ impl FileFormat {
 /// Registers a file as a table of the session's default schema. Tensors of Arrow and Parquet files keep their shapes.
 ///
 /// # Errors
-/// [`Error::NoSuchFile`]; [`Error::BadTable`] if it is not of that format.
+/// [`Error::NoSuchFile`] if there is no file; [`Error::BadTable`] if it is not of that format.
 pub async fn register_file(
     context: &SessionContext,
     name: &str,
@@ -51,7 +51,7 @@ pub async fn register_file(
         problem,
     };
     let Some(url) = full.to_str() else {
-        return Err(bad("its path is no UTF-8".to_string()));
+        return Err(bad("its path is not UTF-8".to_string()));
     };
     let table = TableReference::bare(name);
     let ending = full

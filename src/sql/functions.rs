@@ -1,7 +1,7 @@
-//! Scalar functions over patterns, probes and distances.
+//! Defines the scalar functions over patterns, probes and distances.
 //!
-//! All of them read values as they are stored, without a cast copy, and answer null for a null pattern or one that has a
-//! null pixel. A tensor with more than two axes, such as the patterns of a group, counts as a whole.
+//! All of them read values as they are stored, without a converted copy, and return null for a null pattern or one that has
+//! a null pixel. A tensor with more than two axes, such as the patterns of a group, counts as a whole.
 
 mod center;
 mod compare;
@@ -23,15 +23,15 @@ use datafusion::logical_expr::{
     ScalarUDFImpl, Signature, Volatility,
 };
 
-/// What a function is: one constant a function.
+/// Defines a function; there is one constant per function.
 struct Definition {
     name: &'static str,
-    /// Names of the arguments, and what each is.
+    /// The names of the arguments, each with a description.
     arguments: &'static [(&'static str, &'static str)],
-    /// How many of them, from the last on, can be left out.
+    /// The number of arguments, from the last on, that can be left out.
     optional: usize,
     description: &'static str,
-    /// A query over the tables of a file.
+    /// A query over the tables of a file that calls the function.
     example: &'static str,
     returns: fn(&'static str, &[FieldRef]) -> Result<DataType>,
     call: fn(&Arguments) -> Result<ArrayRef>,
@@ -55,7 +55,7 @@ static DEFINITIONS: &[&Definition] = &[
     &overlap::AREA_OVERLAP,
 ];
 
-/// Every function, to be registered in a session.
+/// Returns every function, ready to be registered in a session.
 pub fn all() -> Vec<ScalarUDF> {
     static DOCUMENTED: LazyLock<Vec<Documentation>> = LazyLock::new(|| {
         DEFINITIONS
@@ -79,7 +79,7 @@ pub fn all() -> Vec<ScalarUDF> {
         .collect()
 }
 
-/// The names of all functions and an example of each.
+/// Returns the names of all functions, each with an example query.
 pub fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
     DEFINITIONS
         .iter()
@@ -114,7 +114,7 @@ impl Definition {
     }
 }
 
-/// A definition, which is what its name says.
+/// Refers to a definition; two are equal if their names are.
 #[derive(Clone, Copy)]
 struct Of(&'static Definition);
 
@@ -167,7 +167,7 @@ impl ScalarUDFImpl for Function {
         let (found, all) = (args.arg_fields.len(), definition.arguments.len());
         if found > all || found < all - definition.optional {
             return plan_err!(
-                "{}: {found} arguments; it is called as {}",
+                "{}: found {found} arguments; it is called as {}",
                 self.name,
                 definition.syntax()
             );
@@ -199,7 +199,7 @@ impl ScalarUDFImpl for Function {
     }
 }
 
-/// The values of a call, all of the same length.
+/// Holds the values of a call, all of the same length.
 struct Arguments {
     name: &'static str,
     arrays: Vec<ArrayRef>,

@@ -1,4 +1,4 @@
-//! Where the weight of a pattern is.
+//! Computes the centre of mass of a pattern.
 
 use std::sync::Arc;
 
@@ -13,10 +13,14 @@ use super::{Arguments, Definition};
 
 pub const CENTER_OF_MASS: Definition = Definition {
     name: "center_of_mass",
-    arguments: &[("diffraction", "Patterns: a column of tensors with two axes")],
+    arguments: &[(
+        "diffraction",
+        "The patterns: a column of tensors with two axes",
+    )],
     optional: 0,
-    description: "The mean row and column of a pattern's pixels, weighted by the numbers as they are stored, counted \
-                  from 0 at the centre of the first pixel: a struct of row and col. Null where the sum is 0.",
+    description: "Returns the mean row and column of a pattern's pixels, weighted by the numbers as they are stored, as \
+                  a struct of row and col. Both count from 0 at the centre of the first pixel. Null where the sum of \
+                  the numbers is 0.",
     example: "SELECT avg(center_of_mass(diffraction)['row']) AS row, avg(center_of_mass(diffraction)['col']) AS col \
               FROM scan",
     returns: |name, fields| {
@@ -55,7 +59,7 @@ fn call(arguments: &Arguments) -> Result<ArrayRef> {
     )?))
 }
 
-/// Row and column; none without weight.
+/// Returns the row and column of the centre; `None` if the sum is 0.
 fn center<T: Pixel>(values: &[T], width: usize) -> Option<[f64; 2]> {
     let (mut total, mut row_moment) = (0.0, 0.0);
     let mut columns = vec![0.0; width];

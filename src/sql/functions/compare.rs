@@ -1,4 +1,4 @@
-//! Two patterns side by side.
+//! Compares two patterns.
 
 use std::sync::Arc;
 
@@ -14,12 +14,12 @@ use super::{Arguments, Definition};
 pub const CORRELATION: Definition = Definition {
     name: "correlation",
     arguments: &[
-        ("a", "Patterns: a column of tensors"),
-        ("b", "Patterns of the same type and shape"),
+        ("a", "The patterns: a column of tensors"),
+        ("b", "Other patterns of the same type and shape"),
     ],
     optional: 0,
-    description: "Pearson's correlation of two patterns, from -1 to 1: 1 for frames that are the same but for a factor \
-                  and an offset. Null where a pattern is constant.",
+    description: "Returns Pearson's correlation of two patterns, from -1 to 1. It is 1 for patterns that differ only by \
+                  a positive factor and an offset, and null where a pattern is constant.",
     example: "SELECT a.scan_point, round(correlation(a.diffraction, b.diffraction), 6) AS r FROM scan AS a JOIN scan \
               AS b ON b.scan_point = a.scan_point + 1 WHERE a.scan_point < 3 ORDER BY a.scan_point",
     returns,
@@ -36,9 +36,11 @@ fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
         _ => None,
     };
     match (len(&fields[0]), len(&fields[1])) {
-        _ if a != b => plan_err!("{name}: patterns of {a} and of {b}; both need the same type"),
+        _ if a != b => {
+            plan_err!("{name}: found patterns of {a} and of {b}, expected the same type")
+        }
         (Some(a), Some(b)) if a != b => {
-            plan_err!("{name}: patterns of {a} and of {b} pixels; both need the same")
+            plan_err!("{name}: found patterns of {a} and of {b} pixels, expected the same number")
         }
         _ => Ok(DataType::Float64),
     }

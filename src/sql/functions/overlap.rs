@@ -1,4 +1,4 @@
-//! How far neighbouring probes overlap.
+//! Computes how far the probes at two positions overlap.
 
 use std::f64::consts::PI;
 use std::sync::Arc;
@@ -11,15 +11,16 @@ use super::tensors::expect_number;
 use super::{Arguments, Definition};
 
 const ARGUMENTS: &[(&str, &str)] = &[
-    ("d", "The distance of two positions"),
-    ("diameter", "The probe's diameter D, in the same unit"),
+    ("d", "The distance between two positions"),
+    ("diameter", "The diameter of the probe, D, in the same unit"),
 ];
 
 pub const LINEAR_OVERLAP: Definition = Definition {
     name: "linear_overlap",
     arguments: ARGUMENTS,
     optional: 0,
-    description: "1 - d/D: 1 for one place, 0 where two discs touch, less than 0 where there is a gap between them.",
+    description: "Returns 1 - d/D: 1 for one place, 0 where two discs touch, and less than 0 where there is a gap between \
+                  them.",
     example: "SELECT linear_overlap(5, 20) AS overlap",
     returns,
     call: |arguments| call(arguments, linear),
@@ -29,9 +30,8 @@ pub const AREA_OVERLAP: Definition = Definition {
     name: "area_overlap",
     arguments: ARGUMENTS,
     optional: 0,
-    description: "The part of a disc's area that another of the same diameter, d away, has in common with it: [2R^2 \
-                  acos(d/2R) - (d/2) sqrt(4R^2 - d^2)] / (pi R^2) with D = 2R, the area of a circle's lens; 0 from d = D \
-                  on.",
+    description: "Returns the common area of two discs of diameter D at the distance d, divided by the area of one disc: \
+                  [2R^2 acos(d/2R) - (d/2) sqrt(4R^2 - d^2)] / (pi R^2) with D = 2R; 0 from d = D on.",
     example: "SELECT rank, round(avg(area_overlap(distance, 20)), 3) AS overlap FROM neighbors GROUP BY rank ORDER BY \
               rank",
     returns,
@@ -48,7 +48,7 @@ fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
 fn call(arguments: &Arguments, overlap: fn(f64, f64) -> f64) -> Result<ArrayRef> {
     let (distances, diameters) = (arguments.numbers(0)?, arguments.numbers(1)?);
     let pairs = distances.iter().zip(diameters.iter());
-    // Without a diameter there is no overlap to speak of.
+    // Without a positive diameter the overlap is not defined.
     let overlap = |(d, diameter): (Option<f64>, Option<f64>)| {
         d.zip(diameter.filter(|diameter| *diameter > 0.0))
             .map(|(d, diameter)| overlap(d.abs(), diameter))
@@ -71,7 +71,7 @@ fn area(d: f64, diameter: f64) -> f64 {
 mod tests {
     use super::*;
 
-    /// Beside the number of points of a fine grid that lie in both discs.
+    /// Compares with the number of points of a fine grid that lie in both discs.
     #[test]
     fn areas_are_those_of_counted_points() {
         const SIDE: i32 = 800;

@@ -1,4 +1,4 @@
-//! Counts of a pattern, whatever its numbers are.
+//! Computes the counts of a pattern from amplitudes or intensities.
 
 use std::sync::Arc;
 
@@ -17,10 +17,10 @@ use crate::scan::layout::Measurement;
 pub const PHOTONS: Definition = Definition {
     name: "photons",
     arguments: &[
-        ("diffraction", "Patterns: a column of tensors"),
+        ("diffraction", "The patterns: a column of tensors"),
         (
             "measurement",
-            "What its numbers are, 'amplitude' or 'intensity', if the column does not say",
+            "'amplitude' or 'intensity', where the column does not say which its numbers are",
         ),
     ],
     optional: 1,
@@ -51,7 +51,7 @@ fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
     }
 }
 
-/// What the numbers of a column are, if it says so.
+/// Returns what the numbers of a column are, if its metadata says so.
 fn known(field: &FieldRef) -> Option<Measurement> {
     let word = field.metadata().get(MEASUREMENT_KEY)?;
     [Measurement::Amplitude, Measurement::Intensity]

@@ -1,4 +1,4 @@
-//! One pixel of a pattern.
+//! Returns one pixel of a pattern.
 
 use arrow::array::ArrayRef;
 use arrow::array::UInt64Array;
@@ -13,12 +13,15 @@ use super::{Arguments, Definition};
 pub const PIXEL: Definition = Definition {
     name: "pixel",
     arguments: &[
-        ("diffraction", "Patterns: a column of tensors with two axes"),
-        ("row", "From 0, from the top"),
-        ("col", "From 0, from the left"),
+        (
+            "diffraction",
+            "The patterns: a column of tensors with two axes",
+        ),
+        ("row", "The row, counted from 0 at the top"),
+        ("col", "The column, counted from 0 at the left"),
     ],
     optional: 0,
-    description: "One pixel of a pattern, in its own type. Indexing a list as diffraction[i] copies the whole column.",
+    description: "Returns one pixel of a pattern, in its own type, without copying the column as diffraction[i] does.",
     example: "SELECT scan_point, pixel(diffraction, 32, 32) AS middle FROM scan ORDER BY scan_point LIMIT 3",
     returns,
     call,
@@ -44,7 +47,7 @@ fn call(arguments: &Arguments) -> Result<ArrayRef> {
         match inside(row, height).zip(inside(col, width)) {
             Some((row, col)) => Ok(Some((range.start + row * width + col) as u64)),
             None => exec_err!(
-                "pixel: no pixel ({row}, {col}) in patterns of {height} x {width}; both count from 0"
+                "pixel: found row {row} and column {col}, expected less than {height} and {width}; both count from 0"
             ),
         }
     };

@@ -1,4 +1,4 @@
-//! The probe's size.
+//! Measures the diameter of a probe.
 
 use std::sync::Arc;
 
@@ -17,16 +17,16 @@ pub const PROBE_DIAMETER: Definition = Definition {
     arguments: &[
         (
             "probe",
-            "The probe: a column of complex tensors [N, N, 2], one mode a row",
+            "The probe: a column of complex tensors [N, N, 2], one mode per row",
         ),
         (
             "fraction",
-            "The part of the power that counts, above 0 and at most 1",
+            "The part of the power inside the circle, above 0 and at most 1",
         ),
     ],
     optional: 0,
-    description: "The diameter of the smallest circle about the centre of mass of |P|^2 whose pixels hold a fraction of \
-                  its sum, in pixels: twice the distance of the farthest of them, by the places of their centres. Null \
+    description: "Returns the diameter, in pixels, of the smallest circle about the centre of mass of |P|^2 that holds a \
+                  fraction of the sum of |P|^2: twice the distance to the centre of the farthest pixel inside. Null \
                   for a probe without power.",
     example: "SELECT mode, round(probe_diameter(probe, 0.9), 2) AS diameter FROM probe",
     returns,
@@ -95,7 +95,7 @@ fn diameter<T: Pixel>(probe: &[T], width: usize, fraction: f64) -> Option<f64> {
         .collect();
     by_distance.sort_by(|a, b| a.0.total_cmp(&b.0));
     let mut held = 0.0;
-    // What is added in another order may miss the total by a rounding.
+    // A sum in another order may miss the total by a rounding error.
     let wanted = fraction * total * (1.0 - 1e-12);
     let edge = by_distance.iter().find(|(_, power)| {
         held += power;

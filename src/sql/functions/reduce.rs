@@ -1,5 +1,7 @@
-//! One number a pattern: sums, extremes, counts. Sums of floats and of squares run in f8, those of integers in integers,
-//! in several lanes side by side, so that they vectorise for every type as it is stored.
+//! Computes one number per pattern: sums, extremes, counts.
+//!
+//! Sums of floats and of squares are computed in f64, sums of integers in integers. All use several independent
+//! accumulators, so that the loops vectorise for every stored type.
 
 use std::sync::Arc;
 
@@ -11,7 +13,7 @@ use half::f16;
 use super::tensors::{expect_number, expect_tensors, typed};
 use super::{Arguments, Definition};
 
-const PATTERNS: (&str, &str) = ("diffraction", "Patterns: a column of tensors");
+const PATTERNS: (&str, &str) = ("diffraction", "The patterns: a column of tensors");
 
 fn real_of_patterns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
     expect_tensors(name, &fields[0])?;
@@ -56,42 +58,42 @@ macro_rules! each {
 
 pub const SUM: Definition = reduction(
     "pattern_sum",
-    "The sum of a pattern's numbers, in f8.",
+    "Returns the sum of a pattern's numbers as Float64.",
     "SELECT scan_point, pattern_sum(diffraction) AS total FROM scan ORDER BY total DESC LIMIT 3",
     |arguments| each!(arguments, row => Some(Pixel::sum(row))),
 );
 
 pub const MIN: Definition = reduction(
     "pattern_min",
-    "The smallest number of a pattern; NaN if it holds one.",
+    "Returns the smallest number of a pattern; NaN if the pattern holds a NaN.",
     "SELECT min(pattern_min(diffraction)) AS smallest FROM scan",
     |arguments| each!(arguments, row => Pixel::extreme(row, |value, least| value < least)),
 );
 
 pub const MAX: Definition = reduction(
     "pattern_max",
-    "The largest number of a pattern; NaN if it holds one.",
+    "Returns the largest number of a pattern; NaN if the pattern holds a NaN.",
     "SELECT scan_point, pattern_max(diffraction) AS peak FROM scan ORDER BY peak DESC LIMIT 3",
     |arguments| each!(arguments, row => Pixel::extreme(row, |value, most| value > most)),
 );
 
 pub const MEAN: Definition = reduction(
     "pattern_mean",
-    "The mean of a pattern's numbers, in f8.",
+    "Returns the mean of a pattern's numbers as Float64.",
     "SELECT avg(pattern_mean(diffraction)) AS mean FROM scan",
     |arguments| each!(arguments, row => (!row.is_empty()).then(|| mean(row))),
 );
 
 pub const STD: Definition = reduction(
     "pattern_std",
-    "The standard deviation of a pattern's numbers about their mean, divided by n as NumPy's std does.",
+    "Returns the standard deviation of a pattern's numbers, with the divisor n as in NumPy's std.",
     "SELECT scan_point, pattern_std(diffraction) AS deviation FROM scan ORDER BY deviation LIMIT 3",
     |arguments| each!(arguments, row => (!row.is_empty()).then(|| deviation(row))),
 );
 
 pub const ENERGY: Definition = reduction(
     "pattern_energy",
-    "The sum of the squares of a pattern's numbers: of amplitudes, the counts.",
+    "Returns the sum of the squares of a pattern's numbers; for amplitudes, that is the number of counts.",
     "SELECT scan_point / 64 AS part, avg(pattern_energy(diffraction)) AS energy FROM scan GROUP BY part ORDER BY part",
     |arguments| each!(arguments, row => Some(Pixel::energy(row))),
 );
@@ -102,11 +104,11 @@ pub const SATURATED: Definition = Definition {
         PATTERNS,
         (
             "level",
-            "What the detector reads at its limit, in the numbers of the file",
+            "The number that the detector reads at its limit, as the file stores it",
         ),
     ],
     optional: 0,
-    description: "How many of a pattern's pixels are at a level or above it.",
+    description: "Returns the number of a pattern's pixels that are at a level or above it.",
     example: "SELECT count(*) AS frames FROM scan WHERE pattern_saturated(diffraction, 1000) > 0",
     returns: count_of_patterns,
     call: |arguments| {
@@ -126,7 +128,7 @@ pub const NOT_FINITE: Definition = Definition {
     name: "pattern_not_finite",
     arguments: &[PATTERNS],
     optional: 0,
-    description: "How many of a pattern's pixels are NaN or infinite.",
+    description: "Returns the number of a pattern's pixels that are NaN or infinite.",
     example: "SELECT count(*) AS frames FROM scan WHERE pattern_not_finite(diffraction) > 0",
     returns: count_of_patterns,
     call: |arguments| {
@@ -139,22 +141,22 @@ pub const NOT_FINITE: Definition = Definition {
     },
 };
 
-/// A number as it is stored.
+/// Computes with numbers of one stored type.
 pub trait Pixel: Copy + PartialOrd {
-    /// As f8; 64-bit integers beyond 2^53 are rounded.
+    /// Converts to f64; 64-bit integers beyond 2^53 are rounded.
     fn to_f64(self) -> f64;
-    /// The sum.
+    /// Returns the sum of some values.
     fn sum(values: &[Self]) -> f64;
-    /// The sum of squares.
+    /// Returns the sum of the squares of some values.
     fn energy(values: &[Self]) -> f64;
 
-    /// Whether it is no number.
+    /// Returns whether the value is NaN.
     #[inline]
     fn is_nan(self) -> bool {
         self.partial_cmp(&self).is_none()
     }
 
-    /// The value that comes before all others; NaN if there is one.
+    /// Returns the value that comes before all others; NaN if one is NaN.
     #[inline]
     fn extreme(values: &[Self], before: impl Fn(Self, Self) -> bool + Copy) -> Option<f64> {
         let first = *values.first()?;
@@ -185,7 +187,7 @@ pub trait Pixel: Copy + PartialOrd {
 
 const LANES: usize = 16;
 
-/// The sum of the terms of some values, in f8.
+/// Returns the sum of a term of each value, in f64.
 #[inline]
 pub fn sum_of<T: Copy>(values: &[T], term: impl Fn(T) -> f64) -> f64 {
     let (blocks, rest) = values.as_chunks::<LANES>();
@@ -212,7 +214,7 @@ fn deviation<T: Pixel>(values: &[T]) -> f64 {
 }
 
 fn count<T: Pixel>(values: &[T], counts: impl Fn(f64) -> bool) -> i64 {
-    // Few enough for the narrow counter, which vectorises better.
+    // A block is short enough for a 32-bit counter, which vectorises better.
     let of_block = |block: &[T]| {
         block
             .iter()
@@ -242,7 +244,8 @@ macro_rules! float {
     };
 }
 
-/// Integers: so many of them are summed in `$sum`, and their squares in `$square`, that neither can overflow.
+/// Implements [`Pixel`] for integers that are summed in `$sum`, and their squares in `$square`, over blocks so short that
+/// neither can overflow.
 macro_rules! integer {
     ($type:ty, $sum:ty, $square:ty, $block:expr) => {
         impl Pixel for $type {
@@ -272,7 +275,7 @@ macro_rules! integer {
     };
 }
 
-/// Wide integers: in f8, as their sums fit no integer.
+/// Implements [`Pixel`] for wide integers, which are summed in f64, since no integer holds their sums.
 macro_rules! wide {
     ($type:ty) => {
         impl Pixel for $type {
@@ -290,7 +293,7 @@ macro_rules! wide {
     };
 }
 
-/// The size of an integer, signed or not.
+/// Returns the absolute value of an integer, signed or not.
 trait Size {
     type Unsigned;
     fn unsigned_abs_(self) -> Self::Unsigned;
@@ -334,7 +337,7 @@ wide!(i64);
 mod tests {
     use super::*;
 
-    /// Values of every length around the lanes and blocks, beside plain loops.
+    /// Compares with plain loops, at lengths around those of lanes and blocks.
     #[test]
     fn sums_are_those_of_plain_loops() {
         for len in [0, 1, 15, 16, 17, 4096, (1 << 16) + 3] {

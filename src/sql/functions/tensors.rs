@@ -1,9 +1,9 @@
-//! Arguments of functions: a tensor a row, or a number a row.
+//! Reads the arguments of functions: one tensor per row, or one number per row.
 
 use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array};
-use arrow::compute::cast;
+use arrow::compute::{CastOptions, cast, cast_with_options};
 use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
 use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
@@ -11,15 +11,15 @@ use datafusion::error::Result;
 use super::Arguments;
 use crate::array::tensor;
 
-/// A column with one tensor a row: a list of any kind.
+/// Holds a column with one tensor per row: a list of any kind.
 pub struct Tensors<'a> {
     list: &'a ArrayRef,
-    /// The numbers of all rows.
+    /// The numbers of all rows, one row after the other.
     pub values: &'a ArrayRef,
 }
 
 impl<'a> Tensors<'a> {
-    /// The values of row `row`, as a range of [`Tensors::values`]; none for a null, or a tensor that holds one.
+    /// Returns the range of a row's numbers in [`Tensors::values`]; `None` for a null, or a tensor that holds one.
     pub fn row(&self, row: usize) -> Option<Range<usize>> {
         if self.list.is_null(row) {
             return None;
@@ -48,7 +48,7 @@ impl<'a> Tensors<'a> {
 }
 
 impl Arguments {
-    /// An argument that is a tensor a row.
+    /// Returns an argument that has one tensor per row.
     pub fn tensors(&self, place: usize) -> Result<Tensors<'_>> {
         let list = &self.arrays[place];
         let values = match list.data_type() {
@@ -60,27 +60,36 @@ impl Arguments {
         Ok(Tensors { list, values })
     }
 
-    /// An argument that is a number a row.
+    /// Returns an argument that has one number per row.
     pub fn numbers(&self, place: usize) -> Result<Float64Array> {
         Ok(cast(&self.arrays[place], &DataType::Float64)?
             .as_primitive::<Float64Type>()
             .clone())
     }
 
-    /// An argument that is a whole number a row.
+    /// Returns an argument that has one whole number per row.
+    ///
+    /// # Errors
+    /// If one does not fit into an Int64.
     pub fn whole(&self, place: usize) -> Result<Int64Array> {
-        Ok(cast(&self.arrays[place], &DataType::Int64)?
-            .as_primitive::<Int64Type>()
-            .clone())
+        let options = CastOptions {
+            safe: false,
+            ..CastOptions::default()
+        };
+        Ok(
+            cast_with_options(&self.arrays[place], &DataType::Int64, &options)?
+                .as_primitive::<Int64Type>()
+                .clone(),
+        )
     }
 
-    /// Height and width of the tensors of an argument.
+    /// Returns the height and width of the tensors of an argument.
     pub fn image(&self, place: usize) -> Result<[usize; 2]> {
         image(self.name, &self.fields[place])
     }
 }
 
-/// The type of the numbers in a column of tensors.
+/// Returns the type of the numbers in a column of tensors.
 pub fn expect_tensors<'a>(name: &str, field: &'a Field) -> Result<&'a DataType> {
     let item = match field.data_type() {
         DataType::FixedSizeList(item, _) | DataType::List(item) | DataType::LargeList(item) => {
@@ -100,25 +109,25 @@ pub fn expect_tensors<'a>(name: &str, field: &'a Field) -> Result<&'a DataType> 
     Ok(item)
 }
 
-/// Height and width of the images in a column.
+/// Returns the height and width of the images in a column.
 pub fn image(name: &str, field: &Field) -> Result<[usize; 2]> {
     expect_tensors(name, field)?;
     match tensor::shape(field).as_deref() {
         Some([height, width]) => Ok([*height, *width]),
         Some(other) => plan_err!(
-            "{name}: expected tensors with two axes, as diffraction has them in `scan`; those of `{}` have the shape \
+            "{name}: expected tensors with two axes, such as diffraction of `scan`; those of `{}` have the shape \
              {other:?}",
             field.name()
         ),
         None => plan_err!(
-            "{name}: the shape of `{}` is unknown: its type does not carry it (Parquet, CASE and coalesce lose it); \
-             read it from the NPZ or an Arrow file",
+            "{name}: the shape of `{}` is unknown, since its type does not say it (Parquet, CASE and coalesce drop it); \
+             read the column from the NPZ file or an Arrow file",
             field.name()
         ),
     }
 }
 
-/// That an argument is a number.
+/// Checks that an argument is a number.
 pub fn expect_number(name: &str, field: &Field) -> Result<()> {
     match field.data_type() {
         found if found.is_numeric() || found.is_null() => Ok(()),
@@ -126,7 +135,7 @@ pub fn expect_number(name: &str, field: &Field) -> Result<()> {
     }
 }
 
-/// That an argument is a whole number.
+/// Checks that an argument is a whole number.
 pub fn expect_whole(name: &str, field: &Field) -> Result<()> {
     match field.data_type() {
         found if found.is_integer() || found.is_null() => Ok(()),
