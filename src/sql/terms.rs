@@ -32,6 +32,8 @@ impl SqlTerms {
             | P::K
             | P::Within
             | P::Of
+            | P::Within
+            | P::Of
             | P::Role
             | P::Measurement
             | P::Unit

@@ -1,14 +1,20 @@
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::Int64Type;
 use datafusion::catalog::SchemaProvider;
 
+use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::execution::context::SessionContext;
+use datafusion::prelude::SessionConfig;
+
 use super::*;
-use crate::error::Parameter;
-use crate::npz::OpenOptions;
+use crate::error::{Error, Parameter, Result};
+use crate::npz::{NpzFile, OpenOptions};
 use crate::progress::Progress;
+use crate::scan::{Scan, ScanOptions};
+use crate::table::Table;
 
 const SIEMENS: &str = "tests/data/siemens_star.npz";
 const DEFLATED: &str = "tests/data/siemens_star_counts_deflated.npz";
@@ -215,6 +221,8 @@ fn extreme_values_are_answered_with_rows_or_an_error() {
         ("groups", "bin"),
         ("scans", "pixel_size"),
         ("neighbors", "k"),
+        ("neighbors", "within"),
+        ("neighbors", "k => 5, within"),
     ];
     let functions = [
         "pixel(diffraction, V, 0)",

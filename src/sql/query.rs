@@ -1,0 +1,115 @@
+//! Parses, plans and starts statements.
+
+use arrow::datatypes::Schema;
+use datafusion::common::plan_err;
+use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::error::Result as DfResult;
+use datafusion::execution::SessionStateBuilder;
+use datafusion::execution::context::{SQLOptions, SessionContext};
+use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
+use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+
+use super::schema;
+use crate::table::{DEFAULT_BATCH_BYTES, row_bytes};
+
+/// Plans and starts one statement.
+///
+/// DataFusion's operators collect rows into batches of a fixed number of rows. So that batches of patterns too stay near
+/// 8 MiB, that number is chosen from the widest row that the statement reads.
+///
+/// # Errors
+/// If the statement cannot be parsed, planned or started, or if it would write anything. Queries are run, and names within
+/// the session can be given and removed (`CREATE EXTERNAL TABLE`, `CREATE VIEW`, `DROP`).
+pub async fn query(ctx: &SessionContext, sql: &str) -> DfResult<SendableRecordBatchStream> {
+    let mut statements = statements(sql)?;
+    match (statements.pop(), statements.is_empty()) {
+        (Some(statement), true) => run(ctx, statement).await,
+        (None, _) => plan_err!("expected a statement, found none"),
+        (Some(_), false) => plan_err!("expected one statement, found {}", statements.len() + 1),
+    }
+}
+
+/// Parses the statements of a text, which semicolons separate.
+///
+/// # Errors
+/// If one cannot be parsed.
+pub fn statements(sql: &str) -> DfResult<Vec<Statement>> {
+    Ok(DFParserBuilder::new(sql)
+        .build()?
+        .parse_statements()?
+        .into())
+}
+
+/// Plans and starts one statement that has been parsed, as [`query`] does.
+///
+/// # Errors
+/// As [`query`].
+pub async fn run(
+    ctx: &SessionContext,
+    statement: Statement,
+) -> DfResult<SendableRecordBatchStream> {
+    let state = ctx.state();
+    let plan = state.statement_to_plan(statement).await?;
+    if changes_the_session_only(&plan) {
+        if let LogicalPlan::Ddl(DdlStatement::DropTable(drop)) = &plan
+            && schema::is_of_a_file(ctx, &drop.name)
+        {
+            return plan_err!(
+                "`{}` is a table of a file, and stays; only names given in this session can be dropped",
+                drop.name
+            );
+        }
+        return ctx.execute_logical_plan(plan).await?.execute_stream().await;
+    }
+    SQLOptions::new()
+        .with_allow_ddl(false)
+        .with_allow_dml(false)
+        .verify_plan(&plan)?;
+    let plan = state.optimize(&plan)?;
+    let rows =
+        (DEFAULT_BATCH_BYTES / widest_row(&plan)?.max(1)).clamp(1, state.config().batch_size());
+    // Otherwise the builder would replace the default catalog by an empty one.
+    let config = state
+        .config()
+        .clone()
+        .with_batch_size(rows)
+        .with_create_default_catalog_and_schema(false);
+    let state = SessionStateBuilder::new_from_existing(state)
+        .with_config(config)
+        .build();
+    let physical = state
+        .query_planner()
+        .create_physical_plan(&plan, &state)
+        .await?;
+    execute_stream(physical, state.task_ctx())
+}
+
+/// Returns whether a statement changes only names or settings of this session.
+fn changes_the_session_only(plan: &LogicalPlan) -> bool {
+    use DdlStatement::{CreateExternalTable, CreateView, DropTable, DropView};
+    match plan {
+        LogicalPlan::Ddl(ddl) => matches!(
+            ddl,
+            CreateExternalTable(_) | CreateView(_) | DropTable(_) | DropView(_)
+        ),
+        LogicalPlan::Statement(statement) => {
+            matches!(
+                statement,
+                PlanStatement::SetVariable(_) | PlanStatement::ResetVariable(_)
+            )
+        }
+        _ => false,
+    }
+}
+
+/// Returns the number of bytes of the widest row that any node of a plan yields.
+fn widest_row(plan: &LogicalPlan) -> DfResult<usize> {
+    let mut widest = 0;
+    plan.apply_with_subqueries(|node| {
+        let schema: &Schema = node.schema().as_arrow();
+        widest = widest.max(row_bytes(schema));
+        Ok(TreeNodeRecursion::Continue)
+    })?;
+    Ok(widest)
+}
