@@ -283,7 +283,7 @@ fn failures_say_what_to_do_and_write_nothing() {
         vec!["group", SIEMENS, "-o", &at("no/such/folder.arrow")],
         vec!["group", SIEMENS, "-o", &at("out.xlsx")],
         vec!["group", SIEMENS, "-o", &out, "--columns", "difraction"],
-        vec!["group", SIEMENS, "-o", &out, "--batch-bytes", "64MiB"],
+        vec!["group", SIEMENS, "-o", &out, "--batch-bytes", "4GiB"],
         vec!["group", SIEMENS, "-o", &out, "--among", "y <"],
         vec!["sql", SIEMENS, "-c", "SELECT * FROM scna"],
         vec!["export", SIEMENS, "--table", "object", "-o", &out],
@@ -326,6 +326,56 @@ fn a_closed_pipe_is_success() {
         output.status.success(),
         "{}",
         String::from_utf8_lossy(&output.stderr)
+    );
+}
+
+/// Runs the command by the shell, whose redirections may close or fill what it writes to; returns the exit code.
+#[cfg(target_os = "linux")]
+fn redirected(arguments: &str) -> Option<i32> {
+    let command = format!("{} {arguments}", env!("CARGO_BIN_EXE_ptychoarrow"));
+    let status = std::process::Command::new("sh")
+        .args(["-c", &command])
+        .status();
+    status.unwrap().code()
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn messages_that_cannot_be_written_change_nothing_and_results_that_cannot_are_an_error() {
+    let folder = folder();
+    let out = text(folder.path().join("g.csv"));
+    let group = format!("group {SIEMENS} --n-groups 3 --columns group_id --force -o {out}");
+    for to in [
+        "2>&-",
+        ">&-",
+        ">&- 2>&-",
+        "2>/dev/full",
+        "3>&1 2>&1 >/dev/null | true",
+    ] {
+        assert_eq!(redirected(&format!("{group} {to}")), Some(0), "{to}");
+        assert!(Path::new(&out).exists(), "{to}");
+        std::fs::remove_file(&out).unwrap();
+        assert_eq!(
+            redirected(&format!("norm {SIEMENS} --profile {to}")),
+            Some(0),
+            "{to}"
+        );
+    }
+    for to in ["2>&-", "2>/dev/full"] {
+        assert_eq!(
+            redirected(&format!("norm missing.npz {to}")),
+            Some(2),
+            "{to}"
+        );
+        assert_eq!(
+            redirected(&format!("check missing.npz {to}")),
+            Some(2),
+            "{to}"
+        );
+    }
+    assert_eq!(
+        redirected(&format!("norm {SIEMENS} >/dev/full 2>&-")),
+        Some(1)
     );
 }
 
@@ -530,4 +580,14 @@ fn align_tells_what_will_still_be_copied() {
         .map(|(code, error)| format!("{code}: {error}"))
         .collect();
     insta::assert_snapshot!(refused.join("\n").replace(&text(folder.path()), "FOLDER"));
+}
+
+#[test]
+fn help_is_complete() {
+    let commands = [
+        "inspect", "check", "group", "norm", "sql", "export", "align",
+    ];
+    // Short help: a line per option, whatever the width of the terminal.
+    let help = |command: &str| format!("{}\n", success(&[command, "-h"]));
+    insta::assert_snapshot!(commands.map(help).concat());
 }

@@ -46,7 +46,7 @@ fn npz_arrow_parquet_and_csv_are_joined_in_one_query() {
     let said = String::from_utf8(output.stderr)
         .unwrap()
         .replace(&groups, "groups.arrow");
-    insta::assert_snapshot!(said, @"note: `groups` is groups.arrow; that of the scan is a.groups");
+    insta::assert_snapshot!(said, @"note: the table `groups` is groups.arrow; the table of the scan is a.groups");
     // Both are there: the file's groups and those that the scan would give.
     let both =
         "SELECT (SELECT count(*) FROM groups) AS file, (SELECT count(*) FROM a.groups) AS scan";
@@ -98,7 +98,7 @@ fn several_statements_run_in_order_and_the_last_is_written() {
         "-o",
         &text(folder.path().join("b.csv")),
     ]);
-    insta::assert_snapshot!(said, @"error: output = several queries with rows, such as: SELECT 1: expected one query, at the end; before it, only statements such as CREATE VIEW");
+    insta::assert_snapshot!(said, @"error: several queries return rows, the first is: SELECT 1; with -o, expected one such query, as the last statement; before it, statements such as CREATE VIEW");
     assert_eq!(code, 2);
     assert!(!folder.path().join("b.csv").exists());
     let set = "SET datafusion.execution.target_partitions = 1; SHOW datafusion.execution.target_partitions";
