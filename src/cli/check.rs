@@ -1,4 +1,4 @@
-//! `ptychoarrow check`: what is wrong with files, errors and warnings apart.
+//! Runs `ptychoarrow check`: reports what is wrong with files, as errors and warnings.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -19,20 +19,20 @@ const TERMS: CommandTerms = CommandTerms { command: "check" };
 
 #[derive(Debug, Args)]
 pub struct CheckArgs {
-    /// NPZ files.
+    /// The NPZ files to check.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Exit with code 1 on a warning too, not on an error alone.
+    /// Exit with code 1 on warnings as well as on errors.
     #[arg(long)]
     strict: bool,
-    /// How to print it.
+    /// The form in which to print the findings.
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
     #[command(flatten)]
     input: InputArgs,
 }
 
-/// Checks every file, also after one that cannot be opened. The exit code is the highest of all files'.
+/// Checks every file, even if an earlier one cannot be opened. The exit code is the highest of all files.
 pub fn run(args: &CheckArgs) -> super::failure::Result<ExitCode> {
     let mut code = 0;
     let mut objects = Vec::new();
@@ -76,7 +76,7 @@ fn code_of(report: &Result<CheckReport>, strict: bool) -> u8 {
     }
 }
 
-/// A line about the file, then two a finding: what was found, and what to do.
+/// Writes a line about the file, then two lines per finding: what was found, and what to do.
 fn text(file: &Path, report: &CheckReport) -> String {
     let width = |of: fn(&Finding) -> usize| report.findings.iter().map(of).max().unwrap_or(0);
     let (codes, members) = (
@@ -110,7 +110,7 @@ fn member(finding: &Finding) -> String {
         .unwrap_or_default()
 }
 
-/// `516 positions, 516 frames, 7 members, 8.1 MiB`.
+/// Says what was checked: `516 positions, 516 frames, 7 members, 8.1 MiB`.
 fn looked_at(report: &CheckReport) -> String {
     let positions = report.positions.map(|count| counted(count, "position"));
     let frames = report.frames.map(|count| counted(count, "frame"));
@@ -124,7 +124,7 @@ fn looked_at(report: &CheckReport) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
-/// `1 error, 2 warnings`.
+/// Counts the findings: `1 error, 2 warnings`.
 fn verdict(report: &CheckReport) -> String {
     let (errors, warnings) = (report.errors().count(), report.warnings().count());
     let parts = [(errors, "error"), (warnings, "warning")]
@@ -146,7 +146,7 @@ fn counted(count: usize, noun: &str) -> String {
     }
 }
 
-/// The report with the file's name, or why there is none.
+/// Returns the report as JSON, with the file's name; or the reason why there is none.
 fn object(file: &Path, report: Result<CheckReport>) -> Result<Value> {
     let report = match report {
         Ok(report) => {

@@ -1,4 +1,4 @@
-//! `ptychoarrow inspect`: what a file holds, without reading its patterns.
+//! Runs `ptychoarrow inspect`: shows what a file holds, without reading its patterns.
 
 mod rows;
 
@@ -26,23 +26,23 @@ const TERMS: CommandTerms = CommandTerms { command: "inspect" };
 
 #[derive(Debug, Args)]
 pub struct InspectArgs {
-    /// NPZ files; or Arrow and Parquet files that were written from them, which tell where their rows came from.
+    /// The NPZ files to show; also Arrow and Parquet files, which tell where their rows came from.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// How to print it.
+    /// The form in which to print the report.
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
-    /// Also read every number, for smallest, largest and mean.
+    /// Also read all numbers, and print the smallest, the largest and the mean of each array.
     #[arg(long)]
     stats: bool,
     #[command(flatten)]
     input: InputArgs,
 }
 
-/// What was found out about a file.
+/// Reports what was found out about a file.
 struct Report {
     npz: Arc<NpzFile>,
-    /// The scan, or why there is none.
+    /// The scan, or the reason why there is none.
     scan: std::result::Result<ScanReport, String>,
     stats: Vec<(String, Stats)>,
 }
@@ -57,11 +57,11 @@ struct PositionReport {
     y: (f64, f64),
     not_finite: usize,
     spacing: Option<Spacing>,
-    /// Positions that an earlier scan point has already.
+    /// The number of scan points at the position of an earlier one.
     duplicates: usize,
 }
 
-/// Of the finite numbers of an array.
+/// Holds the statistics of the finite numbers of an array.
 struct Stats {
     min: f64,
     max: f64,

@@ -1,6 +1,6 @@
 //! Arguments that say what is written and where, and the writing of results and messages.
 
-use std::io::{IsTerminal, Write as _};
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use arrow::array::RecordBatchReader;
@@ -119,11 +119,6 @@ pub fn announce(path: &Path, options: &ExportOptions) {
 /// Writes a line for people to stderr. Where stderr is closed or full, nobody reads it, and the command goes on.
 pub fn log(text: &str) {
     progress::suspended(|| drop(writeln!(std::io::stderr(), "{text}")));
-}
-
-/// Returns whether people watch stderr.
-pub fn is_watched() -> bool {
-    std::io::stderr().is_terminal()
 }
 
 /// Writes a result and a line break to stdout.

@@ -24,7 +24,7 @@ pub fn table(batches: &[RecordBatch]) -> Result<String> {
     Ok(pretty_format_batches(&batches)?.to_string())
 }
 
-/// A list as text; a long one as type, shape and range.
+/// Shows a list as text, and a long one as type, shape and range.
 fn summary(field: &Field, list: &FixedSizeListArray) -> Result<StringArray> {
     if list.value_length() <= SHOWN_VALUES {
         return list_text(list);
@@ -52,7 +52,7 @@ fn summary(field: &Field, list: &FixedSizeListArray) -> Result<StringArray> {
     (0..list.len()).map(text).collect()
 }
 
-/// Smallest and largest number of an array of numbers.
+/// Returns the smallest and the largest number of an array of numbers.
 fn range(values: &ArrayRef) -> Result<Option<(f64, f64)>> {
     if !values.data_type().is_numeric() {
         return Ok(None);
@@ -62,7 +62,7 @@ fn range(values: &ArrayRef) -> Result<Option<(f64, f64)>> {
     Ok(arrow::compute::min(values).zip(arrow::compute::max(values)))
 }
 
-/// A number in few characters.
+/// Writes a number in few characters.
 pub fn number(value: f64) -> String {
     match value.abs() {
         size if value == value.trunc() && size < 1e7 => format!("{value}"),
@@ -74,15 +74,15 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// NumPy's name for an Arrow type where it has one.
+/// Returns the name of an Arrow type in lower case.
 pub fn data_type_name(data_type: &DataType) -> String {
     data_type.to_string().to_lowercase()
 }
 
-/// Rows as a JSON array of objects.
+/// Returns rows as a JSON array of objects.
 ///
 /// # Errors
-/// If a type has no JSON.
+/// If a type cannot be written as JSON.
 pub fn json(batches: &[RecordBatch]) -> Result<String> {
     let mut writer = arrow::json::WriterBuilder::new()
         .with_explicit_nulls(true)

@@ -1,11 +1,11 @@
 //! Draws progress bars: one per task that takes long, on a terminal only.
 
+use std::io::IsTerminal;
 use std::sync::{LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use super::output::is_watched;
 use crate::progress::{Progress, Step, Unit};
 
 /// A process has one terminal, and so one set of bars.
@@ -34,6 +34,11 @@ pub fn shown() -> Progress {
     } else {
         Progress::default()
     }
+}
+
+/// Returns whether people watch stderr.
+fn is_watched() -> bool {
+    std::io::stderr().is_terminal()
 }
 
 /// Runs something that writes to the terminal while no bars are drawn.

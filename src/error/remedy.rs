@@ -63,10 +63,10 @@ pub enum Remedy {
 
 /// Spells parameters and tasks in the terms of one front end.
 pub trait Terms {
-    /// Returns how the user of the front end writes the parameter, such as `--neighbors`.
+    /// Returns how the user of the front end writes the parameter, such as `GroupSpec::neighbors`.
     fn parameter(&self, parameter: Parameter) -> String;
 
-    /// Returns how the user gives the parameter this value, such as `--bin 2`.
+    /// Returns how the user gives the parameter this value, such as `PatternOptions::bin = 2`.
     fn set(&self, parameter: Parameter, value: &str) -> String;
 
     /// Returns how the user performs the task.

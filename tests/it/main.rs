@@ -18,6 +18,7 @@ mod goldens;
 mod group;
 #[cfg(target_os = "linux")]
 mod kill;
+mod language;
 mod layers;
 mod npz;
 mod private;

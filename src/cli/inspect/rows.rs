@@ -1,4 +1,4 @@
-//! Arrow and Parquet files: columns, and where their rows came from.
+//! Shows the columns of Arrow and Parquet files, and where their rows came from.
 
 use std::path::Path;
 
@@ -12,10 +12,10 @@ use crate::cli::print::data_type_name;
 use crate::error::{Error, Result};
 use crate::export::{Description, describe};
 
-/// What an Arrow or Parquet file says of itself; none for any other file, missing ones too.
+/// Describes an Arrow or Parquet file; returns `None` for any other file, and for a missing one.
 pub fn described(file: &Path) -> Result<Option<Description>> {
     match describe(file) {
-        // The same is told of an NPZ file, and better.
+        // Opening it as an NPZ file reports this better.
         Err(
             Error::Io {
                 action: "open" | "read",
@@ -54,7 +54,7 @@ pub fn text(file: &Path, rows: &Description) -> String {
     if provenance.is_empty() {
         return text
             + &format!(
-                "{:<12} none: it was not written by this program",
+                "{:<12} none: the file was not written by this program",
                 "provenance"
             );
     }
@@ -75,7 +75,7 @@ fn type_text(field: &Field) -> String {
     data_type_name(item)
 }
 
-/// One key, its JSON a line a part.
+/// Shows one key; each part of JSON gets a line of its own.
 fn provenance_text(key: &str, value: &str) -> String {
     let label = key.strip_prefix("ptychoarrow.").unwrap_or(key);
     let parts = match serde_json::from_str(value) {
@@ -100,7 +100,7 @@ fn provenance_text(key: &str, value: &str) -> String {
         .join("\n")
 }
 
-/// A field of a spec; long lists, such as scan points, are counted.
+/// Shows a field of a specification; of long lists, such as scan points, only the length.
 fn part((name, value): (&String, &Value)) -> String {
     const SHOWN: usize = 8;
     match value {
