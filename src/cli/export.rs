@@ -9,7 +9,7 @@ use clap::{Args, ValueEnum};
 
 use super::failure::{Failure, Result};
 use super::input::InputArgs;
-use super::output::{self, OutputArgs};
+use super::output::{self, RowOutputArgs};
 use super::{RunArgs, progress};
 use crate::export::{CleanOptions, ExportOptions, Format, clean};
 use crate::npz::NpzFile;
@@ -37,7 +37,7 @@ pub struct ExportArgs {
     #[arg(long, value_name = "SQL")]
     among: Option<String>,
     #[command(flatten)]
-    output: OutputArgs,
+    output: RowOutputArgs,
     #[command(flatten)]
     input: InputArgs,
 }
@@ -60,8 +60,9 @@ enum TableArg {
 pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
     let output = args
         .output
+        .file
         .require(&[], ".arrow, .arrows, .parquet, .csv or .npz")?;
-    if !args.output.check()? {
+    if !args.output.file.check()? {
         return Ok(());
     }
     if Format::of(output)? == Format::Npz {
@@ -140,7 +141,7 @@ fn write_scan(args: &ExportArgs, output: &Path) -> Result<()> {
         None => (0..scan.num_positions()).collect(),
     };
     let options = CleanOptions {
-        if_exists: args.output.if_exists(),
+        if_exists: args.output.file.if_exists(),
         among: args.among.clone(),
         progress: progress::shown(),
     };

@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::failure::{CommandTerms, Result};
 use super::input::{InputArgs, SpecArgs, shown};
-use super::output::{self, OutputArgs, log};
+use super::output::{self, RowOutputArgs, log};
 use super::print::{data_type_name, table};
 use super::{PrintFormat, RunArgs};
 use crate::array::{Access, tensor};
@@ -52,7 +52,7 @@ pub struct GroupArgs {
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
     #[command(flatten)]
-    output: OutputArgs,
+    output: RowOutputArgs,
     #[command(flatten)]
     input: InputArgs,
 }
@@ -78,14 +78,20 @@ impl GroupArgs {
 const SHOWN_GROUPS: usize = 10;
 
 pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
-    if !args.output.check()? {
+    if !args.output.file.check()? {
         return Ok(());
     }
     let start = Instant::now();
     let scan = Scan::open_with(&args.file, &args.input.options())?;
-    let format = args.output.output.as_deref().map(Format::of).transpose()?;
+    let format = args
+        .output
+        .file
+        .output
+        .as_deref()
+        .map(Format::of)
+        .transpose()?;
     let groups = args.spec.query(args.patterns(format)).resolve(&scan)?;
-    let Some(output) = &args.output.output else {
+    let Some(output) = &args.output.file.output else {
         return show(args, run, &groups);
     };
     let read = read_options(columns(args, &groups, format), Rows::All, run);

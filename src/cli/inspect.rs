@@ -1,6 +1,7 @@
 //! Runs `ptychoarrow inspect`: shows what a file holds, without reading its patterns.
 
 mod rows;
+mod stats;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -14,13 +15,14 @@ use super::failure::CommandTerms;
 use super::input::{InputArgs, shown};
 use super::print::{number, table};
 use super::{PrintFormat, output};
-use crate::array::{Access, Column, RowSet, View};
+use crate::array::{Access, Column};
 use crate::error::Result;
 use crate::group::neighbors::{Spacing, spacing};
-use crate::npz::{ArrayInfo, NpzFile, Scalar};
+use crate::npz::{ArrayInfo, NpzFile};
 use crate::scan::layout::{Role, suspicious_unit};
 use crate::scan::{Positions, Scan, arrays, shape_text};
 use crate::table::{ReadOptions, TableReader};
+use stats::Stats;
 
 const TERMS: CommandTerms = CommandTerms { command: "inspect" };
 
@@ -61,14 +63,6 @@ struct PositionReport {
     duplicates: usize,
 }
 
-/// Holds the statistics of the finite numbers of an array.
-struct Stats {
-    min: f64,
-    max: f64,
-    mean: f64,
-    not_finite: u64,
-}
-
 pub fn run(args: &InspectArgs) -> super::failure::Result<()> {
     for (number, file) in args.files.iter().enumerate() {
         let text = match (rows::described(file)?, args.format) {
@@ -93,7 +87,11 @@ impl Report {
         let npz = Arc::new(NpzFile::open_with(file, &options.open)?);
         let scan = Scan::try_new(Arc::clone(&npz), &options).and_then(ScanReport::of);
         let scan = scan.map_err(|error| error.report_in(&TERMS));
-        let stats = if args.stats { stats(&npz)? } else { Vec::new() };
+        let stats = if args.stats {
+            stats::of_arrays(&npz)?
+        } else {
+            Vec::new()
+        };
         Ok(Self { npz, scan, stats })
     }
 
@@ -184,12 +182,6 @@ fn array_json(npz: &NpzFile, info: &ArrayInfo) -> Value {
         "access": access.word(),
         "reason": access.reason(),
     })
-}
-
-impl Stats {
-    fn json(&self) -> Value {
-        json!({"min": self.min, "max": self.max, "mean": self.mean, "not_finite": self.not_finite})
-    }
 }
 
 impl ScanReport {
@@ -404,39 +396,4 @@ impl PositionReport {
             "suspicious_unit": suspicious_unit(scan.unit(), self.x, self.y),
         })
     }
-}
-
-/// Reads every array of real numbers, a few rows at a time.
-fn stats(npz: &Arc<NpzFile>) -> Result<Vec<(String, Stats)>> {
-    const VALUES: usize = 1 << 20;
-    let mut all = Vec::new();
-    for info in npz.arrays().filter(|info| {
-        (info.dtype.scalar.is_real() || info.dtype.scalar == Scalar::Bool) && info.num_bytes > 0
-    }) {
-        let column = Column::open(npz, &info.name, &info.name, &View::first_axis(info))?;
-        let step = (VALUES / column.row_len().max(1)).max(1);
-        let mut stats = Stats {
-            min: f64::INFINITY,
-            max: -f64::INFINITY,
-            mean: 0.0,
-            not_finite: 0,
-        };
-        let mut count = 0u64;
-        for start in (0..column.num_rows()).step_by(step) {
-            let rows = RowSet::Range(start..(start + step).min(column.num_rows()));
-            for value in column.numbers(&rows)?.to_f64() {
-                if value.is_finite() {
-                    stats.min = stats.min.min(value);
-                    stats.max = stats.max.max(value);
-                    stats.mean += value;
-                    count += 1;
-                } else {
-                    stats.not_finite += 1;
-                }
-            }
-        }
-        stats.mean /= count as f64;
-        all.push((info.name.clone(), stats));
-    }
-    Ok(all)
 }

@@ -27,9 +27,29 @@ pub struct OutputArgs {
     /// Replace the output if it exists; the same as --if-exists replace.
     #[arg(long, conflicts_with = "if_exists")]
     force: bool,
+}
+
+/// Says where rows go, and how they are written.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Output")]
+pub struct RowOutputArgs {
+    #[command(flatten)]
+    pub file: OutputArgs,
     /// How Parquet files hold wide tensors.
     #[arg(long, value_enum, default_value = "lists")]
     tensors: Tensors,
+}
+
+impl RowOutputArgs {
+    /// Returns the options of a writer, apart from what is known about the rows.
+    pub fn options(&self) -> ExportOptions {
+        ExportOptions {
+            if_exists: self.file.if_exists(),
+            tensors: self.tensors,
+            progress: progress::shown(),
+            ..Default::default()
+        }
+    }
 }
 
 impl OutputArgs {
@@ -39,16 +59,6 @@ impl OutputArgs {
             IfExists::Replace
         } else {
             self.if_exists
-        }
-    }
-
-    /// Returns the options of a writer, apart from what is known about the rows.
-    pub fn options(&self) -> ExportOptions {
-        ExportOptions {
-            if_exists: self.if_exists(),
-            tensors: self.tensors,
-            progress: progress::shown(),
-            ..Default::default()
         }
     }
 

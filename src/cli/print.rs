@@ -1,4 +1,4 @@
-//! Tables for people: few rows, and a tensor as one short text.
+//! Prints rows as tables for people, with a tensor as one short text, and as JSON.
 
 use arrow::array::{Array, ArrayRef, AsArray, FixedSizeListArray, RecordBatch, StringArray};
 use arrow::compute::cast;
@@ -9,10 +9,10 @@ use crate::array::tensor;
 use crate::error::Result;
 use crate::export::{list_text, lists_as_text};
 
-/// Lists up to this many values are shown whole.
+/// The length of the longest lists that are shown whole.
 const SHOWN_VALUES: i32 = 9;
 
-/// A table as text.
+/// Returns rows as a table of text.
 ///
 /// # Errors
 /// If a value cannot be shown.

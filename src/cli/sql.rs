@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 
 use super::failure::{Failure, Result};
 use super::input::{InputArgs, SpecArgs};
-use super::output::{self, OutputArgs};
+use super::output::{self, RowOutputArgs};
 use super::{RunArgs, parse_bytes};
 use crate::error::Error;
 use crate::export::{self, ExportOptions};
@@ -45,7 +45,7 @@ pub struct SqlArgs {
     #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
     memory_limit: Option<u64>,
     #[command(flatten)]
-    output: OutputArgs,
+    output: RowOutputArgs,
     #[command(flatten)]
     spec: SpecArgs,
     #[command(flatten)]
@@ -64,7 +64,7 @@ enum RowFormat {
 }
 
 pub fn run(args: &SqlArgs, run: &RunArgs) -> Result<()> {
-    if !args.output.check()? {
+    if !args.output.file.check()? {
         return Ok(());
     }
     let text = text(args)?;
@@ -82,7 +82,7 @@ pub fn run(args: &SqlArgs, run: &RunArgs) -> Result<()> {
     let Some(last) = statements.pop() else {
         return Err(no_query());
     };
-    match &args.output.output {
+    match &args.output.file.output {
         Some(path) => {
             for statement in statements {
                 run_silently(&session, statement)?;
@@ -144,7 +144,7 @@ fn text(args: &SqlArgs) -> Result<Option<String>> {
     }
     let stdin = std::io::stdin();
     if stdin.is_terminal() {
-        return if args.output.output.is_some() {
+        return if args.output.file.output.is_some() {
             Err(no_query())
         } else {
             Ok(None)
