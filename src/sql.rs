@@ -10,6 +10,7 @@ mod error;
 mod exec;
 mod external;
 mod files;
+mod filter;
 pub mod functions;
 mod groups;
 mod neighbors;

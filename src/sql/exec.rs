@@ -1,6 +1,5 @@
 //! Reads tables of files in DataFusion's plans: the one execution node.
 
-mod filter;
 mod metrics;
 mod reader;
 
@@ -38,7 +37,6 @@ use datafusion::physical_plan::{
 
 use super::TableSource;
 use crate::table::{Table, is_wide, row_bytes};
-pub(super) use filter::Filter;
 use reader::FilteredReader;
 
 /// The number of bytes per partition. What is smaller stays in one partition: its rows come in order, and sharing them

@@ -35,7 +35,7 @@ impl OtherScan {
     /// Opens the file to learn what it is.
     ///
     /// # Errors
-    /// If the file is no NPZ.
+    /// If the file is not an NPZ archive.
     pub(crate) fn of(path: impl Into<PathBuf>, options: &ScanOptions) -> Result<Self> {
         let path = path.into();
         let identity = NpzFile::open_with(&path, &options.open)?.identity().clone();

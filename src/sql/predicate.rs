@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
-use datafusion::common::{DFSchema, plan_datafusion_err};
+use datafusion::common::{DFSchema, plan_datafusion_err, plan_err};
 use datafusion::error::{DataFusionError, Result as DfResult};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::PhysicalExpr;
+use datafusion::prelude::SessionContext;
 use rayon::prelude::*;
 
-use super::SessionOptions;
 use super::error::{ours, plain};
-use super::exec::Filter;
+use super::filter::Filter;
+use super::functions;
 use crate::array::RowSet;
 use crate::error::{Error, Parameter, Result};
 use crate::scan::Scan;
@@ -68,7 +69,7 @@ impl Predicate {
         let of_batch = |(filter, rows): (&Filter, std::ops::Range<usize>)| -> DfResult<Vec<u32>> {
             let passes = filter.passes(scan, &RowSet::Range(rows.clone()))?;
             let kept = rows.zip(passes.values().iter());
-            // A scan has fewer scan points than 2^32.
+            // Below, the number of scan points is checked.
             Ok(kept
                 .filter(|(_, passes)| *passes)
                 .map(|(row, _)| row as u32)
@@ -78,6 +79,9 @@ impl Predicate {
             let filter = Filter::try_new(&self.expr, &scan.schema())?;
             let step = batch_rows(filter.schema(), DEFAULT_BATCH_BYTES);
             let rows = scan.num_positions();
+            if u32::try_from(rows).is_err() {
+                return plan_err!("expected fewer than 2^32 scan points, found {rows}");
+            }
             let starts: Vec<usize> = (0..rows).step_by(step).collect();
             let batches = starts.into_par_iter();
             batches
@@ -91,10 +95,11 @@ impl Predicate {
 
 /// Returns a predicate as an expression over the columns of `scan`.
 fn physical(scan: &Scan, sql: &str) -> DfResult<Arc<dyn PhysicalExpr>> {
-    let context = super::context(&SessionOptions {
-        threads: Some(1),
-        ..Default::default()
-    })?;
+    // A context of its own, which knows the functions and no table: a predicate is about one scan.
+    let context = SessionContext::new();
+    functions::all()
+        .into_iter()
+        .for_each(|function| context.register_udf(function));
     let schema = DFSchema::try_from_qualified_schema("scan", &scan.schema())?;
     let expr = context.parse_sql_expr(sql, &schema)?;
     let is_query = |expr: &Expr| {

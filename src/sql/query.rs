@@ -67,8 +67,8 @@ pub async fn run(
         .with_allow_dml(false)
         .verify_plan(&plan)?;
     let plan = state.optimize(&plan)?;
-    let rows =
-        (DEFAULT_BATCH_BYTES / widest_row(&plan)?.max(1)).clamp(1, state.config().batch_size());
+    let rows = DEFAULT_BATCH_BYTES / widest_row(&plan)?.max(1);
+    let rows = rows.min(state.config().batch_size()).max(1);
     // Otherwise the builder would replace the default catalog by an empty one.
     let config = state
         .config()

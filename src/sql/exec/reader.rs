@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::RecordBatch;
 use datafusion::error::{DataFusionError, Result};
 
-use super::filter::{Filter, as_row_set};
+use super::super::filter::{Filter, as_row_set};
 use super::metrics::Metrics;
 use super::{NpzScanExec, share};
 use crate::table::{BatchSource, DEFAULT_BATCH_BYTES, Table};
