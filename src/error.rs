@@ -412,6 +412,11 @@ impl Error {
         with_remedies(self.facts(), &self.remedies(), terms)
     }
 
+    /// Returns facts and all sources on one line, without remedies.
+    pub(crate) fn facts_with_sources(&self) -> String {
+        with_sources(self.facts(), self)
+    }
+
     /// Creates an [`Error::Io`], or an [`Error::NoSuchFile`] where the system says so.
     pub fn io(path: &Path, action: &'static str, source: std::io::Error) -> Self {
         let path = path.to_path_buf();

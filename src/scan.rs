@@ -21,6 +21,7 @@ use crate::array::{Access, Column, RowSet, View};
 use crate::error::{Error, Remedy, Result};
 use crate::npz::{ArrayInfo, NpzFile, OpenOptions, Scalar};
 use crate::table::{ReadOptions, Table, TableInfo, TableReader, is_wide};
+pub use layout::Note;
 use layout::{Layout, LayoutOptions, Measurement, Role, Unit};
 pub use tables::{array, arrays, shape_text};
 

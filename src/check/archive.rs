@@ -1,78 +1,33 @@
-//! Members: whether their bytes are those that were written, and whether they are arrays.
+//! Checks that the bytes of every member are those that were written, and that members are arrays.
 
 use std::io::{ErrorKind, Read};
 
-use super::{Finding, Run};
-use crate::error::{Error, Result};
+use super::finding::{Code, Finding};
+use super::run::Run;
+use crate::error::{Error, Remedy, Result};
 use crate::npz::Member;
 use crate::scan::ScanOptions;
+use crate::scan::layout::known_names;
 
-/// Bytes read at a time.
+/// The number of bytes read at a time.
 const BUFFER_BYTES: usize = 1 << 20;
 
-/// Where PtychoPINN keeps what it knows of a file, as a pickled dict. Nothing here needs it.
+/// The member in which PtychoPINN keeps what it knows of a file, as a pickled dictionary; no scan needs it.
 const METADATA: &str = "_metadata";
 
-/// Members that a scan needs, by the names they have in the programs that write them. A list of its own: a file that is
-/// no scan because such a member is pickled has no layout to ask.
-const NAMES_OF_ROLES: &[&str] = &[
-    "xcoords",
-    "ycoords",
-    "xcoords_start",
-    "ycoords_start",
-    "probe_position_x_m",
-    "probe_position_y_m",
-    "ppX",
-    "ppY",
-    "x",
-    "y",
-    "posx",
-    "posy",
-    "position",
-    "positions",
-    "scan",
-    "points",
-    "encoder",
-    "translation",
-    "coords",
-    "diffraction",
-    "diff3d",
-    "patterns",
-    "data",
-    "reciprocal",
-    "dp",
-    "diffamp",
-    "det_data",
-    "ptychogram",
-    "images",
-    "diffraction_patterns",
-    "arr_0",
-    "probeGuess",
-    "probe",
-    "initial_probe",
-    "illumination",
-    "reconstructed_probe",
-    "objectGuess",
-    "object",
-    "obj",
-    "psi",
-    "reconstructed_object",
-    "Y",
-    "scan_index",
-    "indexes",
-    "probe_position_indexes",
-];
-
-/// Reads every member to its end; says how many bytes that were.
+/// Reads every member to its end, and returns how many bytes that were.
 ///
 /// # Errors
 /// If the file cannot be read, or changes meanwhile.
 pub fn check(run: &mut Run, options: &ScanOptions) -> Result<u64> {
     let npz = run.npz;
     for note in npz.notes() {
-        let hint = "save the file again, with every name once";
-        run.findings
-            .push(Finding::warning("duplicate-member", note.to_string(), hint));
+        let remedies = vec![Remedy::SaveWithUniqueNames];
+        run.findings.push(Finding::warning(
+            Code::DuplicateMember,
+            note.to_string(),
+            remedies,
+        ));
     }
     let mut buffer = vec![0; BUFFER_BYTES];
     let mut bytes = 0;
@@ -89,14 +44,14 @@ pub fn check(run: &mut Run, options: &ScanOptions) -> Result<u64> {
     Ok(bytes)
 }
 
-/// Reads a member to its end; what is wrong with its bytes, if anything is.
+/// Reads a member to its end, and returns what is wrong with its bytes, if anything is.
 fn read(
     run: &mut Run,
     member: &Member,
     buffer: &mut [u8],
     bytes: &mut u64,
 ) -> Result<Option<String>> {
-    // Where the archive cannot even say where it is, there is no array either, for that reason.
+    // A member whose place is unknown is no array for that reason, which is a finding of its own.
     let Ok(mut reader) = run.npz.raw(&member.name) else {
         return Ok(None);
     };
@@ -126,8 +81,7 @@ fn damaged(member: &Member, found: &str) -> Finding {
         .map(|crc| format!(", CRC-32 {crc:08x}"))
         .unwrap_or_default();
     let found = format!("{found}; expected {} bytes{crc}", member.size);
-    Finding::error("crc", found, "the file is damaged: copy or save it again")
-        .of(Some(&member.name))
+    Finding::error(Code::Crc, found, vec![Remedy::CopyAgain]).of(Some(&member.name))
 }
 
 fn refused(member: &Member, reason: &str, options: &ScanOptions) -> Option<Finding> {
@@ -140,20 +94,19 @@ fn refused(member: &Member, reason: &str, options: &ScanOptions) -> Option<Findi
     };
     // A bare `.npy` has no CRC, and no other member.
     let is_all_there_is = member.crc32.is_none();
-    let hint = "save it again as a plain array of numbers, text or times";
+    let remedies = vec![Remedy::SaveAsPlainArray];
     let finding = match () {
         () if is_all_there_is || is_named_like_a_role(&member.name) || named() => {
-            Finding::error("refused-member", reason, hint)
+            Finding::error(Code::RefusedMember, reason, remedies)
         }
         () if member.name == METADATA => return None,
-        () => Finding::warning("refused-member", reason, hint),
+        () => Finding::warning(Code::RefusedMember, reason, remedies),
     };
     Some(finding.of(Some(&member.name)))
 }
 
-/// In another case too, but for names of one letter: `X` may be anything.
+/// Returns whether a member has the name of a role, in another case too, but for names of one letter: `X` may be
+/// anything.
 fn is_named_like_a_role(member: &str) -> bool {
-    NAMES_OF_ROLES
-        .iter()
-        .any(|name| member == *name || name.len() > 1 && member.eq_ignore_ascii_case(name))
+    known_names().any(|name| member == name || name.len() > 1 && member.eq_ignore_ascii_case(name))
 }

@@ -1,12 +1,13 @@
-//! Probe, object, and patches of it.
+//! Checks probe, object and object patches.
 
+use super::finding::{Code, Finding, counted};
+use super::run::Run;
 use super::summary::{Summary, summaries};
-use super::{Finding, Run, counted};
-use crate::error::Result;
+use crate::error::{Remedy, Result};
 use crate::scan::Scan;
 use crate::scan::layout::Role;
 
-/// Finite, not zero, as large as a pattern.
+/// Checks that the probe is finite, not zero, and as large as a pattern.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -16,18 +17,15 @@ pub fn check_probe(run: &mut Run, scan: &Scan) -> Result<()> {
         return Ok(());
     };
     if values.is_constant() && values.max == 0.0 {
-        let finding = Finding::error(
-            "zero-probe",
-            "zeros only",
-            "save it again with the illumination in it",
-        );
+        let remedies = vec![Remedy::CorrectFile, Remedy::UseAnotherMember];
+        let finding = Finding::error(Code::ZeroProbe, "zeros only", remedies);
         run.findings
             .push(finding.of(scan.layout().member(Role::Probe)));
     }
     Ok(())
 }
 
-/// Finite.
+/// Checks that the object is finite.
 ///
 /// # Errors
 /// If it cannot be read.
@@ -35,7 +33,7 @@ pub fn check_object(run: &mut Run, scan: &Scan) -> Result<()> {
     check_finite(run, scan, Role::Object).map(drop)
 }
 
-/// One a scan point.
+/// Checks that there is one object patch per scan point.
 ///
 /// # Errors
 /// If the member cannot be a column.
@@ -45,19 +43,16 @@ pub fn check_patches(run: &mut Run, scan: &Scan) -> Result<()> {
     };
     let (patches, points) = (column.num_rows(), scan.num_positions());
     if patches != points {
-        let found = format!("{patches} object patches, expected {points}, one a scan point");
-        let finding = Finding::error(
-            "length",
-            found,
-            "leave them out, or save those of this scan",
-        );
+        let found = format!("{patches} object patches, expected {points}, one per scan point");
+        let finding = Finding::error(Code::Length, found, vec![Remedy::CorrectFile]);
         run.findings
             .push(finding.of(scan.layout().member(Role::ObjectPatches)));
     }
     Ok(())
 }
 
-/// All values of a role's member, if it has one that holds numbers.
+/// Checks that all values of a role's member are finite, and returns their summary; `None` if there is no such member,
+/// or if it holds no numbers.
 fn check_finite(run: &mut Run, scan: &Scan, role: Role) -> Result<Option<Summary>> {
     let Some(column) = scan.member_column(role)? else {
         return Ok(None);
@@ -65,8 +60,9 @@ fn check_finite(run: &mut Run, scan: &Scan, role: Role) -> Result<Option<Summary
     let member = scan.layout().member(role);
     if !column.scalar().is_number() {
         let found = format!("text or times as {}", role.name());
+        let remedies = vec![Remedy::SaveAs("complex numbers")];
         run.findings
-            .push(Finding::error("dtype", found, "save it again as complex numbers").of(member));
+            .push(Finding::error(Code::Dtype, found, remedies).of(member));
         return Ok(None);
     }
     let values = summaries(&column, |_| Ok(()))?
@@ -85,11 +81,7 @@ fn check_finite(run: &mut Run, scan: &Scan, role: Role) -> Result<Option<Summary
             values.not_finite,
             counted(total as u64, "value")
         );
-        let finding = Finding::error(
-            "not-finite",
-            found,
-            "correct them: one is enough to spoil a reconstruction",
-        );
+        let finding = Finding::error(Code::NotFinite, found, vec![Remedy::CorrectFile]);
         run.findings.push(Finding {
             count: values.not_finite,
             ..finding.of(member)
@@ -98,7 +90,7 @@ fn check_finite(run: &mut Run, scan: &Scan, role: Role) -> Result<Option<Summary
     Ok(Some(values))
 }
 
-/// A probe is multiplied with patches of the size of a pattern.
+/// Checks that the probe has the shape of a pattern: it is multiplied with patches of that size.
 fn probe_shape(scan: &Scan) -> Option<Finding> {
     let member = scan.layout().member(Role::Probe)?;
     let (shape, pattern) = (
@@ -111,7 +103,6 @@ fn probe_shape(scan: &Scan) -> Option<Finding> {
     };
     (!image.ends_with(pattern)).then(|| {
         let found = format!("shape {shape:?}, patterns have {pattern:?}");
-        let hint = "crop or pad the probe to the patterns";
-        Finding::warning("probe-shape", found, hint).of(Some(member))
+        Finding::warning(Code::ProbeShape, found, vec![Remedy::FitToPatterns]).of(Some(member))
     })
 }

@@ -1,20 +1,21 @@
-//! Patterns, a frame at a time.
+//! Checks the patterns, one frame at a time.
 
+use super::finding::{Code, Finding, Tally, counted, short};
+use super::run::Run;
 use super::summary::{Summary, summaries};
-use super::{Finding, Run, Tally, counted, short};
-use crate::error::Result;
+use crate::error::{Remedy, Result};
 use crate::npz::Scalar;
 use crate::scan::Scan;
 use crate::scan::layout::Role;
 use crate::table::Table;
 
-/// A frame whose sum is below this part of the median one is dead.
+/// The fraction of the median sum below which a frame is dead.
 const DEAD: f64 = 0.01;
 
-/// Pixels at the largest value of all frames that make a frame saturated.
+/// The number of pixels at the largest value of all frames that makes a frame saturated.
 const CLIPPED: u64 = 4;
 
-/// One pass over all patterns.
+/// Checks all patterns in one pass.
 ///
 /// # Errors
 /// If they cannot be read.
@@ -28,8 +29,8 @@ pub fn check(run: &mut Run, scan: &Scan) -> Result<()> {
             "frames of shape {:?}, without a pixel",
             patterns.row_shape()
         );
-        run.findings
-            .push(Finding::error("length", found, "save the patterns again").of(member));
+        let finding = Finding::error(Code::Length, found, vec![Remedy::CorrectFile]);
+        run.findings.push(finding.of(member));
         return Ok(());
     }
     let frames = summaries(patterns, |bytes| {
@@ -58,7 +59,7 @@ fn frames_where(frames: &[Summary], is_so: impl Fn(&Summary) -> bool) -> Tally {
     Tally::of((0..frames.len()).filter(|frame| is_so(&frames[*frame])))
 }
 
-/// `3 of 516 frames`.
+/// Writes `3 of 516 frames`.
 fn out_of(rows: &Tally, frames: &[Summary]) -> String {
     format!(
         "{} of {}",
@@ -73,8 +74,8 @@ fn not_finite(frames: &[Summary]) -> Option<Finding> {
     (count > 0).then(|| {
         let (values, of, at) = (counted(count, "value"), out_of(&rows, frames), rows.rows());
         let found = format!("{values} not finite, in {of}: {at}");
-        let hint = "set them to 0, or leave these frames out with `among`: one is enough to spoil the normalisation";
-        Finding::error("not-finite", found, hint).at(count, rows)
+        let remedies = vec![Remedy::SetToZero, Remedy::LeaveOutPoints];
+        Finding::error(Code::NotFinite, found, remedies).at(count, rows)
     })
 }
 
@@ -84,14 +85,13 @@ fn negative(frames: &[Summary]) -> Option<Finding> {
     (count > 0).then(|| {
         let (values, of, at) = (counted(count, "value"), out_of(&rows, frames), rows.rows());
         let found = format!("{values} below 0, in {of}: {at}");
-        let hint = "was a background subtracted? clip them to 0 before roots are taken";
-        Finding::warning("negative", found, hint).at(count, rows)
+        Finding::warning(Code::Negative, found, vec![Remedy::SetToZero]).at(count, rows)
     })
 }
 
 fn dead(frames: &[Summary]) -> Option<Finding> {
     let median = median_sum(frames);
-    // A median at or below 0, or beyond what f8 can add up, says nothing of the others.
+    // A median that is 0, negative or infinite says nothing about the other frames.
     let limit = if median.is_finite() && median > 0.0 {
         median * DEAD
     } else {
@@ -105,12 +105,11 @@ fn dead(frames: &[Summary]) -> Option<Finding> {
         let median = short(median);
         let found =
             format!("a sum of 0, or below 1 % of the median frame's {median}, in {of}: {at}");
-        let hint = "was the shutter closed, or the beam lost? leave these frames out with `among`";
-        Finding::warning("dead-frames", found, hint).at(count, rows)
+        Finding::warning(Code::DeadFrames, found, vec![Remedy::LeaveOutPoints]).at(count, rows)
     })
 }
 
-/// The median sum of frames that have finite values; 0 if there are none.
+/// Returns the median sum of the frames that have finite values; 0 if there are none.
 fn median_sum(frames: &[Summary]) -> f64 {
     let mut sums: Vec<f64> = frames
         .iter()
@@ -125,15 +124,14 @@ fn median_sum(frames: &[Summary]) -> f64 {
 }
 
 fn constant(frames: &[Summary], pixels: usize) -> Option<Finding> {
-    // A single pixel has no choice.
+    // A frame of a single pixel is always constant.
     let rows = frames_where(frames, |frame| {
         pixels > 1 && frame.is_constant() && frame.max != 0.0
     });
     (rows.count > 0).then(|| {
         let (count, of, at) = (rows.count, out_of(&rows, frames), rows.rows());
         let found = format!("one value, not 0, in all pixels of {of}: {at}");
-        let hint = "are these exposures? leave these frames out with `among`";
-        Finding::warning("constant-frames", found, hint).at(count, rows)
+        Finding::warning(Code::ConstantFrames, found, vec![Remedy::LeaveOutPoints]).at(count, rows)
     })
 }
 
@@ -143,7 +141,7 @@ fn saturated(frames: &[Summary], scalar: Scalar) -> Option<Finding> {
         .map(|frame| frame.max)
         .fold(f64::NEG_INFINITY, f64::max);
     let (is_saturated, rule): (&dyn Fn(&Summary) -> bool, String) = match largest_of(scalar) {
-        // Of two values each is the largest or the next lower one.
+        // Of the two values of booleans, one is the largest and the other the next lower one.
         _ if scalar == Scalar::Bool || largest <= 0.0 => return None,
         Some(limit) if largest == limit => (
             &|frame| frame.max == largest,
@@ -168,12 +166,12 @@ fn saturated(frames: &[Summary], scalar: Scalar) -> Option<Finding> {
     (rows.count > 0).then(|| {
         let (count, of, at) = (rows.count, out_of(&rows, frames), rows.rows());
         let found = format!("{rule}, in {of}: {at}");
-        let hint = "was the detector overexposed, or is that the mark of bad pixels? mask them, or set them to 0";
-        Finding::warning("saturated-frames", found, hint).at(count, rows)
+        let remedies = vec![Remedy::MaskPixels, Remedy::SetToZero];
+        Finding::warning(Code::SaturatedFrames, found, remedies).at(count, rows)
     })
 }
 
-/// The largest value of an integer dtype of up to 32 bits: no detector counts to 2^63.
+/// Returns the largest value of an integer dtype of up to 32 bits: no detector counts to 2^63.
 fn largest_of(scalar: Scalar) -> Option<f64> {
     match scalar {
         Scalar::Int8 => Some(f64::from(i8::MAX)),

@@ -1,14 +1,15 @@
-//! Positions, start positions and frame numbers.
+//! Checks positions, start positions and frame numbers.
 
 use std::collections::HashSet;
 
-use super::{Finding, Run, Tally, counted};
+use super::finding::{Code, Finding, Tally, counted};
+use super::run::Run;
 use crate::array::RowSet;
-use crate::error::Result;
+use crate::error::{Remedy, Result};
 use crate::scan::layout::{Role, suspicious_unit};
 use crate::scan::{Positions, Scan};
 
-/// Finite, each its own, in a likely unit.
+/// Checks that the positions are finite, distinct, and in a likely unit.
 ///
 /// # Errors
 /// If they cannot be read.
@@ -20,7 +21,7 @@ pub fn check(run: &mut Run, scan: &Scan) -> Result<()> {
     Ok(())
 }
 
-/// Finite.
+/// Checks that the start positions are finite.
 ///
 /// # Errors
 /// If they cannot be read.
@@ -40,18 +41,18 @@ fn check_finite(run: &mut Run, scan: &Scan, positions: &Positions, [x, y]: [Role
                 values.len(),
                 role.name()
             );
-            let hint = "correct them, or leave these scan points out with `among`";
-            let finding = Finding::error("not-finite", found, hint);
+            let remedies = vec![Remedy::CorrectFile, Remedy::LeaveOutPoints];
+            let finding = Finding::error(Code::NotFinite, found, remedies);
             run.findings
                 .push(finding.of(scan.layout().member(role)).at(count, rows));
         }
     }
 }
 
-/// Scan points at the very position of an earlier one; those that are nowhere do not count.
+/// Finds scan points at exactly the position of an earlier one, among those whose position is finite.
 fn duplicates(scan: &Scan, positions: &Positions) -> Option<Finding> {
     let mut seen = HashSet::new();
-    // Adding 0 makes 0 of -0, which is the same place.
+    // Adding 0 turns -0 into 0, which is the same place.
     let mut is_new = |[x, y]: [f64; 2]| seen.insert(((x + 0.0).to_bits(), (y + 0.0).to_bits()));
     let finite = |point: &usize| positions.at(*point).iter().all(|value| value.is_finite());
     let again = (0..positions.len())
@@ -61,19 +62,27 @@ fn duplicates(scan: &Scan, positions: &Positions) -> Option<Finding> {
     (rows.count > 0).then(|| {
         let (count, at) = (rows.count, rows.rows());
         let points = counted(count, "scan point");
-        let found = format!("{points} of {} at the very position of an earlier one: {at}", positions.len());
-        let hint = "repeated exposures, or a stage that did not move? neighbours at distance 0 add no overlap";
-        Finding::warning("duplicate-positions", found, hint).of(scan.layout().member(Role::X)).at(count, rows)
+        let found = format!(
+            "{points} of {} at exactly the position of an earlier one: {at}",
+            positions.len()
+        );
+        Finding::warning(
+            Code::DuplicatePositions,
+            found,
+            vec![Remedy::LeaveOutPoints],
+        )
+        .of(scan.layout().member(Role::X))
+        .at(count, rows)
     })
 }
 
 fn unit(scan: &Scan, positions: &Positions) -> Option<Finding> {
-    let found = suspicious_unit(scan.unit(), extent(&positions.x), extent(&positions.y))?;
-    let hint = "in a wrong unit, object patches are cut at the wrong places";
-    Some(Finding::warning("suspicious-unit", found, hint).of(scan.layout().member(Role::X)))
+    let note = suspicious_unit(scan.unit(), extent(&positions.x), extent(&positions.y))?;
+    let finding = Finding::warning(Code::SuspiciousUnit, note.facts(), note.remedies());
+    Some(finding.of(scan.layout().member(Role::X)))
 }
 
-/// `scan point 7`, `scan points 4, 7, 9`.
+/// Writes `scan point 7`, `scan points 4, 7, 9`.
 fn scan_points(rows: &Tally) -> String {
     format!(
         "scan point{} {}",
@@ -82,7 +91,7 @@ fn scan_points(rows: &Tally) -> String {
     )
 }
 
-/// Smallest and largest finite value; infinities the wrong way round if there is none.
+/// Returns the smallest and the largest finite value; (infinity, -infinity) if there is none.
 fn extent(values: &[f64]) -> (f64, f64) {
     let finite = values.iter().copied().filter(|value| value.is_finite());
     finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| {
@@ -90,7 +99,7 @@ fn extent(values: &[f64]) -> (f64, f64) {
     })
 }
 
-/// Each its own.
+/// Checks that the frame numbers are distinct.
 ///
 /// # Errors
 /// If they cannot be read.
@@ -105,21 +114,17 @@ pub fn check_frame_index(run: &mut Run, scan: &Scan) -> Result<()> {
     let rows = Tally::of((0..numbers.len()).filter(|point| !seen.insert(numbers[*point])));
     if rows.count > 0 {
         let (count, at) = (rows.count, scan_points(&rows));
-        let (found, hint) = match &numbers[..] {
-            // Some files number the scan there, not its frames.
-            [first, ..] if seen.len() == 1 => (
-                format!("all {} frame numbers are {first}", numbers.len()),
-                "is that the number of the scan? patterns of another file cannot be joined by it",
+        let found = match &numbers[..] {
+            [first, ..] if seen.len() == 1 => format!(
+                "all {} frame numbers are {first}, which may be the number of the scan",
+                numbers.len()
             ),
-            _ => (
-                format!(
-                    "{count} of {} frame numbers occur earlier: {at}",
-                    numbers.len()
-                ),
-                "patterns of another file cannot be joined by such numbers",
+            _ => format!(
+                "{count} of {} frame numbers occur earlier: {at}",
+                numbers.len()
             ),
         };
-        let finding = Finding::warning("duplicate-frame-index", found, hint);
+        let finding = Finding::warning(Code::DuplicateFrameIndex, found, Vec::new());
         run.findings.push(
             finding
                 .of(scan.layout().member(Role::FrameIndex))

@@ -1,4 +1,4 @@
-//! What is kept of a row's values once they have been seen.
+//! Sums up the values of a row, so that they need not be kept.
 
 use rayon::prelude::*;
 
@@ -6,25 +6,25 @@ use crate::array::{Column, Numbers, RowSet};
 use crate::error::Result;
 use crate::table::DEFAULT_BATCH_BYTES;
 
-/// Values that are cast and looked at together: they stay in the cache, however large a row is.
+/// The number of values that are cast and looked at together: they stay in the cache, however large a row is.
 const PIECE: usize = 1 << 14;
 
-/// A row of numbers in 56 bytes; the parts of a complex number count as two.
+/// Describes a row of numbers in 56 bytes; the parts of a complex number count as two values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
-    /// Of the finite values.
+    /// The sum of the finite values.
     pub sum: f64,
     /// The largest finite value; negative infinity if there is none.
     pub max: f64,
     /// The next lower finite value; negative infinity if there is none.
     pub next: f64,
-    /// Values at `max`.
+    /// The number of values equal to `max`.
     pub at_max: u64,
-    /// Values at `next`.
+    /// The number of values equal to `next`.
     pub at_next: u64,
-    /// Finite values below 0.
+    /// The number of finite values below 0.
     pub negative: u64,
-    /// Values that are infinite, or no numbers.
+    /// The number of values that are infinite or NaN.
     pub not_finite: u64,
 }
 
@@ -44,7 +44,7 @@ impl Default for Summary {
 }
 
 impl Summary {
-    /// Of these values.
+    /// Sums up these values.
     pub fn of(values: &[f64]) -> Self {
         let mut summary = Self::default();
         for value in values {
@@ -61,7 +61,7 @@ impl Summary {
         summary
     }
 
-    /// Of the values of both.
+    /// Sums up the values of both.
     pub fn with(mut self, other: &Self) -> Self {
         self.sum += other.sum;
         self.negative += other.negative;
@@ -71,17 +71,17 @@ impl Summary {
         self
     }
 
-    /// Whether any value is finite.
+    /// Returns whether any value is finite.
     pub fn has_values(&self) -> bool {
         self.at_max > 0
     }
 
-    /// Whether all values are finite and the same.
+    /// Returns whether all values are finite and equal.
     pub fn is_constant(&self) -> bool {
         self.has_values() && self.at_next == 0 && self.not_finite == 0
     }
 
-    /// Counts values among the largest and the next lower ones, if they are.
+    /// Counts a value that occurs `times` times among the largest or the next lower ones, if it is one.
     fn rank(&mut self, value: f64, times: u64) {
         if times == 0 {
             return;
@@ -99,8 +99,10 @@ impl Summary {
     }
 }
 
-/// Every row of a column of numbers, a batch at a time, on all cores; the same on any number of them. Nothing for rows
-/// without values. `progress` is told the bytes of each batch once it was looked at, and may end it.
+/// Sums up every row of a column of numbers, one batch at a time, on all cores.
+///
+/// The result does not depend on the number of cores. It is empty for rows without values. `progress` is told the bytes
+/// of each batch after it was read, and may end the pass.
 ///
 /// # Errors
 /// If the column cannot be read, or those of `progress`.
@@ -127,7 +129,7 @@ pub fn summaries(
     Ok(summaries)
 }
 
-/// Pieces are of one size and added in order, so that the sum does not depend on who looked at which.
+/// Sums up one row, in pieces of one size that are added in order, so that the sum does not depend on the threads.
 fn of_row(data: &Numbers<'_>, place: usize) -> Summary {
     let bytes = PIECE * data.rows().scalar().num_bytes();
     let of_piece = |values: &mut Vec<f64>, piece: &[u8]| {

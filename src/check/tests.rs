@@ -1,9 +1,11 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
+use std::sync::Mutex;
 
 use bytes::Bytes;
 
 use super::*;
+use crate::error::RustTerms;
 use crate::npz::write::NpzWriter;
 use crate::npz::{AccessMode, OpenOptions};
 use crate::scan::layout::LayoutOptions;
@@ -106,26 +108,33 @@ fn archive(members: &[Member]) -> Vec<u8> {
 fn report_of(archive: Vec<u8>) -> CheckReport {
     let npz =
         NpzFile::from_bytes("scan.npz", Bytes::from(archive), &OpenOptions::default()).unwrap();
-    check(&Arc::new(npz), &ScanOptions::default(), &mut |_, _| {}).unwrap()
+    check(&Arc::new(npz), &CheckOptions::default()).unwrap()
 }
 
 fn report_on(path: impl AsRef<Path>, options: &ScanOptions) -> CheckReport {
     let npz = NpzFile::open_with(path, &options.open).unwrap();
-    check(&Arc::new(npz), options, &mut |_, _| {}).unwrap()
+    check(&Arc::new(npz), &of_scan(options)).unwrap()
 }
 
-/// A finding a line: what is printed, count, first rows.
+fn of_scan(options: &ScanOptions) -> CheckOptions {
+    CheckOptions {
+        scan: options.clone(),
+        ..Default::default()
+    }
+}
+
+/// One finding per line: what is printed, count, first rows.
 fn text(report: &CheckReport) -> String {
     let line = |finding: &Finding| {
         let Finding {
             severity,
             code,
             found,
-            hint,
             count,
             first,
             ..
         } = finding;
+        let (code, hint) = (code.id(), finding.hint(&RustTerms));
         let member = finding.member.as_deref().unwrap_or("-");
         format!(
             "{} {code} {member}: {found}; {hint} [{count} {first:?}]",
@@ -140,13 +149,13 @@ fn text(report: &CheckReport) -> String {
         .join("\n")
 }
 
-/// Severity, code and member of each finding, for those whose words come from another room.
+/// Severity, code and member of each finding, for those whose words come from another module.
 fn codes(report: &CheckReport) -> Vec<String> {
     let code = |finding: &Finding| {
         format!(
             "{} {} {}",
             finding.severity.word(),
-            finding.code,
+            finding.code.id(),
             finding.member.as_deref().unwrap_or("-")
         )
     };
@@ -229,7 +238,7 @@ fn damaged_members_are_named_and_not_looked_into() {
 fn members_that_are_no_arrays_are_errors_where_a_scan_needs_them() {
     let object = |name| (name, "|O", vec![1], vec![0x80, 4, 0x4e, 0x2e, 0, 0, 0, 0]);
     let mut members = with(object("notes"));
-    members.extend([object("_metadata"), object("PROBE")]);
+    members.extend([object("_metadata"), object("PROBE"), object("bad_pixels")]);
     insta::assert_snapshot!(found(&members), @"
     error refused-member PROBE: pickled Python objects (dtype object), which are never unpickled; save it again as a plain array of numbers, text or times [1 []]
     warning refused-member notes: pickled Python objects (dtype object), which are never unpickled; save it again as a plain array of numbers, text or times [1 []]
@@ -288,7 +297,8 @@ fn an_archive_without_a_scan_is_a_warning_and_roles_that_do_not_fit_an_error() {
         "tests/data/goldens/data/bad_no_xcoords.npz",
         &ScanOptions::default(),
     );
-    assert_eq!(report.findings[0].found, error.report());
+    assert_eq!(report.findings[0].found, error.facts());
+    assert_eq!(report.findings[0].remedies, error.remedies());
 }
 
 #[test]
@@ -317,7 +327,7 @@ fn members_named_by_an_option_must_be_there_and_fit() {
         let archive = Bytes::from(archive(&with(member)));
         let npz =
             Arc::new(NpzFile::from_bytes("scan.npz", archive, &OpenOptions::default()).unwrap());
-        let report = check(&npz, &options(role, name), &mut |_, _| {}).unwrap();
+        let report = check(&npz, &of_scan(&options(role, name))).unwrap();
         let about = report
             .errors()
             .filter(|finding| finding.member.as_deref() == Some(name));
@@ -357,7 +367,7 @@ fn unlikely_units_are_warnings() {
             .iter()
             .map(|finding| finding.code)
             .collect::<Vec<_>>(),
-        ["suspicious-unit"]
+        [Code::SuspiciousUnit]
     );
     assert_eq!((report.errors().count(), report.warnings().count()), (0, 1));
 }
@@ -493,7 +503,7 @@ fn a_deflated_member_that_nothing_can_hold_is_a_finding() {
         findings: Vec::new(),
         done: 0,
         total: 0,
-        progress: &mut |_, _| {},
+        progress: &Progress::default(),
     };
     let scan = Scan::try_new(Arc::clone(&npz), &ScanOptions::default()).unwrap();
     let full = |_: &mut Run, _: &Scan| {
@@ -509,7 +519,7 @@ fn a_deflated_member_that_nothing_can_hold_is_a_finding() {
     run.look(&scan, &[Role::Diffraction], full).unwrap();
     assert_eq!(
         (run.findings[0].code, run.findings[0].member.as_deref()),
-        ("not-checked", Some("diff3d"))
+        (Code::NotChecked, Some("diff3d"))
     );
     // A file that changes is not worth going on with.
     let changed = |_: &mut Run, _: &Scan| {
@@ -548,11 +558,20 @@ fn the_report_does_not_depend_on_threads_and_progress_ends_at_its_total() {
         pool.install(|| summary::summaries(scan.diffraction().unwrap(), |_| Ok(())).unwrap())
     };
     assert_eq!(on(1), on(3));
-    let mut told = Vec::new();
-    check(scan.npz(), &ScanOptions::default(), &mut |done, total| {
-        told.push((done, total))
-    })
-    .unwrap();
+    let told = Arc::new(Mutex::new(Vec::new()));
+    let listener = Arc::clone(&told);
+    let progress = Progress::new(move |step| {
+        listener
+            .lock()
+            .unwrap()
+            .push((step.done, step.total.unwrap()));
+    });
+    let options = CheckOptions {
+        progress,
+        ..Default::default()
+    };
+    check(scan.npz(), &options).unwrap();
+    let told = told.lock().unwrap();
     assert!(told.is_sorted());
     let (done, total) = told.last().unwrap();
     assert_eq!(done, total);
@@ -561,7 +580,7 @@ fn the_report_does_not_depend_on_threads_and_progress_ends_at_its_total() {
 #[test]
 fn a_report_is_plain_data() {
     let report = report_of(archive(&with(y(&[0.0, 1.0, 0.0, 5.0, f64::NAN, 5.0]))));
-    insta::assert_snapshot!(serde_json::to_string_pretty(&report).unwrap(), @r#"
+    insta::assert_snapshot!(serde_json::to_string_pretty(&report.to_json(&RustTerms)).unwrap(), @r#"
     {
       "findings": [
         {

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::failure::CommandTerms;
 use super::input::{InputArgs, shown};
 use super::{PrintFormat, output, progress};
-use crate::check::{CheckReport, Finding, check};
-use crate::error::{Error, Result};
+use crate::check::{CheckOptions, CheckReport, Finding, check};
+use crate::error::Result;
 use crate::npz::NpzFile;
 
 const TERMS: CommandTerms = CommandTerms { command: "check" };
@@ -44,7 +44,7 @@ pub fn run(args: &CheckArgs) -> super::failure::Result<ExitCode> {
             (Ok(report), PrintFormat::Table) => output::result_text(&text(file, report))?,
             (Ok(_), PrintFormat::Json) => {}
         }
-        objects.push(object(file, report)?);
+        objects.push(object(file, report));
     }
     if args.format == PrintFormat::Json {
         output::result(&format!("{:#}", Value::Array(objects)))?;
@@ -54,14 +54,10 @@ pub fn run(args: &CheckArgs) -> super::failure::Result<ExitCode> {
 
 /// Checks a file, with a progress bar on a terminal.
 fn report(file: &Path, args: &CheckArgs) -> Result<CheckReport> {
-    let options = args.input.options();
+    let scan = args.input.options();
     let progress = progress::shown();
-    let name = shown(file);
-    let report = NpzFile::open_with(file, &options.open).and_then(|npz| {
-        check(&Arc::new(npz), &options, &mut |done, total| {
-            progress.bytes(&name, done, total);
-        })
-    });
+    let report = NpzFile::open_with(file, &scan.open)
+        .and_then(|npz| check(&Arc::new(npz), &CheckOptions { scan, progress }));
     progress::clear();
     report
 }
@@ -80,7 +76,7 @@ fn code_of(report: &Result<CheckReport>, strict: bool) -> u8 {
 fn text(file: &Path, report: &CheckReport) -> String {
     let width = |of: fn(&Finding) -> usize| report.findings.iter().map(of).max().unwrap_or(0);
     let (codes, members) = (
-        width(|finding| finding.code.len()),
+        width(|finding| finding.code.id().len()),
         width(|finding| member(finding).chars().count()),
     );
     let mut text = format!(
@@ -90,9 +86,10 @@ fn text(file: &Path, report: &CheckReport) -> String {
         verdict(report)
     );
     for finding in &report.findings {
-        let (severity, code, member) = (finding.severity.word(), finding.code, member(finding));
+        let (severity, code) = (finding.severity.word(), finding.code.id());
+        let member = member(finding);
         let label = format!("  {severity:<7}  {code:<codes$}  {member:<members$}");
-        let (found, hint) = (&finding.found, &finding.hint);
+        let (found, hint) = (&finding.found, finding.hint(&TERMS));
         text += &format!(
             "{label}  {found}\n{:indent$}  {hint}\n",
             "",
@@ -147,16 +144,14 @@ fn counted(count: usize, noun: &str) -> String {
 }
 
 /// Returns the report as JSON, with the file's name; or the reason why there is none.
-fn object(file: &Path, report: Result<CheckReport>) -> Result<Value> {
+fn object(file: &Path, report: Result<CheckReport>) -> Value {
     let report = match report {
-        Ok(report) => {
-            serde_json::to_value(report).map_err(|e| Error::external("cannot write JSON", e))?
-        }
+        Ok(report) => report.to_json(&TERMS),
         Err(error) => json!({"problem": error.report_in(&TERMS)}),
     };
     let mut object = json!({"file": shown(file)});
     if let (Value::Object(object), Value::Object(report)) = (&mut object, report) {
         object.extend(report);
     }
-    Ok(object)
+    object
 }

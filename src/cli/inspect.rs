@@ -202,7 +202,8 @@ impl ScanReport {
                 .iter()
                 .map(|runner_up| ("runner-up", runner_up.clone())),
         );
-        lines.extend(layout.notes.iter().map(|note| ("note", note.clone())));
+        let notes = layout.notes.iter();
+        lines.extend(notes.map(|note| ("note", note.in_terms(&TERMS))));
         match &self.positions {
             Some(positions) => lines.extend(positions.lines(&self.scan)),
             None => lines.push((
@@ -273,7 +274,7 @@ impl ScanReport {
             "layout": layout.name,
             "reason": layout.reason,
             "runner_up": layout.runner_up,
-            "notes": layout.notes,
+            "notes": layout.notes.iter().map(|note| note.in_terms(&TERMS)).collect::<Vec<_>>(),
             "roles": roles,
             "unit": self.scan.unit().word(),
             "raster": layout.raster,
@@ -339,7 +340,8 @@ impl PositionReport {
             ));
         }
         lines.extend(
-            suspicious_unit(scan.unit(), self.x, self.y).map(|doubt| ("SUSPICIOUS", doubt)),
+            suspicious_unit(scan.unit(), self.x, self.y)
+                .map(|note| ("SUSPICIOUS", note.in_terms(&TERMS))),
         );
         lines
     }
@@ -393,7 +395,8 @@ impl PositionReport {
             "step": step,
             "duplicates": self.duplicates,
             "not_finite": self.not_finite,
-            "suspicious_unit": suspicious_unit(scan.unit(), self.x, self.y),
+            "suspicious_unit": suspicious_unit(scan.unit(), self.x, self.y)
+                .map(|note| note.in_terms(&TERMS)),
         })
     }
 }

@@ -31,6 +31,18 @@ pub enum Remedy {
     UseAnotherMember,
     /// Save the member again as a plain array of numbers, text or times.
     SaveAsPlainArray,
+    /// Save the file again with every member name once.
+    SaveWithUniqueNames,
+    /// Save the member again as this, a noun phrase.
+    SaveAs(&'static str),
+    /// Leave the scan points concerned out of the selection.
+    LeaveOutPoints,
+    /// Set the values concerned to 0.
+    SetToZero,
+    /// Name the pixels concerned in a mask of bad pixels.
+    MaskPixels,
+    /// Crop or pad the member to the shape of a pattern.
+    FitToPatterns,
     /// Copy the file, or save it, again.
     CopyAgain,
     /// Correct what the file holds.
@@ -135,6 +147,17 @@ impl Remedy {
             Self::SaveAsPlainArray => {
                 "save it again as a plain array of numbers, text or times".to_string()
             }
+            Self::SaveWithUniqueNames => {
+                "save the file again with every member name once".to_string()
+            }
+            Self::SaveAs(what) => format!("save it again as {what}"),
+            Self::LeaveOutPoints => format!(
+                "leave these scan points out with {}",
+                terms.parameter(Parameter::Among)
+            ),
+            Self::SetToZero => "set these values to 0".to_string(),
+            Self::MaskPixels => "add a mask of bad pixels".to_string(),
+            Self::FitToPatterns => "crop or pad it to the shape of a pattern".to_string(),
             Self::CopyAgain => "copy the file or save it again".to_string(),
             Self::CorrectFile => "correct the file".to_string(),
             Self::CheckPath => "check the path".to_string(),

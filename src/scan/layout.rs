@@ -1,141 +1,61 @@
-//! Which member plays which role.
+//! Finds out which member plays which role.
 //!
-//! A file is taken for the known layout most of whose members it has (`layout/known.rs`); roles that the layout leaves empty, or
-//! all of them if no layout fits, go to members by their names alone, exact spelling first, then any case; `--role
-//! x=NAME` overrides (`assign.rs`). The axes of each member are then told apart by their lengths (`place.rs`). Nothing is
-//! guessed silently: the choice is reported with its reason and the runner-up (`report.rs`), and what stays ambiguous is
-//! an error that names the option which settles it.
+//! A file is taken for the known layout most of whose members it has (`layout/known_layouts.rs`). Roles that the layout
+//! leaves empty, or all of them if no layout fits, go to members by their names alone: exact spelling first, then any
+//! case. [`LayoutOptions::roles`] overrides both (`assign.rs`). The axes of each member are then told apart by their
+//! lengths (`place.rs`). Nothing is guessed silently: the choice is reported with its reason and the runner-up
+//! (`report.rs`) and with [`Note`]s, and what stays ambiguous is an error whose remedies name the option that settles
+//! it.
 
-mod archive;
 mod assign;
-mod form;
-mod known;
+mod candidates;
+mod known_layouts;
+mod members;
+mod note;
+mod options;
 mod order;
 mod place;
 mod report;
 mod roles;
+mod shape_rule;
 #[cfg(test)]
 mod tests;
 
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
-
 use crate::error::{Error, Result};
 use crate::npz::{Member, NpzFile};
-use archive::Archive;
-use assign::{By, Named, Roster};
-use known::{Known, Match};
+use assign::{Assignment, By};
+use candidates::NamedByOptions;
+use known_layouts::{KnownLayout, LayoutMatch};
+use members::Members;
+pub use note::Note;
+pub use options::{LayoutOptions, Measurement, PatternAxis, Unit};
 pub use order::PositionOrder;
 pub use place::Placed;
-use report::Findings;
+use report::Report;
 pub use roles::Role;
+pub(crate) use roles::known_names;
 
-/// What stands in a note about a member that has the name of a role and cannot fill it.
-pub const MISFIT: &str = "does not serve as";
-
-/// What the detector's numbers are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Measurement {
-    /// Square root of counts.
-    Amplitude,
-    /// Counts.
-    Intensity,
-    /// The file does not say.
-    #[cfg_attr(feature = "cli", value(skip))]
-    Unknown,
-}
-
-impl Measurement {
-    /// `amplitude`, `intensity` or `unknown`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Amplitude => "amplitude",
-            Self::Intensity => "intensity",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// The unit of positions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Unit {
-    /// Pixels of the object.
-    Pixels,
-    /// Metres.
-    Metres,
-    /// Steps of the scan, of unknown size.
-    Steps,
-    /// The file does not say.
-    #[cfg_attr(feature = "cli", value(skip))]
-    Unknown,
-}
-
-impl Unit {
-    /// `pixels`, `metres`, `steps` or `unknown`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pixels => "pixels",
-            Self::Metres => "metres",
-            Self::Steps => "steps",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// Along which axis of the diffraction member its patterns are counted.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum PatternAxis {
-    /// (M, N, N); of a raster (R, S, H, W).
-    First,
-    /// (N, N, M), as some older files have it; of a raster (H, W, R, S).
-    Last,
-}
-
-/// What the file does not say.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct LayoutOptions {
-    /// Members by role, where the names are not the usual ones. A combined position array may be named for x alone, or
-    /// for x and y.
-    pub roles: Vec<(Role, String)>,
-    /// What the detector's numbers are; by default intensity for an integer dtype, unknown otherwise.
-    pub measurement: Option<Measurement>,
-    /// The unit of positions; by default that of the layout, else metres for names that end in `_m`, pixels for those
-    /// of PtychoPINN, unknown otherwise.
-    pub unit: Option<Unit>,
-    /// Metres a pixel of the object.
-    pub pixel_size_m: Option<f64>,
-    /// The axis of patterns, where the shape leaves it open.
-    pub pattern_axis: Option<PatternAxis>,
-    /// The columns of a combined position array; by default those of the layout.
-    pub position_order: Option<PositionOrder>,
-}
-
-/// Members by role, where their data lies, and why.
+/// Holds which member fills which role, where in it the data lies, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
-    /// The layout's name.
+    /// The name of the layout, such as `PtychoPINN raw`; `by synonyms` or `named by options` if no known one fits.
     pub name: &'static str,
-    /// Why it is that one: the members that spoke for it, in one line.
+    /// The members that spoke for that layout, in one line.
     pub reason: String,
-    /// The next best layout, and what speaks for or against it.
+    /// The next best layout, and what speaks for or against it, in one line.
     pub runner_up: Option<String>,
     /// What else a careful reader would want to know: members that could have filled a role, roles taken by a name
     /// alone, the polarity of masks.
-    pub notes: Vec<String>,
-    /// Number of positions, M; of patterns in a file without positions.
+    pub notes: Vec<Note>,
+    /// The number of positions, M; in a file without positions the number of patterns.
     pub positions: usize,
-    /// Scan rows and scan columns, if the patterns are a raster (R, S, H, W).
+    /// The numbers of scan rows and scan columns, R and S, if the patterns are a raster (R, S, H, W).
     pub raster: Option<[usize; 2]>,
-    /// The unit of positions; steps for a raster without positions.
+    /// The unit of the positions; [`Unit::Steps`] for a raster without positions.
     pub unit: Unit,
-    /// Each role that is filled, and where its data lies, in the order of [`Role`].
+    /// The roles that are filled, in the order of [`Role`], each with the place of its data.
     pub roles: Vec<(Role, Placed)>,
 }
 
@@ -148,42 +68,46 @@ impl Layout {
         Self::detect_in(npz.path(), npz.members(), options)
     }
 
-    /// Finds the members of all roles; a pure function of the headers, `path` is for messages.
+    /// Finds the members of all roles; a pure function of the headers. `path` appears in messages only.
     ///
     /// # Errors
     /// If a member named by an option is not there or does not fit its role; if there are neither positions nor
     /// patterns, or only half of the positions; if lengths do not fit each other; if it stays open which axis counts
     /// the patterns, or which column is x; if the file holds groups instead of a scan.
     pub fn detect_in(path: &Path, members: &[Member], options: &LayoutOptions) -> Result<Self> {
-        let archive = Archive::new(path, members);
-        let named = Named::of(&archive, &options.roles)?;
-        let ranking = known::rank(&archive, &named);
+        let members = Members::new(path, members);
+        let named = NamedByOptions::of(&members, &options.roles)?;
+        let ranking = known_layouts::rank(&members, &named);
         let layout = ranking.first().filter(|first| first.fits());
         if layout.is_some_and(|layout| layout.known.is_grouped) {
-            return Err(known::is_grouped(&archive));
+            return Err(known_layouts::is_grouped(&members));
         }
-        let mut roster = Roster::of(&archive, &named, layout);
+        let mut assignment = Assignment::of(&members, &named, layout);
         let order = options
             .position_order
-            .or_else(|| known_order(&roster, layout));
-        let scene = place::place(&archive, &mut roster, order, options.pattern_axis)?;
+            .or_else(|| known_order(&assignment, layout));
+        let placements = place::place(&members, &mut assignment, order, options.pattern_axis)?;
         let unit = options
             .unit
-            .unwrap_or_else(|| unit_of(&roster, layout, scene.raster));
-        let runner_up = report::runner_up(&archive, &ranking, layout);
-        let (points, raster, roles) = (scene.points, scene.raster, scene.roles.clone());
-        let findings = Findings {
-            archive,
+            .unwrap_or_else(|| unit_of(&assignment, layout, placements.raster));
+        let runner_up = report::runner_up(&members, &ranking, layout);
+        let (points, raster, roles) = (
+            placements.points,
+            placements.raster,
+            placements.roles.clone(),
+        );
+        let report = Report {
+            members,
             layout,
-            roster,
-            scene,
+            assignment,
+            placements,
         };
-        let (name, reason) = (findings.name(), findings.reason());
+        let (name, reason) = (report.name(), report.reason());
         Ok(Self {
             name,
             reason,
             runner_up,
-            notes: findings.notes(),
+            notes: report.notes(),
             positions: points,
             raster,
             unit,
@@ -191,7 +115,7 @@ impl Layout {
         })
     }
 
-    /// Where the data of a role lies.
+    /// Returns where the data of a role lies.
     pub fn get(&self, role: Role) -> Option<&Placed> {
         self.roles
             .iter()
@@ -199,38 +123,42 @@ impl Layout {
             .map(|(_, placed)| placed)
     }
 
-    /// The member that fills a role.
+    /// Returns the member that fills a role.
     pub fn member(&self, role: Role) -> Option<&str> {
         self.get(role).map(|placed| placed.member.as_str())
     }
 
-    /// Where the data of a role lies.
+    /// Returns where the data of a role lies.
     ///
     /// # Errors
-    /// [`Error::MissingRole`] if no member fills it; if a member has the role's name but is
-    /// no plain array, or one that cannot fill the role, that is the error.
+    /// [`Error::MissingRole`] if no member fills it; [`Error::BadMember`] if a member has a name of the role but is no
+    /// plain array, or one that cannot fill the role.
     pub fn require(&self, npz: &NpzFile, role: Role) -> Result<&Placed> {
         self.get(role).ok_or_else(|| self.missing(npz, role))
     }
 
-    /// Why no member of `npz` fills a role.
+    /// Creates the error that says why no member of `npz` fills a role.
     pub fn missing(&self, npz: &NpzFile, role: Role) -> Error {
-        Archive::new(npz.path(), npz.members()).missing(role)
+        Members::new(npz.path(), npz.members()).missing(role)
     }
 }
 
-/// The columns of combined positions as the layout has them, if it is the layout that chose the member, and if it has
-/// that many columns.
-fn known_order(roster: &Roster, layout: Option<&Match>) -> Option<PositionOrder> {
-    let x = roster.get(Role::X).filter(|x| x.by == By::Layout)?;
+/// Returns the layout's order of the columns of a member that holds both coordinates, if the layout chose the member
+/// and the member has that many columns.
+fn known_order(assignment: &Assignment, layout: Option<&LayoutMatch>) -> Option<PositionOrder> {
+    let x = assignment.get(Role::X).filter(|x| x.by == By::Layout)?;
     layout?
         .known
         .order
         .filter(|order| x.info.shape.contains(&order.len()))
 }
 
-fn unit_of(roster: &Roster, layout: Option<&Match>, raster: Option<[usize; 2]>) -> Unit {
-    let (x, y) = (roster.get(Role::X), roster.get(Role::Y));
+fn unit_of(
+    assignment: &Assignment,
+    layout: Option<&LayoutMatch>,
+    raster: Option<[usize; 2]>,
+) -> Unit {
+    let (x, y) = (assignment.get(Role::X), assignment.get(Role::Y));
     let by_layout = [x, y]
         .into_iter()
         .flatten()
@@ -238,7 +166,7 @@ fn unit_of(roster: &Roster, layout: Option<&Match>, raster: Option<[usize; 2]>) 
     match (x, layout.map(|layout| layout.known)) {
         (None, _) if raster.is_some() => Unit::Steps,
         (None, _) => Unit::Unknown,
-        (Some(_), Some(Known { unit, .. })) if by_layout => *unit,
+        (Some(_), Some(KnownLayout { unit, .. })) if by_layout => *unit,
         (Some(x), _) => unit_of_names([&x.info.name, &y.unwrap_or(x).info.name]),
     }
 }
@@ -255,28 +183,20 @@ fn unit_of_names(names: [&str; 2]) -> Unit {
     }
 }
 
-/// Words for positions whose range, (min, max) of x and of y, is unlikely in their unit: more than 0.1 metres, or less
-/// than 0.01 pixels but not a single point.
+/// Returns a note if the range of the positions, (min, max) of x and of y, is unlikely in their unit: more than 0.1
+/// metres, or less than 0.01 pixels unless all positions coincide.
 ///
 /// ```
 /// use ptychoarrow::scan::layout::{Unit, suspicious_unit};
 /// assert!(suspicious_unit(Unit::Metres, (0.0, 12.3), (0.0, 4.0)).is_some());
 /// assert!(suspicious_unit(Unit::Metres, (0.0, 12.3e-6), (0.0, 4e-6)).is_none());
 /// ```
-pub fn suspicious_unit(unit: Unit, x: (f64, f64), y: (f64, f64)) -> Option<String> {
+pub fn suspicious_unit(unit: Unit, x: (f64, f64), y: (f64, f64)) -> Option<Note> {
     let span = (x.1 - x.0).max(y.1 - y.0);
-    let doubt = match unit {
-        Unit::Metres if span > 0.1 => "micrometres or pixels",
-        Unit::Pixels if span > 0.0 && span < 0.01 => "metres",
-        _ => return None,
+    let is_unlikely = match unit {
+        Unit::Metres => span > 0.1,
+        Unit::Pixels => span > 0.0 && span < 0.01,
+        Unit::Steps | Unit::Unknown => false,
     };
-    let span = if span < 1e-3 {
-        format!("{span:.2e}")
-    } else {
-        format!("{}", (span * 1e3).round() / 1e3)
-    };
-    Some(format!(
-        "positions in {} that span {span}: are they {doubt}? say so with --unit",
-        unit.word()
-    ))
+    is_unlikely.then_some(Note::UnlikelyUnit { unit, span })
 }

@@ -1,14 +1,14 @@
-//! The order of the columns of a combined position array.
+//! States the order of the columns of a member that holds both coordinates.
 
 use std::fmt;
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-/// Most columns a combined array may have.
+/// The largest number of columns that a member with both coordinates may have.
 pub const MAX_COLUMNS: usize = 8;
 
-/// What each column of a combined position array is: `yx`, `xy`, `zyx`, `_yx`; `_` or `z` for one that is neither.
+/// Says what each column of a member with both coordinates is: `yx`, `xy`, `zyx`, `_yx`; `_` or `z` is neither.
 ///
 /// ```
 /// use ptychoarrow::scan::layout::PositionOrder;
@@ -19,7 +19,7 @@ pub const MAX_COLUMNS: usize = 8;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PositionOrder {
-    /// The letters; those past `len` are nought.
+    /// The letters, one per column; those past `len` are 0.
     letters: [u8; MAX_COLUMNS],
     len: usize,
     x: usize,
@@ -27,7 +27,7 @@ pub struct PositionOrder {
 }
 
 impl PositionOrder {
-    /// y, then x: what PtychoNN and tike write.
+    /// y in column 0, x in column 1: what PtychoNN and tike write.
     pub const YX: Self = Self {
         letters: *b"yx\0\0\0\0\0\0",
         len: 2,
@@ -35,17 +35,17 @@ impl PositionOrder {
         y: 0,
     };
 
-    /// The column of x.
+    /// Returns the column of x.
     pub fn x(&self) -> usize {
         self.x
     }
 
-    /// The column of y.
+    /// Returns the column of y.
     pub fn y(&self) -> usize {
         self.y
     }
 
-    /// How many columns there are, at least 2.
+    /// Returns the number of columns, at least 2.
     #[expect(clippy::len_without_is_empty, reason = "an order is never empty")]
     pub fn len(&self) -> usize {
         self.len

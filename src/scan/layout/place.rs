@@ -1,21 +1,23 @@
-//! Where in a member a role's data lies: which axes count scan points, which are taken at one index.
+//! Finds where in a member a role's data lies: which axes count scan points, which are taken at one index.
 
 mod patterns;
 mod positions;
 
 use std::fmt;
 
-use super::archive::Archive;
-use super::assign::{By, Filled, Roster};
-use super::form::{Form, leading_ones, shape_found};
+use super::assign::{Assignment, By, RoleMember};
+use super::members::Members;
+use super::note::Note;
+use super::options::PatternAxis;
 use super::order::PositionOrder;
 use super::roles::Role;
-use super::{MISFIT, PatternAxis};
+use super::shape_rule::{ShapeRule, leading_ones, shape_found};
 use crate::array::View;
 use crate::error::{Error, Result};
 use crate::npz::ArrayInfo;
 
-/// Where in a member a role's data lies. All axes that are in neither list, in their order, are the shape of a row.
+/// Describes where in a member a role's data lies. All axes that are in neither list, in their order, are the shape of
+/// a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
     /// The member.
@@ -23,7 +25,7 @@ pub struct Placed {
     /// The axes that rows run along, slowest first: one for scan points, two for those of a raster, any number for the
     /// modes of a probe; none if the whole array is one row.
     pub rows: Vec<usize>,
-    /// Axes taken at one index: (axis, index).
+    /// The axes taken at one index, as (axis, index).
     pub fixed: Vec<(usize, usize)>,
 }
 
@@ -36,7 +38,7 @@ impl Placed {
         }
     }
 
-    /// As the part of an array that a column is made of.
+    /// Returns the place as the view of an array that a column is made of.
     pub fn view(&self) -> View {
         View {
             rows: self.rows.clone(),
@@ -44,7 +46,7 @@ impl Placed {
         }
     }
 
-    /// Rows of a member of this shape.
+    /// Returns the number of rows of a member of this shape.
     pub fn num_rows(&self, shape: &[usize]) -> usize {
         self.rows
             .iter()
@@ -52,7 +54,7 @@ impl Placed {
             .fold(1, |product, len| product.saturating_mul(*len))
     }
 
-    /// The shape of a row of a member of this shape.
+    /// Returns the shape of a row of a member of this shape.
     pub fn row_shape(&self, shape: &[usize]) -> Vec<usize> {
         let is_fixed = |axis: usize| self.fixed.iter().any(|(fixed, _)| *fixed == axis);
         let in_row = |(axis, _): &(usize, &usize)| !self.rows.contains(axis) && !is_fixed(*axis);
@@ -65,29 +67,29 @@ impl Placed {
     }
 }
 
-/// All roles of a scan in their places.
+/// Holds the places of all roles of a scan.
 #[derive(Debug)]
-pub struct Scene {
-    /// Positions, or patterns where there are none.
+pub struct Placements {
+    /// The number of positions, or of patterns where there are no positions.
     pub points: usize,
-    /// Scan rows and columns of a raster.
+    /// The numbers of scan rows and scan columns of a raster.
     pub raster: Option<[usize; 2]>,
-    /// The places, by role.
+    /// The places by role.
     pub roles: Vec<(Role, Placed)>,
-    /// Why members that would fill a role do not.
-    pub notes: Vec<String>,
+    /// The reasons why members that would fill a role do not.
+    pub notes: Vec<Note>,
 }
 
-/// How many scan points there are, and what says so.
-struct Count<'a> {
+/// Says how many scan points there are, and which member shows it.
+struct PointCount<'a> {
     points: usize,
-    /// The member that was counted.
+    /// The member whose rows were counted.
     member: &'a str,
-    /// What it holds: positions, patterns.
+    /// What the member holds: `positions` or `patterns`.
     what: &'static str,
 }
 
-impl<'a> Count<'a> {
+impl<'a> PointCount<'a> {
     fn of(info: &'a ArrayInfo, placed: &Placed, what: &'static str) -> Self {
         Self {
             points: placed.num_rows(&info.shape),
@@ -97,19 +99,19 @@ impl<'a> Count<'a> {
     }
 }
 
-impl fmt::Display for Count<'_> {
+impl fmt::Display for PointCount<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {} in `{}`", self.points, self.what, self.member)
     }
 }
 
-/// What a pattern looks like.
-struct Frame<'a> {
+/// Describes the shape of one pattern.
+struct PatternShape<'a> {
     member: &'a str,
     shape: Vec<usize>,
 }
 
-impl<'a> Frame<'a> {
+impl<'a> PatternShape<'a> {
     fn of(info: &'a ArrayInfo, placed: &Placed) -> Self {
         Self {
             member: &info.name,
@@ -118,49 +120,54 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Places every member of the roster; one that fills a role by its name alone loses it if it does not fit.
+/// Places every member that fills a role; one that does so by its name alone loses the role if it does not fit.
 ///
 /// # Errors
 /// If there are neither positions nor patterns, if a member does not fit its role, or if its axes leave open how.
 pub fn place<'a>(
-    archive: &Archive<'a>,
-    roster: &mut Roster<'a>,
+    members: &Members<'a>,
+    assignment: &mut Assignment<'a>,
     order: Option<PositionOrder>,
     axis: Option<PatternAxis>,
-) -> Result<Scene> {
+) -> Result<Placements> {
     let mut roles = Vec::new();
-    let x = roster.get(Role::X).copied();
+    let x = assignment.get(Role::X).copied();
     if let Some(x) = &x {
-        roles.extend(positions::place(archive, x, roster.get(Role::Y), order)?);
+        roles.extend(positions::place(
+            members,
+            x,
+            assignment.get(Role::Y),
+            order,
+        )?);
     } else {
-        positions::may_be_missing(archive, roster)?;
+        positions::may_be_missing(members, assignment)?;
     }
     let counted = x
         .zip(roles.first())
-        .map(|(x, (_, placed))| Count::of(x.info, placed, "positions"));
-    let patterns = match roster.get(Role::Diffraction) {
+        .map(|(x, (_, placed))| PointCount::of(x.info, placed, "positions"));
+    let patterns = match assignment.get(Role::Diffraction) {
         Some(filled) => Some((
             filled.info,
-            patterns::place(archive, filled.info, counted.as_ref(), axis)?,
+            patterns::place(members, filled.info, counted.as_ref(), axis)?,
         )),
         None => None,
     };
     let counted = counted.or(patterns
         .as_ref()
-        .map(|(info, placed)| Count::of(info, placed, "patterns")));
+        .map(|(info, placed)| PointCount::of(info, placed, "patterns")));
     let Some(counted) = counted else {
-        return Err(archive.missing(Role::X));
+        return Err(members.missing(Role::X));
     };
     let frame = patterns
         .as_ref()
-        .map(|(info, placed)| Frame::of(info, placed));
+        .map(|(info, placed)| PatternShape::of(info, placed));
     let raster = patterns
         .as_ref()
         .and_then(|(info, placed)| patterns::raster(info, placed));
     roles.extend(patterns.map(|(_, placed)| (Role::Diffraction, placed)));
-    let notes = place_others(archive, roster, &mut roles, &counted, frame.as_ref())?;
+    let notes = place_others(members, assignment, &mut roles, &counted, frame.as_ref())?;
     roles.sort_by_key(|(role, _)| *role as usize);
-    Ok(Scene {
+    Ok(Placements {
         points: counted.points,
         raster,
         roles,
@@ -168,42 +175,43 @@ pub fn place<'a>(
     })
 }
 
-/// Places all roles but positions and patterns; gives the reasons of those that had to go.
+/// Places all roles but positions and patterns; returns the reasons why members lost their roles.
 fn place_others<'a>(
-    archive: &Archive<'a>,
-    roster: &mut Roster<'a>,
+    members: &Members<'a>,
+    assignment: &mut Assignment<'a>,
     roles: &mut Vec<(Role, Placed)>,
-    count: &Count,
-    frame: Option<&Frame>,
-) -> Result<Vec<String>> {
+    count: &PointCount,
+    frame: Option<&PatternShape>,
+) -> Result<Vec<Note>> {
     let mut notes = Vec::new();
     let is_other = |role: Role| !matches!(role, Role::X | Role::Y | Role::Diffraction);
-    let others: Vec<Filled> = roster
+    let others: Vec<RoleMember> = assignment
         .iter()
         .copied()
         .filter(|filled| is_other(filled.role))
         .collect();
     for filled in others {
-        match place_other(archive, &filled, count, frame) {
+        match place_other(members, &filled, count, frame) {
             Ok(placed) => roles.push((filled.role, placed)),
             Err(error) if is_strict(&filled) => return Err(error),
             Err(error) => {
-                notes.extend(refusal(&error, filled.role));
-                roster.remove(filled.role);
+                notes.extend(refusal(error, filled.role));
+                assignment.remove(filled.role);
             }
         }
     }
-    notes.extend(half_of_starts(roster, roles));
+    notes.extend(half_of_starts(assignment, roles));
     Ok(notes)
 }
 
-/// Whether a member that does not fit is an error: one that was named, and those per scan point of a known layout.
-fn is_strict(filled: &Filled) -> bool {
+/// Returns whether a member that does not fit is an error: one that an option names, or one of a known layout that has
+/// one value per scan point.
+fn is_strict(filled: &RoleMember) -> bool {
     let per_point = matches!(filled.role, Role::XStart | Role::YStart | Role::FrameIndex);
     filled.by == By::Option || filled.by == By::Layout && per_point
 }
 
-fn refusal(error: &Error, role: Role) -> Option<String> {
+fn refusal(error: Error, role: Role) -> Option<Note> {
     let Error::BadMember {
         member,
         found,
@@ -213,68 +221,72 @@ fn refusal(error: &Error, role: Role) -> Option<String> {
     else {
         return None;
     };
-    Some(format!(
-        "`{member}` {MISFIT} {}: {found}, expected {expected}",
-        role.name()
-    ))
-}
-
-/// Start positions come in pairs.
-fn half_of_starts(roster: &mut Roster, roles: &mut Vec<(Role, Placed)>) -> Option<String> {
-    let half = match (roster.get(Role::XStart), roster.get(Role::YStart)) {
-        (Some(half), None) | (None, Some(half)) => *half,
-        _ => return None,
-    };
-    roster.remove(half.role);
-    roles.retain(|(role, _)| *role != half.role);
-    Some(format!(
-        "`{}` alone is no start position: x_start and y_start come in pairs",
-        half.info.name
-    ))
-}
-
-fn place_other(
-    archive: &Archive,
-    filled: &Filled,
-    count: &Count,
-    frame: Option<&Frame>,
-) -> Result<Placed> {
-    let (info, form) = (filled.info, filled.role.form());
-    if matches!(form, Form::Vector | Form::Indices) {
-        return positions::per_point(archive, info, form, count);
-    }
-    archive.check(info, form)?;
-    let placed = match form {
-        Form::Field => layers(info),
-        Form::Stack => Placed::new(info, vec![leading_ones(&info.shape, 3)], ones(info, 3)),
-        Form::Mask => Placed::new(info, Vec::new(), ones(info, 2)),
-        _ => Placed::new(info, Vec::new(), ones(info, 0)),
-    };
-    let misfit = match (form, frame) {
-        (Form::Stack, _) if placed.num_rows(&info.shape) != count.points => Some(format!(
-            "({}, N, N): one patch for each of the {count}",
-            count.points
-        )),
-        (Form::Mask, Some(frame)) if placed.row_shape(&info.shape) != frame.shape => Some(format!(
-            "shape {:?}, that of a pattern in `{}`",
-            frame.shape, frame.member
-        )),
-        _ => None,
-    };
-    misfit.map_or(Ok(placed), |expected| {
-        Err(archive.wrong(info, shape_found(info), expected))
+    Some(Note::Misfit {
+        member,
+        roles: vec![role],
+        found,
+        expected,
     })
 }
 
-/// Axes of length 1 in front, taken at 0, of all but `keep` axes.
+/// Takes its role from a start position whose other coordinate is not there.
+fn half_of_starts(assignment: &mut Assignment, roles: &mut Vec<(Role, Placed)>) -> Option<Note> {
+    let half = match (assignment.get(Role::XStart), assignment.get(Role::YStart)) {
+        (Some(half), None) | (None, Some(half)) => *half,
+        _ => return None,
+    };
+    assignment.remove(half.role);
+    roles.retain(|(role, _)| *role != half.role);
+    Some(Note::HalfOfPair {
+        member: half.info.name.clone(),
+        pair: [Role::XStart, Role::YStart],
+    })
+}
+
+fn place_other(
+    members: &Members,
+    filled: &RoleMember,
+    count: &PointCount,
+    frame: Option<&PatternShape>,
+) -> Result<Placed> {
+    let (info, rule) = (filled.info, filled.role.rule());
+    if matches!(rule, ShapeRule::Vector | ShapeRule::Indices) {
+        return positions::per_point(members, info, rule, count);
+    }
+    members.check(info, rule)?;
+    let placed = match rule {
+        ShapeRule::Field => layers(info),
+        ShapeRule::Stack => Placed::new(info, vec![leading_ones(&info.shape, 3)], ones(info, 3)),
+        ShapeRule::Mask => Placed::new(info, Vec::new(), ones(info, 2)),
+        _ => Placed::new(info, Vec::new(), ones(info, 0)),
+    };
+    let misfit = match (rule, frame) {
+        (ShapeRule::Stack, _) if placed.num_rows(&info.shape) != count.points => Some(format!(
+            "({}, N, N): one patch for each of the {count}",
+            count.points
+        )),
+        (ShapeRule::Mask, Some(frame)) if placed.row_shape(&info.shape) != frame.shape => {
+            Some(format!(
+                "shape {:?}, that of a pattern in `{}`",
+                frame.shape, frame.member
+            ))
+        }
+        _ => None,
+    };
+    misfit.map_or(Ok(placed), |expected| {
+        Err(members.wrong(info, shape_found(info), expected))
+    })
+}
+
+/// Returns the axes of length 1 in front, taken at index 0, such that `keep` axes remain at least.
 fn ones(info: &ArrayInfo, keep: usize) -> Vec<(usize, usize)> {
     (0..leading_ones(&info.shape, keep))
         .map(|axis| (axis, 0))
         .collect()
 }
 
-/// A complex field, or several: all axes but the last two count them; those of length 1 in front, and one at the end
-/// of three, are nothing.
+/// Places a complex field, or several: all axes but the last two count them. Axes of length 1 in front, and one at the
+/// end of three or more, are taken at index 0.
 fn layers(info: &ArrayInfo) -> Placed {
     let mut fixed = ones(info, 2);
     let (start, mut end) = (fixed.len(), info.shape.len());

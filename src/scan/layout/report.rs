@@ -1,35 +1,35 @@
-//! The layout in words: why it is that one, what came near, what else a careful reader would want to know.
+//! Says why the layout is the one it is, what came near, and what else a careful reader would want to know.
 
-use super::MISFIT;
-use super::archive::{Archive, Spelling, quote};
-use super::assign::{By, Filled, Roster};
-use super::form::Form;
-use super::known::{Known, Match};
-use super::place::{Placed, Scene};
+use super::assign::{Assignment, By, RoleMember};
+use super::known_layouts::{KnownLayout, LayoutMatch};
+use super::members::{Members, PLAIN_ARRAY, Spelling};
+use super::note::{Note, quote};
+use super::place::{Placed, Placements};
 use super::roles::{COMBINED, Role};
+use super::shape_rule::ShapeRule;
 use crate::npz::{ArrayInfo, Member};
 
-/// All that was found out.
+/// Gathers all that was found out about a file's layout.
 #[derive(Debug)]
-pub struct Findings<'a> {
+pub struct Report<'a> {
     /// The members of the file.
-    pub archive: Archive<'a>,
+    pub members: Members<'a>,
     /// The layout, if a known one fits.
-    pub layout: Option<&'a Match<'a>>,
-    /// Its members by role.
-    pub roster: Roster<'a>,
-    /// Their places.
-    pub scene: Scene,
+    pub layout: Option<&'a LayoutMatch<'a>>,
+    /// The members that fill roles.
+    pub assignment: Assignment<'a>,
+    /// The places of their data.
+    pub placements: Placements,
 }
 
-impl Findings<'_> {
-    /// The layout's name.
+impl Report<'_> {
+    /// Returns the layout's name.
     pub fn name(&self) -> &'static str {
-        let by_option = self.roster.iter().any(|filled| filled.by == By::Option);
+        let by_option = self.assignment.iter().any(|filled| filled.by == By::Option);
         match self.layout.map(|layout| layout.known) {
             None if by_option => "named by options",
             None => "by synonyms",
-            Some(Known {
+            Some(KnownLayout {
                 name_if_last: Some(name),
                 ..
             }) if self.patterns_are_last() => name,
@@ -39,7 +39,7 @@ impl Findings<'_> {
 
     fn patterns_are_last(&self) -> bool {
         let patterns = self
-            .roster
+            .assignment
             .get(Role::Diffraction)
             .filter(|filled| filled.by == By::Layout);
         patterns
@@ -51,7 +51,7 @@ impl Findings<'_> {
     }
 
     fn place(&self, role: Role) -> Option<&Placed> {
-        self.scene
+        self.placements
             .roles
             .iter()
             .find(|(placed, _)| *placed == role)
@@ -62,18 +62,13 @@ impl Findings<'_> {
         self.place(role).map(|placed| placed.member.as_str())
     }
 
-    /// One line: which members spoke for the layout.
+    /// Returns one line about the members that spoke for the layout.
     pub fn reason(&self) -> String {
         let mut reason = format!("{}, {}", self.positions_text(), self.patterns_text());
         let all = [Role::X, Role::Y, Role::Diffraction];
         match self.layout {
-            None => {
-                reason += if self.name() == "by synonyms" {
-                    ", by their names alone"
-                } else {
-                    ""
-                }
-            }
+            None if self.name() == "by synonyms" => reason += ", by their names alone",
+            None => {}
             Some(layout) => {
                 let is_told =
                     |name: &str| all.into_iter().any(|role| self.member(role) == Some(name));
@@ -83,22 +78,30 @@ impl Findings<'_> {
                     .copied()
                     .filter(|name| !is_told(name))
                     .collect();
-                reason += &prefixed(", beside ", &others);
+                if !others.is_empty() {
+                    reason += &format!(", beside {}", quote(&others));
+                }
             }
         }
-        let named = self.roster.iter().filter(|filled| filled.by == By::Option);
+        let named = self
+            .assignment
+            .iter()
+            .filter(|filled| filled.by == By::Option);
         let named: Vec<String> = named
-            .map(|filled| format!("{}={}", filled.role.name(), filled.info.name))
+            .map(|filled| format!("{} is `{}`", filled.role.name(), filled.info.name))
             .collect();
-        if named.is_empty() {
-            reason
-        } else {
-            format!("{reason}; --role {}", named.join(", "))
+        match named.is_empty() {
+            true => reason,
+            false => format!("{reason}; by option {}", named.join(", ")),
         }
     }
 
     fn positions_text(&self) -> String {
-        match (self.place(Role::X), self.place(Role::Y), self.scene.raster) {
+        match (
+            self.place(Role::X),
+            self.place(Role::Y),
+            self.placements.raster,
+        ) {
             (Some(x), Some(y), _) if x.member == y.member => {
                 let column = |placed: &Placed| placed.fixed.last().map_or(0, |(_, index)| *index);
                 format!(
@@ -117,7 +120,7 @@ impl Findings<'_> {
     }
 
     fn patterns_text(&self) -> String {
-        match (self.member(Role::Diffraction), self.scene.raster) {
+        match (self.member(Role::Diffraction), self.placements.raster) {
             (None, _) => "no patterns".to_string(),
             (Some(member), None) => format!("patterns in `{member}`"),
             (Some(member), Some([rows, cols])) => {
@@ -126,15 +129,16 @@ impl Findings<'_> {
         }
     }
 
-    /// What else there is to know.
-    pub fn notes(mut self) -> Vec<String> {
-        let mut notes = std::mem::take(&mut self.scene.notes);
+    /// Returns what else there is to know.
+    pub fn notes(mut self) -> Vec<Note> {
+        let mut notes = std::mem::take(&mut self.placements.notes);
+        let remark = self.layout.and_then(|layout| layout.known.remark);
+        notes.extend(remark.map(|text| Note::Remark { text }));
         notes.extend(
-            self.layout
-                .and_then(|layout| layout.known.remark)
-                .map(str::to_string),
+            self.assignment
+                .iter()
+                .filter_map(|filled| self.choice(filled)),
         );
-        notes.extend(self.roster.iter().filter_map(|filled| self.choice(filled)));
         notes.extend(self.masks());
         notes.extend(Role::all().flat_map(|role| self.namesakes(role)));
         notes.extend(self.half_of_pair());
@@ -143,125 +147,99 @@ impl Findings<'_> {
         notes
     }
 
-    /// A member that was not chosen by an option, or by the layout in its own spelling.
-    fn choice(&self, filled: &Filled) -> Option<String> {
-        let name = &filled.info.name;
-        let is_both = filled.role == Role::X && self.member(Role::Y) == Some(name);
-        let role = if is_both {
-            "x and y"
-        } else {
-            filled.role.name()
+    /// Notes a member that was not chosen by an option, nor by the layout in its own spelling.
+    fn choice(&self, filled: &RoleMember) -> Option<Note> {
+        let member = filled.info.name.clone();
+        let is_both = filled.role == Role::X && self.member(Role::Y) == Some(&member);
+        let roles = match is_both {
+            true => vec![Role::X, Role::Y],
+            false => vec![filled.role],
         };
         match filled.by {
             By::Option => None,
-            _ if name == role => None,
-            _ if filled.spelling == Spelling::AnyCase => Some(format!(
-                "`{name}` is taken for {role} by its name in another case"
-            )),
-            By::Name if self.layout.is_some() => {
-                Some(format!("`{name}` is taken for {role} by its name alone"))
+            _ if !is_both && member == filled.role.name() => None,
+            _ if filled.spelling == Spelling::AnyCase => {
+                Some(Note::TakenInAnotherCase { member, roles })
             }
+            By::Name if self.layout.is_some() => Some(Note::TakenByNameAlone { member, roles }),
             _ => None,
         }
     }
 
-    fn masks(&self) -> Option<String> {
-        let (bad, valid) = (self.member(Role::BadPixels), self.member(Role::ValidPixels));
-        match (bad, valid) {
-            (Some(bad), Some(valid)) => Some(format!(
-                "masks of opposite polarity: true is bad in `{bad}`, good in `{valid}`"
-            )),
-            (Some(bad), None) => Some(format!("`{bad}`: true is a bad pixel")),
-            (None, Some(valid)) => Some(format!("`{valid}`: true is a good pixel")),
-            (None, None) => None,
-        }
+    fn masks(&self) -> Option<Note> {
+        let [bad, valid] =
+            [Role::BadPixels, Role::ValidPixels].map(|role| self.member(role).map(str::to_string));
+        (bad.is_some() || valid.is_some()).then_some(Note::MaskPolarity { bad, valid })
     }
 
-    /// Members that have the name of an empty role, but cannot fill it.
-    fn namesakes(&self, role: Role) -> Vec<String> {
+    /// Notes members that have a name of an empty role, but cannot fill it.
+    fn namesakes(&self, role: Role) -> Vec<Note> {
         if self.place(role).is_some() {
             return Vec::new();
         }
         let combined = COMBINED
             .iter()
             .filter(|_| role == Role::X)
-            .map(|name| (name, Form::Columns));
-        let names = role
-            .members()
-            .iter()
-            .map(|name| (name, role.form()))
-            .chain(combined);
-        let members = names.filter_map(|(name, form)| {
-            let member = self
-                .archive
-                .members()
-                .iter()
-                .find(|member| member.name == *name)?;
-            Some((member, form))
-        });
-        let complaint = |(member, form): (&Member, Form)| {
-            let (name, role) = (
-                &member.name,
-                if form == Form::Columns {
-                    "x and y"
-                } else {
-                    role.name()
-                },
-            );
-            match &member.array {
-                Err(problem) => Some(format!("`{name}` {MISFIT} {role}: {problem}")),
-                Ok(_) if name.len() == 1 || self.roster.has(name) => None,
-                Ok(info) => form.complaint(info).map(|(found, expected)| {
-                    format!("`{name}` {MISFIT} {role}: {found}, expected {expected}")
-                }),
-            }
-        };
-        members.filter_map(complaint).collect()
+            .map(|name| (*name, ShapeRule::Columns));
+        let names = role.members().iter().map(|name| (*name, role.rule()));
+        names
+            .chain(combined)
+            .filter_map(|(name, rule)| self.namesake(role, name, rule))
+            .collect()
     }
 
-    /// `x` or `y` without the other; of longer names this is an error.
-    fn half_of_pair(&self) -> Option<String> {
-        let is_there = |name: &&&str| self.archive.find(&[**name], Form::Vector).is_some();
+    fn namesake(&self, role: Role, name: &str, rule: ShapeRule) -> Option<Note> {
+        let all = self.members.all();
+        let member: &Member = all.iter().find(|member| member.name == name)?;
+        let (found, expected) = match &member.array {
+            Err(problem) => (problem.to_string(), PLAIN_ARRAY),
+            Ok(_) if name.len() == 1 || self.assignment.has(name) => return None,
+            Ok(info) => rule.complaint(info)?,
+        };
+        let roles = match rule {
+            ShapeRule::Columns => vec![Role::X, Role::Y],
+            _ => vec![role],
+        };
+        Some(Note::Misfit {
+            member: name.to_string(),
+            roles,
+            found,
+            expected: expected.to_string(),
+        })
+    }
+
+    /// Notes `x` or `y` without the other; of longer names this is an error.
+    fn half_of_pair(&self) -> Option<Note> {
+        let is_there = |name: &&&str| self.members.find(&[**name], ShapeRule::Vector).is_some();
         let half = ["x", "y"]
             .iter()
             .find(is_there)
             .filter(|_| self.place(Role::X).is_none())?;
-        Some(format!(
-            "`{half}` alone is no position: x and y come in pairs"
-        ))
+        Some(Note::HalfOfPair {
+            member: (*half).to_string(),
+            pair: [Role::X, Role::Y],
+        })
     }
 
-    /// Members without a role that may be patterns.
-    fn other_patterns(&self) -> Option<String> {
+    /// Notes members without a role that may be patterns.
+    fn other_patterns(&self) -> Option<Note> {
         let known = |info: &ArrayInfo| {
             let is_name = |known: &&str| Spelling::AnyCase.matches(&info.name, known);
             Role::Diffraction.members().iter().any(is_name)
         };
-        let is_like = |info: &&ArrayInfo| {
-            Form::Patterns.fits(info) && (known(info) || self.counts_points(info))
-        };
-        let names = self.without_role(is_like);
-        let (verb, hint) = if names.len() == 1 {
-            ("looks", names[0])
-        } else {
-            ("look", "NAME")
-        };
-        let too = if self.place(Role::Diffraction).is_some() {
-            " too"
-        } else {
-            ""
-        };
-        (!names.is_empty()).then(|| {
-            format!(
-                "{} {verb} like patterns{too}: --role diffraction={hint} takes them",
-                quote(&names)
-            )
+        let members = self.without_role(|info| {
+            ShapeRule::Patterns.fits(info) && (known(info) || self.counts_points(info))
+        });
+        let has_patterns = self.place(Role::Diffraction).is_some();
+        (!members.is_empty()).then_some(Note::LooksLikePatterns {
+            members,
+            has_patterns,
         })
     }
 
-    /// Whether its first or last axis, or its first two, count the scan points.
+    /// Returns whether an array's first or last axis, or the product of its first two, counts the scan points.
     fn counts_points(&self, info: &ArrayInfo) -> bool {
-        let points = self.scene.points;
+        let points = self.placements.points;
         let raster = info
             .shape
             .get(..2)
@@ -272,44 +250,29 @@ impl Findings<'_> {
             || raster == Some(points)
     }
 
-    /// Complex members without a role.
-    fn other_fields(&self) -> Option<String> {
-        let names = self.without_role(|info| Form::Field.fits(info));
-        let verb = if names.len() == 1 {
-            "is complex and has"
-        } else {
-            "are complex and have"
-        };
-        (!names.is_empty()).then(|| {
-            format!(
-                "{} {verb} no role: name a probe or an object with --role probe=NAME, object=NAME",
-                quote(&names)
-            )
-        })
+    /// Notes complex members without a role.
+    fn other_fields(&self) -> Option<Note> {
+        let members = self.without_role(|info| ShapeRule::Field.fits(info));
+        (!members.is_empty()).then_some(Note::ComplexWithoutRole { members })
     }
 
-    fn without_role(&self, fits: impl Fn(&&ArrayInfo) -> bool) -> Vec<&str> {
-        let others = self
-            .archive
+    fn without_role(&self, fits: impl Fn(&ArrayInfo) -> bool) -> Vec<String> {
+        self.members
             .arrays()
-            .filter(|info| !self.roster.has(&info.name))
-            .filter(|info| fits(info));
-        others.map(|info| info.name.as_str()).collect()
+            .filter(|info| !self.assignment.has(&info.name) && fits(info))
+            .map(|info| info.name.clone())
+            .collect()
     }
 }
 
-fn prefixed(prefix: &str, names: &[&str]) -> String {
-    if names.is_empty() {
-        String::new()
-    } else {
-        format!("{prefix}{}", quote(names))
-    }
-}
-
-/// The second best layout, and what speaks for and against it.
-pub fn runner_up(archive: &Archive, ranking: &[Match], chosen: Option<&Match>) -> Option<String> {
-    let others = ranking
+/// Returns the second best layout, and what speaks for and against it.
+pub fn runner_up(
+    members: &Members,
+    ranking: &[LayoutMatch],
+    chosen: Option<&LayoutMatch>,
+) -> Option<String> {
+    ranking
         .iter()
-        .filter(|other| chosen.is_none_or(|chosen| !std::ptr::eq(*other, chosen)));
-    others.map(|other| other.describe(archive)).next()
+        .find(|other| chosen.is_none_or(|chosen| !std::ptr::eq(*other, chosen)))
+        .map(|other| other.describe(members))
 }

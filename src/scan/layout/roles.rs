@@ -1,85 +1,106 @@
-//! Roles, and the names that members go by in the programs that write them.
+//! Lists the roles of a scan's members, and the names that members have in the programs that write them.
 
 use serde::{Deserialize, Serialize};
 
-use super::form::Form;
+use super::shape_rule::ShapeRule;
 
-/// What a member is for.
+/// Names what a member of the file is for.
+///
+/// M is the number of scan points, N x N (or H x W) the pixels of a pattern; axes of length 1 in front are ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// Scan positions along columns, (M,); or one column of a combined array.
+    /// The scan positions along image columns, real (M,); or one column of a member that holds both coordinates.
     X,
-    /// Scan positions along rows, (M,); or one column of a combined array.
+    /// The scan positions along image rows, real (M,); or one column of a member that holds both coordinates.
     Y,
-    /// Nominal positions along columns; default `X`.
+    /// The nominal positions along image columns, real (M,); those of `X` where there are none.
     XStart,
-    /// Nominal positions along rows; default `Y`.
+    /// The nominal positions along image rows, real (M,); those of `Y` where there are none.
     YStart,
-    /// Diffraction patterns, (M, N, N), (N, N, M) or, as a raster, (R, S, H, W).
+    /// The diffraction patterns, real (M, H, W) or (H, W, M); of a raster of R rows and S columns (R, S, H, W) or
+    /// (H, W, R, S), with scan points counted along S fastest.
     Diffraction,
-    /// Probe, complex (N, N), (N, N, 1) or (..., N, N).
+    /// The probe, complex (N, N), (N, N, 1) or, with modes along the axes in front, (..., N, N).
     Probe,
-    /// Object, complex (H, W) or (L, H, W).
+    /// The object, complex (rows, columns) or, with layers along the axes in front, (..., rows, columns).
     Object,
-    /// Object patches, complex (M, N, N).
+    /// The object patches, complex (M, N, N), one per scan point.
     ObjectPatches,
-    /// The detector's own frame numbers, (M,); default 0..M-1.
+    /// The detector's own frame numbers, integers (M,); 0 to M-1 where there are none.
     FrameIndex,
-    /// Pixels of the detector not to be used, (H, W): true is bad.
+    /// The mask of bad pixels, booleans or integers (H, W): true, or not 0, means that the pixel is not used. Its shape
+    /// must be that of a pattern, before any crop or binning; a mask of another shape is not used, which is a note.
     BadPixels,
-    /// Pixels of the detector to be used, (H, W): true is good.
+    /// The mask of valid pixels, booleans or integers (H, W): true, or not 0, means that the pixel is used. Its shape
+    /// must be that of a pattern, as for `BadPixels`.
     ValidPixels,
-    /// Metres a pixel of the object, 0-d.
+    /// The size of a pixel of the object in metres, one real number.
     PixelSize,
 }
 
-struct Entry {
+/// Describes a role, and the members that fill it.
+struct RoleDefinition {
     role: Role,
-    /// In `--role` and in messages.
+    /// The role's name, in options and in messages.
     name: &'static str,
     /// The member names that fill it, in the order they are tried.
     members: &'static [&'static str],
-    /// What such a member must look like.
-    form: Form,
+    /// The rule that such a member must pass.
+    rule: ShapeRule,
 }
 
-const fn entry(
+const fn definition(
     role: Role,
     name: &'static str,
-    form: Form,
+    rule: ShapeRule,
     members: &'static [&'static str],
-) -> Entry {
-    Entry {
+) -> RoleDefinition {
+    RoleDefinition {
         role,
         name,
         members,
-        form,
+        rule,
     }
 }
 
-/// One entry a role, in the order of [`Role`]. The names of x and y are pairs.
-static ROLES: [Entry; 12] = [
-    entry(
+/// One definition per role, in the order of [`Role`]. The names of x and y are pairs.
+static ROLES: [RoleDefinition; 12] = [
+    definition(
         Role::X,
         "x",
-        Form::Vector,
+        ShapeRule::Vector,
         &["xcoords", "probe_position_x_m", "ppX", "x", "posx"],
     ),
-    entry(
+    definition(
         Role::Y,
         "y",
-        Form::Vector,
+        ShapeRule::Vector,
         &["ycoords", "probe_position_y_m", "ppY", "y", "posy"],
     ),
-    entry(Role::XStart, "x_start", Form::Vector, &["xcoords_start"]),
-    entry(Role::YStart, "y_start", Form::Vector, &["ycoords_start"]),
-    entry(Role::Diffraction, "diffraction", Form::Patterns, PATTERNS),
-    entry(Role::Probe, "probe", Form::Field, PROBES),
-    entry(
+    definition(
+        Role::XStart,
+        "x_start",
+        ShapeRule::Vector,
+        &["xcoords_start"],
+    ),
+    definition(
+        Role::YStart,
+        "y_start",
+        ShapeRule::Vector,
+        &["ycoords_start"],
+    ),
+    definition(
+        Role::Diffraction,
+        "diffraction",
+        ShapeRule::Patterns,
+        PATTERNS,
+    ),
+    definition(Role::Probe, "probe", ShapeRule::Field, PROBES),
+    definition(
         Role::Object,
         "object",
-        Form::Field,
+        ShapeRule::Field,
         &[
             "objectGuess",
             "object",
@@ -88,29 +109,34 @@ static ROLES: [Entry; 12] = [
             "reconstructed_object",
         ],
     ),
-    entry(
+    definition(
         Role::ObjectPatches,
         "object_patches",
-        Form::Stack,
+        ShapeRule::Stack,
         &["Y", "real"],
     ),
-    entry(
+    definition(
         Role::FrameIndex,
         "frame_index",
-        Form::Indices,
+        ShapeRule::Indices,
         &["indexes", "probe_position_indexes", "scan_index"],
     ),
-    entry(Role::BadPixels, "bad_pixels", Form::Mask, &["bad_pixels"]),
-    entry(
+    definition(
+        Role::BadPixels,
+        "bad_pixels",
+        ShapeRule::Mask,
+        &["bad_pixels"],
+    ),
+    definition(
         Role::ValidPixels,
         "valid_pixels",
-        Form::Mask,
+        ShapeRule::Mask,
         &["valid_pixel_mask"],
     ),
-    entry(
+    definition(
         Role::PixelSize,
         "pixel_size",
-        Form::Number,
+        ShapeRule::Number,
         &["object_pixel_width_m", "pixelsize"],
     ),
 ];
@@ -139,7 +165,7 @@ const PROBES: &[&str] = &[
     "reconstructed_probe",
 ];
 
-/// Members that hold x and y together, a column each.
+/// The names of members that hold x and y together, one column each.
 pub const COMBINED: &[&str] = &[
     "position",
     "positions",
@@ -151,7 +177,7 @@ pub const COMBINED: &[&str] = &[
 ];
 
 impl Role {
-    /// Whether its member has a row a scan point.
+    /// Returns whether the role's member has one row per scan point.
     pub fn is_of_scan_points(self) -> bool {
         use Role::{Diffraction, FrameIndex, ObjectPatches, X, XStart, Y, YStart};
         matches!(
@@ -160,37 +186,43 @@ impl Role {
         )
     }
 
-    /// Its name in `--role` and in messages.
+    /// Returns the role's name, in options and in messages: `x`, `frame_index`.
     pub fn name(self) -> &'static str {
-        self.entry().name
+        self.definition().name
     }
 
-    /// The role of that name.
+    /// Returns the role of that name.
     pub fn from_name(name: &str) -> Option<Self> {
         ROLES
             .iter()
-            .find(|entry| entry.name == name)
-            .map(|entry| entry.role)
+            .find(|definition| definition.name == name)
+            .map(|definition| definition.role)
     }
 
-    /// Every role.
+    /// Iterates over all roles, in their order.
     pub fn all() -> impl Iterator<Item = Self> {
-        ROLES.iter().map(|entry| entry.role)
+        ROLES.iter().map(|definition| definition.role)
     }
 
-    /// The member names that fill it.
+    /// Returns the names of the members that fill the role, in the order they are tried.
     pub(super) fn members(self) -> &'static [&'static str] {
-        self.entry().members
+        self.definition().members
     }
 
-    /// What a member that fills it must look like.
-    pub(super) fn form(self) -> Form {
-        self.entry().form
+    /// Returns the rule that a member that fills the role must pass.
+    pub(super) fn rule(self) -> ShapeRule {
+        self.definition().rule
     }
 
-    fn entry(self) -> &'static Entry {
+    fn definition(self) -> &'static RoleDefinition {
         &ROLES[self as usize]
     }
+}
+
+/// Iterates over all names by which members fill roles, those of members that hold x and y together included.
+pub(crate) fn known_names() -> impl Iterator<Item = &'static str> {
+    let of_roles = Role::all().flat_map(|role| role.members());
+    of_roles.chain(COMBINED).copied()
 }
 
 #[cfg(test)]
@@ -205,5 +237,27 @@ mod tests {
         }
         assert_eq!(Role::from_name("z"), None);
         assert_eq!(Role::X.members().len(), Role::Y.members().len(), "pairs");
+    }
+
+    #[test]
+    fn known_names_cover_every_role() {
+        let known: Vec<&str> = known_names().collect();
+        for role in Role::all() {
+            assert!(!role.members().is_empty(), "{role:?}");
+            assert!(
+                role.members().iter().all(|name| known.contains(name)),
+                "{role:?}"
+            );
+        }
+        for name in [
+            "real",
+            "bad_pixels",
+            "valid_pixel_mask",
+            "pixelsize",
+            "positions",
+            "xcoords",
+        ] {
+            assert!(known.contains(&name), "{name}");
+        }
     }
 }

@@ -1,31 +1,31 @@
-//! Patterns: the axis as long as the positions, or the two of a raster.
+//! Places the patterns: along the axis as long as the positions, or along the two axes of a raster.
 
-use super::{Count, Placed};
+use super::{Placed, PointCount};
 use crate::error::{Error, Result};
 use crate::error::{Parameter, Remedy};
 use crate::npz::ArrayInfo;
-use crate::scan::layout::PatternAxis;
-use crate::scan::layout::archive::Archive;
-use crate::scan::layout::form::{Form, is_count, leading_ones, shape_found};
+use crate::scan::layout::members::Members;
+use crate::scan::layout::options::PatternAxis;
+use crate::scan::layout::shape_rule::{ShapeRule, is_count, leading_ones, shape_found};
 
-/// Patterns in their place, as many as the positions if those are counted.
+/// Places the patterns, as many as the positions if those are counted.
 ///
 /// # Errors
 /// If there are not that many, if the shape leaves open which axis counts them, or if they are no real numbers.
 pub fn place(
-    archive: &Archive,
+    members: &Members,
     info: &ArrayInfo,
-    count: Option<&Count>,
+    count: Option<&PointCount>,
     said: Option<PatternAxis>,
 ) -> Result<Placed> {
     let skip = leading_ones(&info.shape, 3);
     let points = count.map(|count| count.points);
     let rows = match info.shape.len() - skip {
-        3 => vec![pattern_axis(archive, info, skip, points, said)?],
-        4 => raster_axes(archive, info, skip, points, said)?,
+        3 => vec![pattern_axis(members, info, skip, points, said)?],
+        4 => raster_axes(members, info, skip, points, said)?,
         _ => {
             return Err(mismatch(
-                archive,
+                members,
                 info,
                 points,
                 vec![Remedy::NameMember {
@@ -35,18 +35,18 @@ pub fn place(
             ));
         }
     };
-    archive.check(info, Form::Patterns)?;
+    members.check(info, ShapeRule::Patterns)?;
     let placed = Placed::new(info, rows, (0..skip).map(|axis| (axis, 0)).collect());
     if !is_count(placed.num_rows(&info.shape)) {
-        return Err(archive.wrong(info, shape_found(info), "fewer than 2^31 patterns"));
+        return Err(members.wrong(info, shape_found(info), "fewer than 2^31 patterns"));
     }
     if placed.row_shape(&info.shape).contains(&0) {
-        return Err(archive.wrong(info, shape_found(info), "patterns with pixels"));
+        return Err(members.wrong(info, shape_found(info), "patterns with pixels"));
     }
     Ok(placed)
 }
 
-/// Scan rows and scan columns of patterns along two axes.
+/// Returns the numbers of scan rows and scan columns of patterns along two axes.
 pub fn raster(info: &ArrayInfo, placed: &Placed) -> Option<[usize; 2]> {
     let [rows, cols] = placed.rows[..] else {
         return None;
@@ -54,12 +54,12 @@ pub fn raster(info: &ArrayInfo, placed: &Placed) -> Option<[usize; 2]> {
     Some([info.shape[rows], info.shape[cols]])
 }
 
-/// The axis along which patterns are counted: first or last of the three after `skip`.
+/// Returns the axis along which patterns are counted: first or last of the three after `skip`.
 ///
 /// # Errors
 /// If neither is as long as the positions, or if the shape leaves it open which one it is.
 fn pattern_axis(
-    archive: &Archive,
+    members: &Members,
     info: &ArrayInfo,
     skip: usize,
     points: Option<usize>,
@@ -82,13 +82,13 @@ fn pattern_axis(
     match said {
         Some(said) if [first, last].contains(&Some(said)) => Ok(said),
         Some(_) => Err(mismatch(
-            archive,
+            members,
             info,
             Some(points),
             vec![Remedy::LeaveOut(Parameter::PatternAxis)],
         )),
-        // Two axes as long as the positions never leave a square image; which of them counts is anybody's guess.
-        None if several => Err(archive.bad(
+        // Of two axes as long as the positions, the shape does not tell which one counts the patterns.
+        None if several => Err(members.bad(
             &info.name,
             shape_found(info),
             format!("one axis of length {points}, the number of positions"),
@@ -99,13 +99,13 @@ fn pattern_axis(
         )),
         None => first
             .or(last)
-            .ok_or_else(|| mismatch(archive, info, Some(points), vec![Remedy::CorrectFile])),
+            .ok_or_else(|| mismatch(members, info, Some(points), vec![Remedy::CorrectFile])),
     }
 }
 
-/// The two axes of a raster, scan row and scan column.
+/// Returns the two axes of a raster, scan row and scan column.
 fn raster_axes(
-    archive: &Archive,
+    members: &Members,
     info: &ArrayInfo,
     skip: usize,
     points: Option<usize>,
@@ -118,21 +118,21 @@ fn raster_axes(
     };
     let product = info.shape[start].checked_mul(info.shape[start + 1]);
     if points.is_some() && product != points {
-        return Err(mismatch(archive, info, points, vec![Remedy::CorrectFile]));
+        return Err(mismatch(members, info, points, vec![Remedy::CorrectFile]));
     }
     Ok(vec![start, start + 1])
 }
 
-/// Patterns that are not as many as the positions.
+/// Creates the error for patterns that are not as many as the positions.
 fn mismatch(
-    archive: &Archive,
+    members: &Members,
     info: &ArrayInfo,
     points: Option<usize>,
     remedies: Vec<Remedy>,
 ) -> Error {
     let expected = match points {
         Some(points) => format!("({points}, N, N): one pattern for each of the {points} positions"),
-        None => Form::Patterns.expected().to_string(),
+        None => ShapeRule::Patterns.expected().to_string(),
     };
-    archive.bad(&info.name, shape_found(info), expected, remedies)
+    members.bad(&info.name, shape_found(info), expected, remedies)
 }

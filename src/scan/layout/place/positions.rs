@@ -1,68 +1,70 @@
-//! Positions: one member each, or columns of one; and other members with one number a scan point.
+//! Places the positions, in one member each or in columns of one, and other members with one number per scan point.
 
-use super::{Count, Placed};
+use super::{Placed, PointCount};
 use crate::error::{Error, Result};
 use crate::error::{Parameter, Remedy};
 use crate::npz::ArrayInfo;
-use crate::scan::layout::archive::Archive;
-use crate::scan::layout::assign::{By, Filled, Roster};
-use crate::scan::layout::form::{Form, is_count, leading_ones, shape_found, vector_axis};
+use crate::scan::layout::assign::{Assignment, By, RoleMember};
+use crate::scan::layout::members::Members;
 use crate::scan::layout::order::{MAX_COLUMNS, PositionOrder};
 use crate::scan::layout::roles::Role;
+use crate::scan::layout::shape_rule::{
+    ShapeRule, is_count, leading_ones, shape_found, vector_axis,
+};
 
-/// Whether a file without positions may do without: patterns may stand alone.
+/// Checks that a file without positions is a scan all the same: patterns may stand alone.
 ///
 /// # Errors
 /// If there are no patterns, or if one of x and y is there, whether it can be read or not.
-pub fn may_be_missing(archive: &Archive, roster: &Roster) -> Result<()> {
+pub fn may_be_missing(members: &Members, assignment: &Assignment) -> Result<()> {
     let is_there = |role: Role| {
         role.members()
             .iter()
-            .any(|name| name.len() > 1 && archive.has(name))
+            .any(|name| name.len() > 1 && members.has(name))
     };
-    let x_fits = archive.find(Role::X.members(), Form::Vector).is_some();
-    match roster.get(Role::Diffraction) {
-        _ if roster.get(Role::Y).is_some() => Err(archive.missing(Role::X)),
+    let x_fits = members.find(Role::X.members(), ShapeRule::Vector).is_some();
+    match assignment.get(Role::Diffraction) {
+        _ if assignment.get(Role::Y).is_some() => Err(members.missing(Role::X)),
         _ if is_there(Role::X) || is_there(Role::Y) => {
-            Err(archive.missing(if x_fits { Role::Y } else { Role::X }))
+            Err(members.missing(if x_fits { Role::Y } else { Role::X }))
         }
-        None => Err(archive.missing(Role::X)),
+        None => Err(members.missing(Role::X)),
         Some(_) => Ok(()),
     }
 }
 
-/// x and y in their places.
+/// Places x and y.
 ///
 /// # Errors
 /// If they are of different lengths or no vectors of real numbers; if they are columns of one member and it stays open
 /// which; [`Error::MissingRole`] if there is no y.
 pub fn place(
-    archive: &Archive,
-    x: &Filled,
-    y: Option<&Filled>,
+    members: &Members,
+    x: &RoleMember,
+    y: Option<&RoleMember>,
     order: Option<PositionOrder>,
 ) -> Result<[(Role, Placed); 2]> {
     let in_one = y.is_none_or(|y| y.info.name == x.info.name);
     // A single scan point in a combined array, (1, 2), has the shape of a vector too.
-    let has_columns = Form::Columns.fits(x.info) && (x.by != By::Option || order.is_some());
+    let has_columns = ShapeRule::Columns.fits(x.info) && (x.by != By::Option || order.is_some());
     if in_one && (has_columns || vector_axis(&x.info.shape).is_none()) {
-        return combined(archive, x.info, order);
+        return combined(members, x.info, order);
     }
-    archive.check(x.info, Form::Vector)?;
+    members.check(x.info, ShapeRule::Vector)?;
     let Some(y) = y else {
-        return Err(archive.missing(Role::Y));
+        return Err(members.missing(Role::Y));
     };
     let x_place = vector(x.info);
     let y_place = per_point(
-        archive,
+        members,
         y.info,
-        Form::Vector,
-        &Count::of(x.info, &x_place, "positions"),
+        ShapeRule::Vector,
+        &PointCount::of(x.info, &x_place, "positions"),
     )?;
     Ok([(Role::X, x_place), (Role::Y, y_place)])
 }
 
-/// A vector in its place.
+/// Places a vector.
 fn vector(info: &ArrayInfo) -> Placed {
     let along = vector_axis(&info.shape).unwrap_or_default();
     let fixed = (0..info.shape.len())
@@ -72,23 +74,28 @@ fn vector(info: &ArrayInfo) -> Placed {
     Placed::new(info, vec![along], fixed)
 }
 
-/// A member with one number a scan point, in its place.
+/// Places a member with one number per scan point.
 ///
 /// # Errors
 /// If it is of another length, or holds other values.
-pub fn per_point(archive: &Archive, info: &ArrayInfo, form: Form, count: &Count) -> Result<Placed> {
+pub fn per_point(
+    members: &Members,
+    info: &ArrayInfo,
+    rule: ShapeRule,
+    count: &PointCount,
+) -> Result<Placed> {
     let placed = vector(info);
     if vector_axis(&info.shape).is_none() || placed.num_rows(&info.shape) != count.points {
         let expected = format!("({},), one value for each of the {count}", count.points);
-        return Err(archive.wrong(info, shape_found(info), expected));
+        return Err(members.wrong(info, shape_found(info), expected));
     }
-    archive.check(info, form)?;
+    members.check(info, rule)?;
     Ok(placed)
 }
 
-/// x and y from the columns of one member.
+/// Places x and y in the columns of one member.
 fn combined(
-    archive: &Archive,
+    members: &Members,
     info: &ArrayInfo,
     order: Option<PositionOrder>,
 ) -> Result<[(Role, Placed); 2]> {
@@ -96,24 +103,24 @@ fn combined(
     let [first, second] = info.shape[skip..] else {
         let expected = format!(
             "{}, or {}",
-            Form::Vector.expected(),
-            Form::Columns.expected()
+            ShapeRule::Vector.expected(),
+            ShapeRule::Columns.expected()
         );
-        return Err(archive.wrong(info, shape_found(info), expected));
+        return Err(members.wrong(info, shape_found(info), expected));
     };
     let Some(order) = order else {
-        return Err(unknown_order(archive, info, first, second));
+        return Err(unknown_order(members, info, first, second));
     };
     let (along, columns) = match (first == order.len(), second == order.len()) {
-        (true, true) => return Err(square(archive, info)),
+        (true, true) => return Err(square(members, info)),
         (true, false) => (skip + 1, skip),
         (false, true) => (skip, skip + 1),
-        (false, false) => return Err(other_order(archive, info, order)),
+        (false, false) => return Err(other_order(members, info, order)),
     };
     if !is_count(info.shape[along]) {
-        return Err(archive.wrong(info, shape_found(info), "fewer than 2^31 scan points"));
+        return Err(members.wrong(info, shape_found(info), "fewer than 2^31 scan points"));
     }
-    archive.check(info, Form::Columns)?;
+    members.check(info, ShapeRule::Columns)?;
     let at = |column: usize| {
         let ones = (0..skip).map(|axis| (axis, 0));
         Placed::new(info, vec![along], ones.chain([(columns, column)]).collect())
@@ -121,28 +128,28 @@ fn combined(
     Ok([(Role::X, at(order.x())), (Role::Y, at(order.y()))])
 }
 
-fn other_order(archive: &Archive, info: &ArrayInfo, order: PositionOrder) -> Error {
+fn other_order(members: &Members, info: &ArrayInfo, order: PositionOrder) -> Error {
     let expected = format!(
         "one axis of length {}, the columns of order `{order}`",
         order.len()
     );
     let remedies = vec![Remedy::Set(Parameter::PositionOrder, "yx")];
-    archive.bad(&info.name, shape_found(info), expected, remedies)
+    members.bad(&info.name, shape_found(info), expected, remedies)
 }
 
-fn unknown_order(archive: &Archive, info: &ArrayInfo, first: usize, second: usize) -> Error {
+fn unknown_order(members: &Members, info: &ArrayInfo, first: usize, second: usize) -> Error {
     if first == second && (2..=MAX_COLUMNS).contains(&first) {
-        return square(archive, info);
+        return square(members, info);
     }
     let expected = "an array whose columns are known to be x and y";
     let remedies = ["yx", "xy", "_yx"].map(|order| Remedy::Set(Parameter::PositionOrder, order));
-    archive.bad(&info.name, shape_found(info), expected, remedies.to_vec())
+    members.bad(&info.name, shape_found(info), expected, remedies.to_vec())
 }
 
-fn square(archive: &Archive, info: &ArrayInfo) -> Error {
+fn square(members: &Members, info: &ArrayInfo) -> Error {
     let expected = "more, or fewer, scan points than columns, so that the axes can be told apart";
     let name = |role| Remedy::NameMember { role, member: None };
-    archive.bad(
+    members.bad(
         &info.name,
         shape_found(info),
         expected,

@@ -91,7 +91,7 @@ fn prepared_patterns_come_before_raw_ones() {
         @"PtychoPINN raw: `xcoords`, `ycoords`, `diff3d`, `xcoords_start`, `ycoords_start`, `probeGuess`, `objectGuess`, `scan_index` are there too"
     );
     insta::assert_snapshot!(
-        layout.notes.join("\n"),
+        layout.notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"),
         @"`diff3d` looks like patterns too: --role diffraction=diff3d takes them"
     );
     let layout = detect_with(&both, &roles([(Role::Diffraction, "diff3d")])).unwrap();
@@ -202,7 +202,7 @@ fn ptychodus_product() {
         (layout.name, layout.member(Role::Diffraction)),
         ("ptychodus product", Some("patterns"))
     );
-    insta::assert_snapshot!(layout.notes.join("\n"), @"`patterns` is taken for diffraction by its name alone");
+    insta::assert_snapshot!(layout.notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"), @"`patterns` is taken for diffraction by its name alone");
 }
 
 #[test]

@@ -397,7 +397,7 @@ fn other_candidates_are_noted() {
         array("bad_pixels", "|b1", &[8, 8]),
         array("valid_pixel_mask", "<i4", &[1, 8, 8]),
     ];
-    insta::assert_snapshot!(detect(&list([&coords(7), &members[..1], &masks])).notes.join("\n"), @r"
+    insta::assert_snapshot!(detect(&list([&coords(7), &members[..1], &masks])).notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"), @r"
     `valid_pixel_mask` is taken for valid_pixels by its name alone
     masks of opposite polarity: true is bad in `bad_pixels`, good in `valid_pixel_mask`
     ");
@@ -405,7 +405,7 @@ fn other_candidates_are_noted() {
         .map(|number| array(&format!("step{number}"), "<c8", &[8, 8]))
         .collect();
     insta::assert_snapshot!(
-        detect(&list([&coords(7), &many])).notes.join("\n"),
+        detect(&list([&coords(7), &many])).notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"),
         @"`step0`, `step1`, `step2`, `step3`, `step4`, `step5`, `step6`, `step7`, `step8`, `step9`, `step10`, `step11` and 8 more are complex and have no role: name a probe or an object with --role probe=NAME, object=NAME"
     );
 }

@@ -1,73 +1,74 @@
-//! The layouts that programs write, and how well a file matches each of them.
+//! Lists the layouts that programs write, and ranks them by how well a file matches each.
 //!
 //! A layout fits if all its required members are there; of those that fit, the one most of whose members are there is
 //! chosen. What else comes near is the runner-up of the report.
 
 use std::cmp::Reverse;
 
-use super::Unit;
-use super::archive::{Archive, Found, Spelling, quote};
-use super::assign::{self, Named};
-use super::form::Form;
+use super::candidates::{self, NamedByOptions};
+use super::members::{Found, Members, Spelling};
+use super::note::quote;
+use super::options::Unit;
 use super::order::PositionOrder;
 use super::roles::Role;
+use super::shape_rule::ShapeRule;
 use crate::error::Error;
 use crate::error::{Parameter, Remedy};
 use crate::npz::ArrayInfo;
 
-/// A member of a layout: one of these names, of this form.
+/// Describes a member of a layout: it has one of these names and passes this rule.
 #[derive(Debug)]
-pub struct Slot {
-    /// The role it fills; an x of form [`Form::Columns`] holds y too.
+pub struct KnownMember {
+    /// The role that the member fills; an x that passes [`ShapeRule::Columns`] holds y too.
     pub role: Option<Role>,
-    /// The names it goes by.
+    /// The names that the member goes by.
     pub names: &'static [&'static str],
-    /// What it must look like to speak for the layout.
-    pub form: Form,
+    /// The rule that the member must pass to count for the layout.
+    pub rule: ShapeRule,
 }
 
-/// A layout.
+/// Describes a layout.
 #[derive(Debug)]
-pub struct Known {
-    /// Its name in reports.
+pub struct KnownLayout {
+    /// The name of the layout in reports.
     pub name: &'static str,
-    /// Its name if the patterns are counted along the last axis.
+    /// The name of the layout if the patterns are counted along the last axis.
     pub name_if_last: Option<&'static str>,
-    /// The unit of its positions.
+    /// The unit of the positions.
     pub unit: Unit,
-    /// The columns of its combined positions.
+    /// The order of the columns where one member holds all positions.
     pub order: Option<PositionOrder>,
-    /// All must be there.
-    pub required: &'static [Slot],
-    /// Some may be there.
-    pub optional: &'static [Slot],
-    /// Members without a role, arrays or not, that speak for it.
+    /// The members that must all be there.
+    pub required: &'static [KnownMember],
+    /// The members that may be there.
+    pub optional: &'static [KnownMember],
+    /// The names of members without a role, arrays or not, that count for the layout.
     pub marks: &'static [&'static str],
-    /// A role that no member of the file may look like filling.
+    /// The role that no member of the file may be able to fill.
     pub without: Option<Role>,
-    /// Whether it holds groups instead of a scan.
+    /// Whether its files hold groups instead of a scan.
     pub is_grouped: bool,
-    /// What else is known of its files.
+    /// A property of all its files that their users should know.
     pub remark: Option<&'static str>,
 }
 
-const fn slot(role: Role, names: &'static [&'static str], form: Form) -> Slot {
-    Slot {
+const fn member(role: Role, names: &'static [&'static str], rule: ShapeRule) -> KnownMember {
+    KnownMember {
         role: Some(role),
         names,
-        form,
+        rule,
     }
 }
 
-const fn mark(names: &'static [&'static str]) -> Slot {
-    Slot {
+const fn mark(names: &'static [&'static str]) -> KnownMember {
+    KnownMember {
         role: None,
         names,
-        form: Form::Any,
+        rule: ShapeRule::Any,
     }
 }
 
-const NONE: Known = Known {
+const NONE: KnownLayout = KnownLayout {
     name: "",
     name_if_last: None,
     unit: Unit::Unknown,
@@ -81,45 +82,45 @@ const NONE: Known = Known {
 };
 
 // Names that only PtychoPINN uses are enough by themselves; what then does not fit is an error, not another layout.
-const XCOORDS: Slot = slot(Role::X, &["xcoords"], Form::Any);
-const YCOORDS: Slot = slot(Role::Y, &["ycoords"], Form::Any);
-const PTYCHOPINN: &[Slot] = &[
-    slot(Role::XStart, &["xcoords_start"], Form::Any),
-    slot(Role::YStart, &["ycoords_start"], Form::Any),
-    slot(Role::Probe, &["probeGuess"], Form::Field),
-    slot(Role::Object, &["objectGuess"], Form::Field),
-    slot(Role::ObjectPatches, &["Y"], Form::Stack),
-    slot(Role::FrameIndex, &["scan_index"], Form::Any),
+const XCOORDS: KnownMember = member(Role::X, &["xcoords"], ShapeRule::Any);
+const YCOORDS: KnownMember = member(Role::Y, &["ycoords"], ShapeRule::Any);
+const PTYCHOPINN: &[KnownMember] = &[
+    member(Role::XStart, &["xcoords_start"], ShapeRule::Any),
+    member(Role::YStart, &["ycoords_start"], ShapeRule::Any),
+    member(Role::Probe, &["probeGuess"], ShapeRule::Field),
+    member(Role::Object, &["objectGuess"], ShapeRule::Field),
+    member(Role::ObjectPatches, &["Y"], ShapeRule::Stack),
+    member(Role::FrameIndex, &["scan_index"], ShapeRule::Any),
 ];
 
-/// All layouts; of two that match equally well the earlier is chosen.
-static KNOWN: [Known; 10] = [
-    Known {
+/// All known layouts; of two that match equally well the earlier is chosen.
+static KNOWN: [KnownLayout; 10] = [
+    KnownLayout {
         name: "PtychoPINN prepared",
         name_if_last: Some("legacy (pattern axis last)"),
         unit: Unit::Pixels,
         required: &[
             XCOORDS,
             YCOORDS,
-            slot(Role::Diffraction, &["diffraction"], Form::Any),
+            member(Role::Diffraction, &["diffraction"], ShapeRule::Any),
         ],
         optional: PTYCHOPINN,
         marks: &["_shuffle_applied", "_shuffle_seed", "_metadata"],
         ..NONE
     },
-    Known {
+    KnownLayout {
         name: "PtychoPINN raw",
         name_if_last: Some("legacy (pattern axis last)"),
         unit: Unit::Pixels,
         required: &[
             XCOORDS,
             YCOORDS,
-            slot(Role::Diffraction, &["diff3d"], Form::Any),
+            member(Role::Diffraction, &["diff3d"], ShapeRule::Any),
         ],
         optional: PTYCHOPINN,
         ..NONE
     },
-    Known {
+    KnownLayout {
         name: "PtychoPINN grouped",
         required: &[
             mark(&["nn_indices"]),
@@ -140,18 +141,26 @@ static KNOWN: [Known; 10] = [
         is_grouped: true,
         ..NONE
     },
-    Known {
+    KnownLayout {
         name: "ptychodus product",
         unit: Unit::Metres,
         required: &[
-            slot(Role::X, &["probe_position_x_m"], Form::Vector),
-            slot(Role::Y, &["probe_position_y_m"], Form::Vector),
+            member(Role::X, &["probe_position_x_m"], ShapeRule::Vector),
+            member(Role::Y, &["probe_position_y_m"], ShapeRule::Vector),
         ],
         optional: &[
-            slot(Role::FrameIndex, &["probe_position_indexes"], Form::Any),
-            slot(Role::Probe, &["probe"], Form::Field),
-            slot(Role::Object, &["object"], Form::Field),
-            slot(Role::PixelSize, &["object_pixel_width_m"], Form::Number),
+            member(
+                Role::FrameIndex,
+                &["probe_position_indexes"],
+                ShapeRule::Any,
+            ),
+            member(Role::Probe, &["probe"], ShapeRule::Field),
+            member(Role::Object, &["object"], ShapeRule::Field),
+            member(
+                Role::PixelSize,
+                &["object_pixel_width_m"],
+                ShapeRule::Number,
+            ),
         ],
         marks: &[
             "name",
@@ -170,52 +179,52 @@ static KNOWN: [Known; 10] = [
         ],
         ..NONE
     },
-    Known {
+    KnownLayout {
         name: "ptychodus patterns",
         required: &[
-            slot(Role::Diffraction, &["patterns"], Form::Patterns),
-            slot(Role::FrameIndex, &["indexes"], Form::Indices),
+            member(Role::Diffraction, &["patterns"], ShapeRule::Patterns),
+            member(Role::FrameIndex, &["indexes"], ShapeRule::Indices),
         ],
-        optional: &[slot(Role::BadPixels, &["bad_pixels"], Form::Mask)],
+        optional: &[member(Role::BadPixels, &["bad_pixels"], ShapeRule::Mask)],
         marks: &["allow_pickle"],
         ..NONE
     },
-    Known {
+    KnownLayout {
         name: "PtychoNN",
         unit: Unit::Metres,
         order: Some(PositionOrder::YX),
         required: &[
-            slot(Role::X, &["position"], Form::Columns),
-            slot(Role::Diffraction, &["reciprocal"], Form::Patterns),
+            member(Role::X, &["position"], ShapeRule::Columns),
+            member(Role::Diffraction, &["reciprocal"], ShapeRule::Patterns),
         ],
         optional: &[
-            slot(Role::PixelSize, &["pixelsize"], Form::Number),
-            slot(Role::ObjectPatches, &["real"], Form::Stack),
+            member(Role::PixelSize, &["pixelsize"], ShapeRule::Number),
+            member(Role::ObjectPatches, &["real"], ShapeRule::Stack),
         ],
         ..NONE
     },
-    Known {
+    KnownLayout {
         name: "PtychoNN 2020",
         unit: Unit::Steps,
-        required: &[slot(Role::Diffraction, &["arr_0"], Form::Raster)],
+        required: &[member(Role::Diffraction, &["arr_0"], ShapeRule::Raster)],
         without: Some(Role::X),
         ..NONE
     },
-    Known {
+    KnownLayout {
         name: "tike",
         unit: Unit::Pixels,
         order: Some(PositionOrder::YX),
         required: &[
-            slot(Role::X, &["scan"], Form::Columns),
-            slot(Role::Diffraction, &["data"], Form::Patterns),
+            member(Role::X, &["scan"], ShapeRule::Columns),
+            member(Role::Diffraction, &["data"], ShapeRule::Patterns),
         ],
-        optional: &[slot(Role::Probe, &["probe"], Form::Field)],
+        optional: &[member(Role::Probe, &["probe"], ShapeRule::Field)],
         remark: Some(
             "tike keeps the zero frequency at the corners of a pattern, and the origin of its positions is arbitrary",
         ),
         ..NONE
     },
-    Known {
+    KnownLayout {
         name: "scan path",
         unit: Unit::Pixels,
         required: &[XCOORDS, YCOORDS],
@@ -223,21 +232,21 @@ static KNOWN: [Known; 10] = [
         without: Some(Role::Diffraction),
         ..NONE
     },
-    Known {
+    KnownLayout {
         name: "scan path",
         unit: Unit::Steps,
         required: &[
-            slot(Role::X, &["x"], Form::Vector),
-            slot(Role::Y, &["y"], Form::Vector),
+            member(Role::X, &["x"], ShapeRule::Vector),
+            member(Role::Y, &["y"], ShapeRule::Vector),
         ],
         without: Some(Role::Diffraction),
         ..NONE
     },
 ];
 
-/// A file of groups is no scan.
-pub fn is_grouped(archive: &Archive) -> Error {
-    archive.bad(
+/// Creates the error for a file that holds groups and is no scan.
+pub fn is_grouped(members: &Members) -> Error {
+    members.bad(
         "nn_indices",
         "the groups of a PtychoPINN grouped file".to_string(),
         "a scan: positions, and a pattern for each",
@@ -245,32 +254,32 @@ pub fn is_grouped(archive: &Archive) -> Error {
     )
 }
 
-/// How a file matches a layout.
+/// Describes how a file matches a layout.
 #[derive(Debug)]
-pub struct Match<'a> {
-    /// The layout.
-    pub known: &'static Known,
-    /// The members that fill a role of it.
+pub struct LayoutMatch<'a> {
+    /// The layout that is compared with the file.
+    pub known: &'static KnownLayout,
+    /// The members of the file that fill a role of the layout.
     pub filled: Vec<(Role, Found<'a>)>,
-    /// The names of all its members that are there.
+    /// The names of all members of the layout that the file has.
     pub there: Vec<&'a str>,
-    /// How many of them are spelled exactly.
+    /// The number of those names that are spelled exactly.
     exact: usize,
-    /// Whether a required member is there.
+    /// Whether the file has at least one required member.
     near: bool,
-    missing: Vec<&'static Slot>,
-    /// The role that a member fills against the layout.
+    missing: Vec<&'static KnownMember>,
+    /// The role that a member could fill although the layout rules that out.
     excluded: Option<Role>,
 }
 
-/// The layouts that fit the file, best first, and after them those that come near.
-pub fn rank<'a>(archive: &Archive<'a>, named: &Named<'a>) -> Vec<Match<'a>> {
-    // Who names x and y of a file of groups knows better.
+/// Returns the layouts that fit the file, best first, and after them those that come near.
+pub fn rank<'a>(members: &Members<'a>, named: &NamedByOptions<'a>) -> Vec<LayoutMatch<'a>> {
+    // Whoever names x and y of a file of groups wants it read as a scan.
     let in_question = KNOWN
         .iter()
         .filter(|known| !known.is_grouped || named.get(Role::X).is_none());
-    let mut matches: Vec<Match> = in_question
-        .map(|known| Match::of(archive, known, named))
+    let mut matches: Vec<LayoutMatch> = in_question
+        .map(|known| LayoutMatch::of(members, known, named))
         .collect();
     matches.retain(|found| found.near);
     // The sort is stable: the earlier in the table comes first.
@@ -281,17 +290,17 @@ pub fn rank<'a>(archive: &Archive<'a>, named: &Named<'a>) -> Vec<Match<'a>> {
             Reverse(found.exact),
         )
     });
-    let fit = matches.partition_point(Match::fits);
+    let fit = matches.partition_point(LayoutMatch::fits);
     // Among those that do not fit, the one with the most members comes nearest.
     matches[fit..].sort_by_key(|found| Reverse(found.there.len()));
     matches
 }
 
-impl<'a> Match<'a> {
-    fn of(archive: &Archive<'a>, known: &'static Known, named: &Named<'a>) -> Self {
+impl<'a> LayoutMatch<'a> {
+    fn of(members: &Members<'a>, known: &'static KnownLayout, named: &NamedByOptions<'a>) -> Self {
         let excluded = known
             .without
-            .filter(|role| assign::is_filled(archive, named, *role));
+            .filter(|role| candidates::is_filled(members, named, *role));
         let (filled, there, missing) = (Vec::new(), Vec::new(), Vec::new());
         let mut found = Self {
             known,
@@ -302,19 +311,19 @@ impl<'a> Match<'a> {
             missing,
             excluded,
         };
-        for slot in known.required {
-            match archive.find(slot.names, slot.form) {
-                Some(member) => found.near |= found.take(slot, member, named),
-                None => found.missing.push(slot),
+        for wanted in known.required {
+            match members.find(wanted.names, wanted.rule) {
+                Some(member) => found.near |= found.take(wanted, member, named),
+                None => found.missing.push(wanted),
             }
         }
-        for slot in known.optional {
-            if let Some(member) = archive.find(slot.names, slot.form) {
-                found.take(slot, member, named);
+        for wanted in known.optional {
+            if let Some(member) = members.find(wanted.names, wanted.rule) {
+                found.take(wanted, member, named);
             }
         }
-        for mark in archive
-            .members()
+        for mark in members
+            .all()
             .iter()
             .filter(|member| known.marks.contains(&member.name.as_str()))
         {
@@ -323,12 +332,12 @@ impl<'a> Match<'a> {
         found
     }
 
-    /// Whether all its members are there, and nothing speaks against it.
+    /// Returns whether all required members are there, and nothing rules the layout out.
     pub fn fits(&self) -> bool {
         self.missing.is_empty() && self.excluded.is_none()
     }
 
-    /// Whether it is this member that the layout has in the role; in that of y, the one that holds x and y.
+    /// Returns whether the layout has this member in the role; for y also the member that holds x and y.
     pub fn has(&self, role: Role, info: &ArrayInfo) -> bool {
         let in_one = role == Role::Y && self.known.order.is_some();
         let role = if in_one { Role::X } else { role };
@@ -337,10 +346,15 @@ impl<'a> Match<'a> {
             .any(|(filled, found)| *filled == role && found.info.name == info.name)
     }
 
-    /// The member fills the slot; it speaks for the layout unless an option names another for its role.
-    fn take(&mut self, slot: &Slot, member: Found<'a>, named: &Named<'a>) -> bool {
-        self.filled.extend(slot.role.map(|role| (role, member)));
-        let other = slot
+    /// Takes a member into the layout; it counts for the layout unless an option names another for its role.
+    fn take(
+        &mut self,
+        wanted: &KnownMember,
+        member: Found<'a>,
+        named: &NamedByOptions<'a>,
+    ) -> bool {
+        self.filled.extend(wanted.role.map(|role| (role, member)));
+        let other = wanted
             .role
             .and_then(|role| named.get(role))
             .filter(|info| info.name != member.info.name);
@@ -357,14 +371,14 @@ impl<'a> Match<'a> {
         }
     }
 
-    /// What speaks for the layout, and what against it.
-    pub fn describe(&self, archive: &Archive) -> String {
+    /// Says which members of the layout are there, and what rules it out.
+    pub fn describe(&self, members: &Members) -> String {
         let verb = if self.there.len() == 1 { "is" } else { "are" };
         let there = format!("{}: {} {verb} there", self.known.name, quote(&self.there));
         match (self.missing.first(), self.excluded) {
-            (Some(slot), _) => match slot.names.iter().find(|name| archive.has(name)) {
-                Some(name) => format!("{there}, but `{name}` is not {}", slot.form.expected()),
-                None => format!("{there}, but no `{}`", slot.names.join("` or `")),
+            (Some(wanted), _) => match wanted.names.iter().find(|name| members.has(name)) {
+                Some(name) => format!("{there}, but `{name}` is not {}", wanted.rule.expected()),
+                None => format!("{there}, but no `{}`", wanted.names.join("` or `")),
             },
             (None, Some(Role::Diffraction)) => format!("{there}, but so are patterns"),
             (None, Some(_)) => format!("{there}, but so are positions"),

@@ -1,40 +1,40 @@
-//! What an array must look like to fill a role: its shape, then its type. Pure functions of a header.
+//! States what an array must look like to fill a role: its shape, then its type. Pure functions of a header.
 
 use super::order::MAX_COLUMNS;
 use crate::npz::{ArrayInfo, Scalar};
 
-/// A kind of array.
+/// Names a rule about an array's shape and type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    /// Any array: the name says enough, and what does not fit is an error later.
+pub enum ShapeRule {
+    /// Any array passes: the name says enough, and what does not fit is an error later.
     Any,
-    /// One real number a scan point: (M,), (M, 1), (1, M).
+    /// One real number per scan point: (M,), (M, 1), (1, M).
     Vector,
-    /// One whole number a scan point.
+    /// One integer per scan point: (M,), (M, 1), (1, M).
     Indices,
-    /// Several real numbers a scan point: (M, 2), (2, M), (M, 3), (1, M, 2).
+    /// Several real numbers per scan point: (M, 2), (2, M), (M, 3), (1, M, 2).
     Columns,
-    /// Patterns: real numbers, 3 axes, or 4 for a raster.
+    /// Real numbers along 3 axes, or along 4 for the patterns of a raster.
     Patterns,
-    /// Patterns of a raster: real numbers, 4 axes.
+    /// Real numbers along 4 axes: the patterns of a raster.
     Raster,
-    /// One complex field a scan point: 3 axes.
+    /// Complex numbers along 3 axes: one field per scan point.
     Stack,
-    /// A complex field, or several: at least 2 axes.
+    /// Complex numbers along at least 2 axes: one field, or several.
     Field,
-    /// One truth a pixel: (H, W).
+    /// One boolean or integer per pixel: (H, W).
     Mask,
     /// One real number.
     Number,
 }
 
-impl Form {
-    /// Whether the array is of this form.
+impl ShapeRule {
+    /// Returns whether the array passes.
     pub fn fits(self, info: &ArrayInfo) -> bool {
         self.complaint(info).is_none()
     }
 
-    /// What is found and what was expected, if the array is not of this form.
+    /// Returns what was found and what was expected, if the array does not pass.
     pub fn complaint(self, info: &ArrayInfo) -> Option<(String, &'static str)> {
         if !self.shape_fits(&info.shape) {
             return Some((shape_found(info), self.expected()));
@@ -70,51 +70,53 @@ impl Form {
         }
     }
 
-    /// Its shape in words.
+    /// Returns the expected shape in words.
     pub fn expected(self) -> &'static str {
         match self {
             Self::Any => "any array",
-            Self::Vector | Self::Indices => "(M,), one value a scan point, fewer than 2^31 of them",
+            Self::Vector | Self::Indices => {
+                "(M,), one value per scan point, fewer than 2^31 of them"
+            }
             Self::Columns => "(M, 2), (2, M) or (M, 3): x and y of each scan point",
             Self::Patterns => "(M, N, N) patterns, or (R, S, H, W) of a raster",
             Self::Raster => "(R, S, H, W) patterns of a raster",
-            Self::Stack => "(M, N, N), one patch a scan point",
+            Self::Stack => "(M, N, N), one patch per scan point",
             Self::Field => "(H, W), (H, W, 1) or (..., H, W)",
-            Self::Mask => "(H, W), one value a pixel of the detector",
+            Self::Mask => "(H, W), one value per pixel of the detector",
             Self::Number => "a single number",
         }
     }
 
-    /// Its values in words.
+    /// Returns the expected values in words.
     fn values(self) -> &'static str {
         match self {
             Self::Any => "any values",
-            Self::Indices => "whole numbers",
+            Self::Indices => "integers",
             Self::Patterns | Self::Raster => "real numbers: amplitudes or counts",
             Self::Stack | Self::Field => "complex numbers",
-            Self::Mask => "booleans or whole numbers",
+            Self::Mask => "booleans or integers",
             Self::Vector | Self::Columns | Self::Number => "real numbers",
         }
     }
 }
 
-/// The shape as messages show it.
+/// Writes the shape as messages show it.
 pub fn shape_found(info: &ArrayInfo) -> String {
     format!("shape {:?}", info.shape)
 }
 
-/// How many axes of length 1 in front may go so that `keep` axes are left.
+/// Returns the number of axes of length 1 in front that may go such that `keep` axes are left at least.
 pub fn leading_ones(shape: &[usize], keep: usize) -> usize {
     let ones = shape.iter().take_while(|len| **len == 1).count();
     ones.min(shape.len().saturating_sub(keep))
 }
 
-/// The shape without axes of length 1 in front, of which `keep` axes at least are left.
+/// Returns the shape without axes of length 1 in front; `keep` axes are left at least.
 pub fn squeezed(shape: &[usize], keep: usize) -> &[usize] {
     &shape[leading_ones(shape, keep)..]
 }
 
-/// The axis along which a vector runs: the only one that is not 1, the first if all are.
+/// Returns the axis along which a vector runs: the only one whose length is not 1, the first if all are.
 pub fn vector_axis(shape: &[usize]) -> Option<usize> {
     let mut long = shape.iter().enumerate().filter(|(_, len)| **len != 1);
     let axis = match (long.next(), long.next()) {
@@ -125,7 +127,7 @@ pub fn vector_axis(shape: &[usize]) -> Option<usize> {
     shape.get(axis).filter(|len| is_count(**len)).map(|_| axis)
 }
 
-/// Whether it may be a number of scan points.
+/// Returns whether there may be this many scan points.
 pub fn is_count(len: usize) -> bool {
     i32::try_from(len).is_ok()
 }

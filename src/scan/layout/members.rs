@@ -1,36 +1,40 @@
-//! The members of a file, looked up by name and form; what is wrong with them, as errors.
+//! Looks up the members of a file by name and shape, and says as an error what is wrong with one.
 
 use std::path::Path;
 
-use super::form::Form;
+use super::note::quote;
 use super::roles::{COMBINED, Role};
-use crate::error::{Error, Parameter, Remedy, Result, nearest_name};
+use super::shape_rule::ShapeRule;
+use crate::error::{Error, Parameter, Remedy, Result, alternatives, nearest_name};
 use crate::npz::{ArrayInfo, Member, MemberProblem};
 
-/// The members of a file.
+/// What a member must be to be read at all.
+pub const PLAIN_ARRAY: &str = "a plain NumPy array (numbers, text or times)";
+
+/// Holds the members of a file.
 #[derive(Debug)]
-pub struct Archive<'a> {
-    /// For messages.
+pub struct Members<'a> {
+    /// The file's path, for messages.
     path: &'a Path,
-    /// In the order of the directory.
+    /// The members in the order of the archive's directory.
     members: &'a [Member],
 }
 
-/// How a member's name was compared.
+/// Names how a member's name was compared with a known one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Spelling {
-    /// Letter by letter.
+    /// The names are equal letter by letter.
     Exact,
-    /// Upper and lower case are the same.
+    /// The names are equal but for upper and lower case.
     AnyCase,
 }
 
 impl Spelling {
-    /// Both, in the order they are tried.
+    /// Both spellings, in the order they are tried.
     pub const BOTH: [Self; 2] = [Self::Exact, Self::AnyCase];
 
-    /// Whether a member's name is the known one. `Y` is the patches, `y` somebody's positions: one letter is too little
-    /// to go by in another case.
+    /// Returns whether a member's name is the known one. Names of one letter must be equal: `Y` means patches, `y`
+    /// positions.
     pub fn matches(self, member: &str, known: &str) -> bool {
         match self {
             Self::Exact => member == known,
@@ -39,55 +43,55 @@ impl Spelling {
     }
 }
 
-/// A member that was found by its name and form.
+/// Describes a member that was found by its name and shape.
 #[derive(Debug, Clone, Copy)]
 pub struct Found<'a> {
     /// The member.
     pub info: &'a ArrayInfo,
-    /// How its name was compared.
+    /// How the member's name was compared with the known one.
     pub spelling: Spelling,
 }
 
-impl<'a> Archive<'a> {
-    /// The members of a file, which is named in errors.
+impl<'a> Members<'a> {
+    /// Creates the list of a file's members; errors name the file.
     pub fn new(path: &'a Path, members: &'a [Member]) -> Self {
         Self { path, members }
     }
 
-    /// The members, arrays or not.
-    pub fn members(&self) -> &'a [Member] {
+    /// Returns all members, arrays or not.
+    pub fn all(&self) -> &'a [Member] {
         self.members
     }
 
-    /// The members that are arrays.
+    /// Iterates over the members that are arrays.
     pub fn arrays(&self) -> impl Iterator<Item = &'a ArrayInfo> {
         self.members
             .iter()
             .filter_map(|member| member.array.as_ref().ok())
     }
 
-    /// Whether there is a member of exactly that name, array or not.
+    /// Returns whether there is a member of exactly that name, array or not.
     pub fn has(&self, name: &str) -> bool {
         self.members.iter().any(|member| member.name == name)
     }
 
-    /// The first of the names that is an array of this form: exact spelling through all names, then any case.
-    pub fn find(&self, names: &[&str], form: Form) -> Option<Found<'a>> {
+    /// Finds the first of the names whose array passes the rule: exact spelling through all names, then any case.
+    pub fn find(&self, names: &[&str], rule: ShapeRule) -> Option<Found<'a>> {
         Spelling::BOTH
             .into_iter()
-            .find_map(|spelling| self.find_spelled(names, form, spelling))
+            .find_map(|spelling| self.find_spelled(names, rule, spelling))
     }
 
-    /// The first of the names, so spelled, that is an array of this form.
+    /// Finds the first of the names, compared in this spelling, whose array passes the rule.
     pub fn find_spelled(
         &self,
         names: &[&str],
-        form: Form,
+        rule: ShapeRule,
         spelling: Spelling,
     ) -> Option<Found<'a>> {
         let of_name = |name: &&str| {
             self.arrays()
-                .find(|info| spelling.matches(&info.name, name) && form.fits(info))
+                .find(|info| spelling.matches(&info.name, name) && rule.fits(info))
         };
         names
             .iter()
@@ -95,7 +99,7 @@ impl<'a> Archive<'a> {
             .map(|info| Found { info, spelling })
     }
 
-    /// The array of exactly that name.
+    /// Returns the array of exactly that name.
     ///
     /// # Errors
     /// If there is no such member, or if it is no plain array.
@@ -120,7 +124,8 @@ impl<'a> Archive<'a> {
             .map_err(|problem| self.unreadable(name, problem))
     }
 
-    /// Why no member fills the role: one that has its name but cannot be it, else that there is none.
+    /// Creates the error for a role that no member fills: about a member that has its name but cannot fill it, if
+    /// there is one.
     pub fn missing(&self, role: Role) -> Error {
         for name in role.members() {
             let Some(member) = self.members.iter().find(|member| member.name == *name) else {
@@ -130,7 +135,7 @@ impl<'a> Archive<'a> {
                 Err(problem) => return self.unreadable(name, problem),
                 Ok(_) if name.len() == 1 => {}
                 Ok(info) => {
-                    if let Err(misfit) = self.check(info, role.form()) {
+                    if let Err(misfit) = self.check(info, role.rule()) {
                         return misfit;
                     }
                 }
@@ -145,17 +150,17 @@ impl<'a> Archive<'a> {
         }
     }
 
-    /// Whether the array is of this form.
+    /// Checks that the array passes the rule.
     ///
     /// # Errors
-    /// [`Error::BadMember`] if it is not.
-    pub fn check(&self, info: &ArrayInfo, form: Form) -> Result<()> {
-        form.complaint(info).map_or(Ok(()), |(found, expected)| {
+    /// [`Error::BadMember`] if it does not.
+    pub fn check(&self, info: &ArrayInfo, rule: ShapeRule) -> Result<()> {
+        rule.complaint(info).map_or(Ok(()), |(found, expected)| {
             Err(self.wrong(info, found, expected))
         })
     }
 
-    /// A member that cannot serve, with the usual advice.
+    /// Creates the error for a member that cannot fill its role, with the usual remedies.
     pub fn wrong(&self, info: &ArrayInfo, found: String, expected: impl Into<String>) -> Error {
         self.bad(
             &info.name,
@@ -168,7 +173,7 @@ impl<'a> Archive<'a> {
         )
     }
 
-    /// A member that cannot serve.
+    /// Creates the error for a member that cannot fill its role.
     pub fn bad(
         &self,
         member: &str,
@@ -187,11 +192,10 @@ impl<'a> Archive<'a> {
     }
 
     fn unreadable(&self, name: &str, problem: &MemberProblem) -> Error {
-        let expected = "a plain NumPy array (numbers, text or times)";
         self.bad(
             name,
             problem.to_string(),
-            expected,
+            PLAIN_ARRAY,
             vec![Remedy::UseAnotherMember, Remedy::SaveAsPlainArray],
         )
     }
@@ -204,33 +208,16 @@ impl<'a> Archive<'a> {
     }
 }
 
-/// The names a role goes by: `a`, `b` or `c`.
+/// Writes the names that a role goes by: `a`, `b` or `c`.
 fn names_of(role: Role) -> String {
     let quoted: Vec<String> = role
         .members()
         .iter()
         .map(|name| format!("`{name}`"))
         .collect();
-    let names = match quoted.split_last() {
-        Some((last, rest)) if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => quoted.concat(),
-    };
+    let names = alternatives(&quoted);
     match role {
         Role::X | Role::Y => format!("{names}, or both in one: {}", quote(COMBINED)),
         _ => names,
-    }
-}
-
-/// Names for people: `a`, `b` and 3 more.
-pub fn quote(names: &[impl AsRef<str>]) -> String {
-    const SHOWN: usize = 12;
-    let shown: Vec<String> = names
-        .iter()
-        .take(SHOWN)
-        .map(|name| format!("`{}`", name.as_ref()))
-        .collect();
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
     }
 }

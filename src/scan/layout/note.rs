@@ -1,0 +1,274 @@
+//! What a careful reader wants to know of a scan, as facts; each front end words what helps in its own terms.
+
+use std::fmt;
+
+use super::options::Unit;
+use super::roles::Role;
+use crate::error::{Parameter, Remedy, RustTerms, Terms, with_remedies};
+
+/// Describes something about a scan that is no error, but that its user should know.
+///
+/// As with [`Error`](crate::Error), [`Note::facts`] names no front end, and [`Note::remedies`] is data; `Display`
+/// joins both in the terms of the Rust API.
+///
+/// ```
+/// use ptychoarrow::scan::{Note, layout::Role};
+/// let note = Note::TakenByNameAlone { member: "dp".to_string(), roles: vec![Role::Diffraction] };
+/// assert_eq!(note.facts(), "`dp` is taken for diffraction by its name alone");
+/// assert_eq!(note.remedies(), []);
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Note {
+    /// A member has the name of a role and cannot fill it.
+    Misfit {
+        /// The member.
+        member: String,
+        /// The role; x and y for a member that would hold both.
+        roles: Vec<Role>,
+        /// What the member is.
+        found: String,
+        /// What it should be.
+        expected: String,
+    },
+    /// A member fills a role because of its name alone: the file's layout does not have it.
+    TakenByNameAlone {
+        /// The member.
+        member: String,
+        /// The role; x and y for a member that holds both.
+        roles: Vec<Role>,
+    },
+    /// A member fills a role although its name is spelled in another case.
+    TakenInAnotherCase {
+        /// The member.
+        member: String,
+        /// The role; x and y for a member that holds both.
+        roles: Vec<Role>,
+    },
+    /// The file has masks of the detector, which come in two polarities.
+    MaskPolarity {
+        /// The member in which true means a bad pixel.
+        bad: Option<String>,
+        /// The member in which true means a good pixel.
+        valid: Option<String>,
+    },
+    /// Positions or start positions lack one of their two coordinates, so the other is not used.
+    HalfOfPair {
+        /// The member that is there.
+        member: String,
+        /// The two roles that belong together.
+        pair: [Role; 2],
+    },
+    /// Members without a role have the shape of patterns.
+    LooksLikePatterns {
+        /// The members.
+        members: Vec<String>,
+        /// Whether another member is taken for the patterns.
+        has_patterns: bool,
+    },
+    /// Members are complex and have no role.
+    ComplexWithoutRole {
+        /// The members.
+        members: Vec<String>,
+    },
+    /// A property of all files of the layout.
+    Remark {
+        /// The property, as a sentence without a full stop.
+        text: &'static str,
+    },
+    /// The range of the positions is unlikely in their unit.
+    UnlikelyUnit {
+        /// The unit that the positions are said to have.
+        unit: Unit,
+        /// The larger of the ranges of x and y, in that unit.
+        span: f64,
+    },
+    /// A member has one row per scan point and cannot be a column of `scan`.
+    NoColumn {
+        /// The member.
+        member: String,
+        /// What the member is.
+        found: String,
+        /// What a column takes.
+        expected: String,
+    },
+    /// A member has the name of a column of `scan`, and so is a column of another name.
+    RenamedColumn {
+        /// The member.
+        member: String,
+        /// The name of its column.
+        column: String,
+    },
+}
+
+impl Note {
+    /// Returns what was noticed, without what helps.
+    pub fn facts(&self) -> String {
+        match self {
+            Self::Misfit {
+                member,
+                roles,
+                found,
+                expected,
+            } => {
+                format!(
+                    "`{member}` does not serve as {}: found {found}, expected {expected}",
+                    names(roles)
+                )
+            }
+            Self::TakenByNameAlone { member, roles } => {
+                format!("`{member}` is taken for {} by its name alone", names(roles))
+            }
+            Self::TakenInAnotherCase { member, roles } => {
+                format!(
+                    "`{member}` is taken for {} by its name in another case",
+                    names(roles)
+                )
+            }
+            Self::MaskPolarity { bad, valid } => polarity(bad.as_deref(), valid.as_deref()),
+            Self::HalfOfPair {
+                member,
+                pair: [first, second],
+            } => format!(
+                "`{member}` alone is no position: {} and {} come in pairs",
+                first.name(),
+                second.name()
+            ),
+            Self::LooksLikePatterns {
+                members,
+                has_patterns,
+            } => format!(
+                "{} {} like patterns{}",
+                quote(members),
+                if members.len() == 1 { "looks" } else { "look" },
+                if *has_patterns { " too" } else { "" }
+            ),
+            Self::ComplexWithoutRole { members } => format!(
+                "{} {} no role",
+                quote(members),
+                if members.len() == 1 {
+                    "is complex and has"
+                } else {
+                    "are complex and have"
+                }
+            ),
+            Self::Remark { text } => (*text).to_string(),
+            Self::UnlikelyUnit { unit, span } => format!(
+                "positions in {} that span {} are unlikely; they may be {}",
+                unit.word(),
+                short_span(*span),
+                if *unit == Unit::Metres {
+                    "micrometres or pixels"
+                } else {
+                    "metres"
+                }
+            ),
+            Self::NoColumn {
+                member,
+                found,
+                expected,
+            } => {
+                format!("`{member}` is no column of `scan`: found {found}, expected {expected}")
+            }
+            Self::RenamedColumn { member, column } => {
+                format!("`{member}` is the column `{column}`: its own name is taken")
+            }
+        }
+    }
+
+    /// Returns what helps; any one of the remedies may do.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        let name = |role: Role, member: Option<&String>| Remedy::NameMember {
+            role: role.name(),
+            member: member.cloned(),
+        };
+        match self {
+            Self::Misfit { roles, .. } => {
+                let others = roles.iter().map(|role| name(*role, None));
+                std::iter::once(Remedy::CorrectFile)
+                    .chain(others.take(1))
+                    .collect()
+            }
+            Self::HalfOfPair {
+                pair: [first, second],
+                ..
+            } => vec![name(*first, None), name(*second, None)],
+            Self::LooksLikePatterns { members, .. } => {
+                let only = members.first().filter(|_| members.len() == 1);
+                vec![name(Role::Diffraction, only)]
+            }
+            Self::ComplexWithoutRole { members } => {
+                let only = members.first().filter(|_| members.len() == 1);
+                vec![name(Role::Probe, only), name(Role::Object, only)]
+            }
+            Self::UnlikelyUnit {
+                unit: Unit::Metres, ..
+            } => {
+                vec![
+                    Remedy::Set(Parameter::Unit, "pixels"),
+                    Remedy::ScalePositions,
+                ]
+            }
+            Self::UnlikelyUnit { .. } => vec![Remedy::Set(Parameter::Unit, "metres")],
+            Self::TakenByNameAlone { .. }
+            | Self::TakenInAnotherCase { .. }
+            | Self::MaskPolarity { .. }
+            | Self::Remark { .. }
+            | Self::NoColumn { .. }
+            | Self::RenamedColumn { .. } => Vec::new(),
+        }
+    }
+
+    /// Returns facts and remedies in the terms of a front end.
+    pub fn in_terms(&self, terms: &dyn Terms) -> String {
+        with_remedies(self.facts(), &self.remedies(), terms)
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.in_terms(&RustTerms))
+    }
+}
+
+/// Writes `x`, or `x and y`.
+fn names(roles: &[Role]) -> String {
+    let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    names.join(" and ")
+}
+
+fn polarity(bad: Option<&str>, valid: Option<&str>) -> String {
+    match (bad, valid) {
+        (Some(bad), Some(valid)) => {
+            format!(
+                "masks of opposite polarity: true means a bad pixel in `{bad}`, a good one in `{valid}`"
+            )
+        }
+        (Some(bad), None) => format!("`{bad}`: true means a bad pixel"),
+        (None, Some(valid)) => format!("`{valid}`: true means a good pixel"),
+        (None, None) => "no masks".to_string(),
+    }
+}
+
+/// Writes a length in few characters.
+fn short_span(span: f64) -> String {
+    if span < 1e-3 {
+        format!("{span:.2e}")
+    } else {
+        format!("{}", (span * 1e3).round() / 1e3)
+    }
+}
+
+/// Writes names for people: `a`, `b` and 3 more.
+pub(super) fn quote(names: &[impl AsRef<str>]) -> String {
+    const SHOWN: usize = 12;
+    let shown: Vec<String> = names
+        .iter()
+        .take(SHOWN)
+        .map(|name| format!("`{}`", name.as_ref()))
+        .collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
+}

@@ -1,0 +1,89 @@
+//! What a file does not say about its layout, and the words for it.
+
+use serde::{Deserialize, Serialize};
+
+use super::order::PositionOrder;
+use super::roles::Role;
+
+/// Names what the numbers of the diffraction patterns are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Measurement {
+    /// Square roots of counts.
+    Amplitude,
+    /// Numbers of counts.
+    Intensity,
+    /// The file does not say.
+    #[cfg_attr(feature = "cli", value(skip))]
+    Unknown,
+}
+
+impl Measurement {
+    /// Returns `amplitude`, `intensity` or `unknown`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Amplitude => "amplitude",
+            Self::Intensity => "intensity",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Names the unit of the positions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Unit {
+    /// Pixels of the object.
+    Pixels,
+    /// Metres in the plane of the object.
+    Metres,
+    /// Steps of the scan, whose size is unknown.
+    Steps,
+    /// The file does not say.
+    #[cfg_attr(feature = "cli", value(skip))]
+    Unknown,
+}
+
+impl Unit {
+    /// Returns `pixels`, `metres`, `steps` or `unknown`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Pixels => "pixels",
+            Self::Metres => "metres",
+            Self::Steps => "steps",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
+/// Names the axis of the diffraction member along which its patterns are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum PatternAxis {
+    /// The first axis: (M, H, W); of a raster the first two, (R, S, H, W).
+    First,
+    /// The last axis: (H, W, M), as some older files have it; of a raster the last two, (H, W, R, S).
+    Last,
+}
+
+/// Holds what a file does not say about its layout.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LayoutOptions {
+    /// The members that fill roles, where their names are not the usual ones; of several for one role the last counts.
+    /// A member that holds both coordinates may be named for x alone, or for x and y.
+    pub roles: Vec<(Role, String)>,
+    /// What the numbers of the patterns are; by default intensity for an integer dtype, unknown otherwise.
+    pub measurement: Option<Measurement>,
+    /// The unit of the positions; by default that of the layout, else metres for names that end in `_m`, pixels for
+    /// `xcoords` and `ycoords`, unknown otherwise.
+    pub unit: Option<Unit>,
+    /// The size of a pixel of the object, in metres; by default what the member for [`Role::PixelSize`] says.
+    pub pixel_size_m: Option<f64>,
+    /// The axis along which patterns are counted; needed where the shape leaves it open.
+    pub pattern_axis: Option<PatternAxis>,
+    /// The order of the columns of a member that holds both coordinates; by default that of the layout.
+    pub position_order: Option<PositionOrder>,
+}
