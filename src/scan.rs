@@ -1,82 +1,55 @@
-//! One scan: positions, patterns, probe and object of an NPZ file, as tables.
+//! A scan as tables: positions, patterns, probe and object of an NPZ file.
 //!
-//! [`Scan`] finds out which member plays which role ([`layout`]) from names and shapes alone; data is read when a
-//! column is. `scan` has one row a position; [`Scan::scans`], [`Scan::probe`], [`Scan::object`] and [`arrays`] are
-//! the small tables beside it.
+//! [`Scan`] finds out which member plays which role ([`layout`]) from names and shapes alone; a member's data is read
+//! when a column of it is. The table `scan` has one row per position; [`Scan::scans`], [`Scan::probe`],
+//! [`Scan::object`] and [`arrays`] are the small tables beside it.
+//!
+//! # Columns of `scan`
+//!
+//! | column | type | what it holds |
+//! |---|---|---|
+//! | `scan_point` | Int64 | the row number, 0 to M - 1 |
+//! | `x`, `y` | Float64 | the position along image columns and image rows, in the scan's unit; of a raster without positions the scan column and the scan row |
+//! | `x_start`, `y_start` | Float64 | the nominal position; `x`, `y` where the file has none |
+//! | `frame_index` | Int64 | the detector's own frame number; `scan_point` where the file has none |
+//! | `scan_row`, `scan_column` | Int64 | the place in the raster, where the patterns are one |
+//! | other members | as stored | every other member whose first axis has length M; one that has the name of a column above gets `member_` in front, and one that cannot be a column is left out: [`Layout::notes`] has a note of either |
+//! | `diffraction` | tensor \[H, W\] | the pattern, in the type of the file |
 
+mod arrays;
+mod columns;
 mod join;
+mod layers;
 pub mod layout;
+mod options;
+mod positions;
 pub mod provenance;
-mod tables;
+mod role_column;
+mod scans;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array};
-use arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
-use serde::{Deserialize, Serialize};
+use arrow::array::ArrayRef;
+use arrow::datatypes::{Schema, SchemaRef};
 
-use crate::array::{Access, Column, RowSet, View};
+use crate::array::{Access, Column, RowSet};
 use crate::error::{Error, Remedy, Result};
-use crate::npz::{ArrayInfo, NpzFile, OpenOptions, Scalar};
+use crate::npz::NpzFile;
 use crate::table::{ReadOptions, Table, TableInfo, TableReader, is_wide};
+pub use arrays::{array, arrays, shape_text};
+pub(crate) use columns::measured;
+use columns::{Columns, Parts, ScanColumn};
+pub use columns::{MEASUREMENT_KEY, UNIT_KEY};
 pub use layout::Note;
-use layout::{Layout, LayoutOptions, Measurement, Role, Unit};
-pub use tables::{array, arrays, shape_text};
-
-/// The metadata key of a position column's unit.
-pub const UNIT_KEY: &str = "ptychoarrow.unit";
-
-/// The metadata key of what the numbers of a pattern column are, `amplitude` or `intensity`; not there if unknown.
-pub const MEASUREMENT_KEY: &str = "ptychoarrow.measurement";
-
-/// A pattern column's field that says what its numbers are.
-pub(crate) fn measured(field: Field, measurement: Measurement) -> Field {
-    if measurement == Measurement::Unknown {
-        return field;
-    }
-    let mut metadata = field.metadata().clone();
-    metadata.insert(MEASUREMENT_KEY.to_string(), measurement.word().to_string());
-    field.with_metadata(metadata)
-}
-
-/// How to open a scan.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct ScanOptions {
-    /// How to open the archive.
-    pub open: OpenOptions,
-    /// What the file does not say about its layout.
-    pub layout: LayoutOptions,
-    /// Another NPZ file with the patterns, joined on the frame index.
-    pub patterns: Option<PathBuf>,
-}
-
-/// Positions in scan order; both coordinates in the scan's unit.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Positions {
-    /// Along columns.
-    pub x: Vec<f64>,
-    /// Along rows.
-    pub y: Vec<f64>,
-}
-
-impl Positions {
-    /// How many.
-    pub fn len(&self) -> usize {
-        self.x.len()
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.x.is_empty()
-    }
-
-    /// Position of a scan point as (x, y).
-    pub fn at(&self, scan_point: usize) -> [f64; 2] {
-        [self.x[scan_point], self.y[scan_point]]
-    }
-}
+use layout::{Layout, LayoutOptions, Measurement, Placed, Role, Unit};
+pub use options::ScanOptions;
+use positions::PositionSource;
+pub use positions::Positions;
+use role_column::role_column;
 
 /// An open scan; cheap to clone.
 ///
@@ -97,63 +70,20 @@ pub struct Scan {
 #[derive(Debug)]
 struct Inner {
     npz: Arc<NpzFile>,
-    /// The file that the patterns are in, if it is another.
+    /// The file that the patterns are in, if it is another one.
     patterns: Option<Arc<NpzFile>>,
     layout: Layout,
     options: LayoutOptions,
     measurement: Measurement,
     schema: SchemaRef,
     columns: Vec<ScanColumn>,
-    corrected: PositionSource,
-    starts: Option<[Column; 2]>,
+    position_source: PositionSource,
+    start_source: Option<PositionSource>,
     diffraction: Option<Column>,
+    /// The positions, once they were read.
     positions: OnceLock<Positions>,
+    /// The nominal positions, once they were read.
     start_positions: OnceLock<Positions>,
-}
-
-/// Where positions come from.
-#[derive(Debug, Clone)]
-enum PositionSource {
-    /// Members, x and y.
-    Members(Box<[Column; 2]>),
-    /// The patterns' place in a raster with so many columns: x is the scan column, y the scan row.
-    Raster(usize),
-    /// The file has none.
-    None,
-}
-
-/// How a column of `scan` comes about.
-#[derive(Debug, Clone)]
-enum ScanColumn {
-    /// 0, 1, 2, ...: the row number.
-    RowNumber,
-    /// A member as it is.
-    Member(Column),
-    /// A member cast to f64.
-    Float(Column),
-    /// A member cast to i64.
-    Int(Column),
-    /// The scan row (`of` a raster: the row number divided by its columns) or the scan column (the rest), as i8 or f8.
-    Raster {
-        of: Direction,
-        columns: usize,
-        as_position: bool,
-    },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Direction {
-    Row,
-    Column,
-}
-
-impl Direction {
-    fn of(self, point: usize, columns: usize) -> usize {
-        match self {
-            Self::Row => point / columns.max(1),
-            Self::Column => point % columns.max(1),
-        }
-    }
 }
 
 impl Scan {
@@ -166,7 +96,25 @@ impl Scan {
         Self::open_with(path, &ScanOptions::default())
     }
 
-    /// As [`Scan::open`], with options.
+    /// Opens a scan with options, such as the members that fill roles where their names are not the usual ones.
+    ///
+    /// ```
+    /// use ptychoarrow::Scan;
+    /// use ptychoarrow::scan::ScanOptions;
+    /// use ptychoarrow::scan::layout::{Measurement, Role};
+    ///
+    /// let mut options = ScanOptions::default();
+    /// // The nominal positions instead of the corrected ones.
+    /// options.layout.roles = vec![
+    ///     (Role::X, "xcoords_start".to_string()),
+    ///     (Role::Y, "ycoords_start".to_string()),
+    /// ];
+    /// options.layout.measurement = Some(Measurement::Amplitude);
+    /// let scan = Scan::open_with("tests/data/siemens_star.npz", &options)?;
+    /// assert_eq!(scan.layout().member(Role::X), Some("xcoords_start"));
+    /// assert_eq!(scan.measurement(), Measurement::Amplitude);
+    /// # Ok::<_, ptychoarrow::Error>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Scan::open`]; with [`ScanOptions::patterns`] also if a position has no pattern in that file.
@@ -174,81 +122,29 @@ impl Scan {
         Self::try_new(Arc::new(NpzFile::open_with(path, &options.open)?), options)
     }
 
-    /// A scan in an archive that is open already.
+    /// Creates the scan of an archive that is open already.
     ///
     /// # Errors
     /// As [`Scan::open_with`].
     pub fn try_new(npz: Arc<NpzFile>, options: &ScanOptions) -> Result<Self> {
         let _span = tracing::debug_span!("scan", file = %npz.path().display()).entered();
-        let layout = Layout::detect(&npz, &options.layout)?;
-        let column = |role, name| column(&npz, &layout, role, name);
-        let pair = |x: Option<Column>, y: Option<Column>| x.zip(y).map(|(x, y)| [x, y]);
-        let corrected = pair(column(Role::X, "x")?, column(Role::Y, "y")?);
-        let starts = pair(
-            column(Role::XStart, "x_start")?,
-            column(Role::YStart, "y_start")?,
-        );
-        let frame_index = column(Role::FrameIndex, "frame_index")?;
-        let mut diffraction = column(Role::Diffraction, "diffraction")?;
-        let mut patterns = None;
-        if let Some(path) = &options.patterns {
-            let joined = join::patterns(&npz, &layout, frame_index.as_ref(), path, options)?;
-            diffraction = Some(joined.column);
-            patterns = Some(joined.npz);
-        }
-        let corrected = match (corrected, layout.raster) {
-            (Some(corrected), _) => PositionSource::Members(Box::new(corrected)),
-            (None, Some([_, columns])) => PositionSource::Raster(columns),
-            (None, None) => PositionSource::None,
-        };
-
-        let mut columns = Columns::default();
-        columns.add(number("scan_point"), ScanColumn::RowNumber);
-        columns.add_positions(&corrected, ["x", "y"], layout.unit);
-        match &starts {
-            Some([x, y]) => {
-                let starts = PositionSource::Members(Box::new([x.clone(), y.clone()]));
-                columns.add_positions(&starts, ["x_start", "y_start"], layout.unit);
-            }
-            None => columns.add_positions(&corrected, ["x_start", "y_start"], layout.unit),
-        }
-        columns.add(
-            number("frame_index"),
-            frame_index.map_or(ScanColumn::RowNumber, ScanColumn::Int),
-        );
-        if let Some([_, scan_columns]) = layout.raster {
-            for (name, of) in [
-                ("scan_row", Direction::Row),
-                ("scan_column", Direction::Column),
-            ] {
-                columns.add(
-                    number(name),
-                    ScanColumn::Raster {
-                        of,
-                        columns: scan_columns,
-                        as_position: false,
-                    },
-                );
-            }
-        }
-        for member in other_members(&npz, &layout)? {
-            columns.add(Arc::clone(member.field()), ScanColumn::Member(member));
-        }
-        let integers = diffraction
-            .as_ref()
-            .is_some_and(|column| column.scalar().is_integer());
-        let by_dtype = if integers {
-            Measurement::Intensity
-        } else {
-            Measurement::Unknown
-        };
-        let measurement = options.layout.measurement.unwrap_or(by_dtype);
-        if let Some(patterns) = &diffraction {
-            let field = measured(patterns.field().as_ref().clone(), measurement);
-            columns.add(Arc::new(field), ScanColumn::Member(patterns.clone()));
-        }
-        let Columns { fields, columns } = columns;
-
+        let mut layout = Layout::detect(&npz, &options.layout)?;
+        let position_source = PositionSource::of(&npz, &layout)?;
+        let start_source = PositionSource::of_starts(&npz, &layout)?;
+        let frame_index = role_column(&npz, &layout, Role::FrameIndex)?;
+        let (patterns, diffraction) = patterns_of(&npz, &layout, frame_index.as_ref(), options)?;
+        let measurement = measurement_of(diffraction.as_ref(), &options.layout);
+        let (others, notes) = columns::other_members(&npz, &layout);
+        layout.notes.extend(notes);
+        let Columns { fields, columns } = Columns::build(Parts {
+            layout: &layout,
+            positions: &position_source,
+            starts: start_source.as_ref(),
+            frame_index,
+            others,
+            diffraction: diffraction.as_ref(),
+            measurement,
+        });
         let inner = Inner {
             npz,
             patterns,
@@ -257,8 +153,8 @@ impl Scan {
             measurement,
             schema: Arc::new(Schema::new(fields)),
             columns,
-            corrected,
-            starts,
+            position_source,
+            start_source,
             diffraction,
             positions: OnceLock::new(),
             start_positions: OnceLock::new(),
@@ -268,128 +164,98 @@ impl Scan {
         })
     }
 
-    /// The archive.
+    /// Returns the archive.
     pub fn npz(&self) -> &Arc<NpzFile> {
         &self.inner.npz
     }
 
-    /// Which member plays which role, and why.
+    /// Returns which member plays which role, and why.
     pub fn layout(&self) -> &Layout {
         &self.inner.layout
     }
 
-    /// The options its layout was settled with.
+    /// Returns the options that the layout was found with.
     pub fn layout_options(&self) -> &LayoutOptions {
         &self.inner.options
     }
 
-    /// What the detector's numbers are.
+    /// Returns what the numbers of the patterns are: what the options say, else intensities for integers.
     pub fn measurement(&self) -> Measurement {
         self.inner.measurement
     }
 
-    /// The unit of positions.
+    /// Returns the unit of the positions.
     pub fn unit(&self) -> Unit {
         self.inner.layout.unit
     }
 
-    /// Metres a pixel of the object, if the file or the options say so.
+    /// Returns the size of a pixel of the object in metres, if the options or the file say so.
     ///
     /// # Errors
     /// If the member that says so cannot be read.
     pub fn pixel_size_m(&self) -> Result<Option<f64>> {
-        match (
-            self.inner.options.pixel_size_m,
-            self.member_column(Role::PixelSize)?,
-        ) {
-            (Some(said), _) => Ok(Some(said)),
-            (None, Some(column)) => {
-                let values = column.numbers(&RowSet::Range(0..1))?.to_f64();
-                Ok(values.first().copied())
-            }
-            (None, None) => Ok(None),
+        if let Some(size) = self.inner.options.pixel_size_m {
+            return Ok(Some(size));
         }
+        let Some(column) = self.member_column(Role::PixelSize)? else {
+            return Ok(None);
+        };
+        Ok(column.numbers(&RowSet::Range(0..1))?.to_f64().first().copied())
     }
 
-    /// The files it is read from: the archive, and the one of its patterns if that is another.
+    /// Iterates over the files that the scan is read from: the archive, and that of its patterns if it is another one.
     pub fn sources(&self) -> impl Iterator<Item = &Arc<NpzFile>> {
         std::iter::once(&self.inner.npz).chain(&self.inner.patterns)
     }
 
-    /// Number of positions, M; of patterns, if there are no positions.
+    /// Returns the number of positions, M; without positions the number of patterns.
     pub fn num_positions(&self) -> usize {
         self.inner.layout.positions
     }
 
-    /// Whether it has positions, its own or those of a raster.
+    /// Returns whether the scan has positions, its own or those of a raster.
     pub fn has_positions(&self) -> bool {
-        !matches!(self.inner.corrected, PositionSource::None)
+        !matches!(self.inner.position_source, PositionSource::None)
     }
 
-    /// Checks that the scan has positions, without reading any.
-    ///
-    /// # Errors
-    /// [`Error::MissingRole`] if it has none.
-    pub(crate) fn require_positions(&self) -> Result<()> {
-        match self.has_positions() {
-            true => Ok(()),
-            false => Err(self.inner.layout.missing(&self.inner.npz, Role::X)),
-        }
-    }
-
-    /// The patterns as a column, one a row; `None` for a scan without.
+    /// Returns the patterns as a column with one row per scan point; `None` for a scan without patterns.
     pub fn diffraction(&self) -> Option<&Column> {
         self.inner.diffraction.as_ref()
     }
 
-    /// The patterns as a column.
+    /// Returns the patterns as a column with one row per scan point.
     ///
     /// # Errors
-    /// [`Error::MissingRole`] for a scan without.
+    /// [`Error::MissingRole`] for a scan without patterns.
     pub fn require_diffraction(&self) -> Result<&Column> {
-        match self.diffraction() {
-            Some(column) => Ok(column),
-            None => Err(self
-                .inner
+        let missing = || {
+            self.inner
                 .layout
-                .missing(&self.inner.npz, Role::Diffraction)),
-        }
+                .missing(&self.inner.npz, Role::Diffraction)
+        };
+        self.diffraction().ok_or_else(missing)
     }
 
-    /// Whether the file has start positions of its own.
+    /// Returns whether the file has nominal positions of its own.
     pub fn has_starts(&self) -> bool {
-        self.inner.starts.is_some()
+        self.inner.start_source.is_some()
     }
 
-    /// All positions as f8, read when first asked for.
+    /// Returns all positions as f64; they are read at the first call.
     ///
     /// # Errors
-    /// [`Error::MissingRole`] for a scan without; if they cannot be read.
+    /// [`Error::MissingRole`] for a scan without positions; if they cannot be read.
     pub fn positions(&self) -> Result<&Positions> {
-        match &self.inner.corrected {
-            PositionSource::Members(columns) => self.read_positions(&self.inner.positions, columns),
-            PositionSource::Raster(columns) => Ok(self.inner.positions.get_or_init(|| {
-                let of = |of: Direction| {
-                    (0..self.num_positions())
-                        .map(|point| of.of(point, *columns) as f64)
-                        .collect()
-                };
-                Positions {
-                    x: of(Direction::Column),
-                    y: of(Direction::Row),
-                }
-            })),
-            PositionSource::None => Err(self.inner.layout.missing(&self.inner.npz, Role::X)),
-        }
+        self.read_positions(&self.inner.positions, &self.inner.position_source)
     }
 
-    /// All nominal positions as f8; those of [`Scan::positions`] where the file has no others.
+    /// Returns all nominal positions as f64; those of [`Scan::positions`] where the file has no others.
     ///
     /// # Errors
     /// As [`Scan::positions`].
     pub fn start_positions(&self) -> Result<&Positions> {
-        match &self.inner.starts {
-            Some(starts) => self.read_positions(&self.inner.start_positions, starts),
+        match &self.inner.start_source {
+            Some(source) => self.read_positions(&self.inner.start_positions, source),
             None => self.positions(),
         }
     }
@@ -397,90 +263,107 @@ impl Scan {
     fn read_positions<'a>(
         &self,
         cell: &'a OnceLock<Positions>,
-        [x, y]: &[Column; 2],
+        source: &PositionSource,
     ) -> Result<&'a Positions> {
         if let Some(positions) = cell.get() {
             return Ok(positions);
         }
-        let all = RowSet::Range(0..self.num_positions());
-        let positions = Positions {
-            x: x.numbers(&all)?.to_f64(),
-            y: y.numbers(&all)?.to_f64(),
+        let points = self.num_positions();
+        let positions = match source {
+            PositionSource::Members(columns) => Positions::read(columns, points)?,
+            PositionSource::Raster(scan_columns) => Positions::of_raster(*scan_columns, points),
+            PositionSource::None => {
+                return Err(self.inner.layout.missing(&self.inner.npz, Role::X));
+            }
         };
         Ok(cell.get_or_init(|| positions))
     }
 
-    /// Whether positions (or, with `start`, nominal ones) are stored as f4: PtychoPINN then computes in f4 too.
+    /// Returns whether positions (with `start`, the nominal ones) are stored as f32: PtychoPINN then computes in f32
+    /// too.
     pub fn positions_are_single(&self, start: bool) -> bool {
-        let corrected = match &self.inner.corrected {
-            PositionSource::Members(columns) => Some(columns.as_ref()),
-            _ => None,
-        };
-        let stored = self.inner.starts.as_ref().filter(|_| start).or(corrected);
-        stored.is_some_and(|columns| {
-            columns
-                .iter()
-                .all(|column| column.scalar() == Scalar::Float32)
-        })
+        let starts = self.inner.start_source.as_ref().filter(|_| start);
+        starts.unwrap_or(&self.inner.position_source).is_single()
     }
 
-    /// Members of the archive that have one row a scan point, and the axis that counts them.
+    /// Returns the members of the archive that have one row per scan point, each with the axis that counts them.
     ///
     /// # Errors
-    /// [`Error::BadMember`] if scan points run along two axes, as those of a raster do: of such a
-    /// member no list of scan points can be cut.
+    /// [`Error::BadMember`] if scan points run along two axes, as those of a raster do: from such a member no list of
+    /// scan points can be cut.
     pub fn scan_point_axes(&self) -> Result<BTreeMap<String, usize>> {
         let Inner { npz, layout, .. } = self.inner.as_ref();
-        let mut axes = BTreeMap::new();
-        for (role, placed) in layout
-            .roles
-            .iter()
+        let roles = layout.roles.iter();
+        let mut axes: BTreeMap<String, usize> = roles
             .filter(|(role, _)| role.is_of_scan_points())
-        {
-            let shape = npz.info(&placed.member).map_or(&[][..], |info| &info.shape);
-            let several: Vec<usize> = placed
-                .rows
-                .iter()
-                .copied()
-                .filter(|axis| shape.get(*axis) != Some(&1))
-                .collect();
-            match (&several[..], placed.rows.first()) {
-                ([axis], _) | ([], Some(axis)) => axes.insert(placed.member.clone(), *axis),
-                _ => {
-                    return Err(Error::BadMember {
-                        path: npz.path().to_path_buf(),
-                        member: placed.member.clone(),
-                        found: format!(
-                            "a {} whose scan points run along {} axes",
-                            role.name(),
-                            several.len()
-                        ),
-                        expected: "one axis of scan points".to_string(),
-                        remedies: vec![Remedy::WriteFormat(&[".arrow", ".parquet"])],
-                    });
-                }
-            };
-        }
-        axes.extend(unplaced(npz, layout).map(|info| (info.name.clone(), 0)));
+            .map(|(role, placed)| Ok((placed.member.clone(), self.scan_point_axis(*role, placed)?)))
+            .collect::<Result<_>>()?;
+        axes.extend(columns::without_role(npz, layout).map(|info| (info.name.clone(), 0)));
         Ok(axes)
     }
 
-    /// The member that fills a role, with the rows that the layout gives it: object patches one a scan point, the probe
-    /// one a mode, the object one a layer.
+    fn scan_point_axis(&self, role: Role, placed: &Placed) -> Result<usize> {
+        let npz = &self.inner.npz;
+        let shape = npz.info(&placed.member).map_or(&[][..], |info| &info.shape);
+        let is_long = |axis: &usize| shape.get(*axis) != Some(&1);
+        let long: Vec<usize> = placed.rows.iter().copied().filter(is_long).collect();
+        match (&long[..], placed.rows.first()) {
+            ([axis], _) | ([], Some(axis)) => Ok(*axis),
+            _ => Err(Error::BadMember {
+                path: npz.path().to_path_buf(),
+                member: placed.member.clone(),
+                found: format!(
+                    "a {} whose scan points run along {} axes",
+                    role.name(),
+                    long.len()
+                ),
+                expected: "one axis of scan points".to_string(),
+                remedies: vec![Remedy::WriteFormat(&[".arrow", ".parquet"])],
+            }),
+        }
+    }
+
+    /// Opens the member that fills a role, with the rows that the layout gives it: object patches have one row per scan
+    /// point, the probe one per mode, the object one per layer.
     ///
     /// # Errors
     /// If the member cannot be a column.
     pub fn member_column(&self, role: Role) -> Result<Option<Column>> {
-        column(&self.inner.npz, &self.inner.layout, role, role.name())
+        role_column(&self.inner.npz, &self.inner.layout, role)
     }
 
-    /// Reads the table `scan`: one row a position.
+    /// Reads the table `scan`: one row per position.
     ///
     /// # Errors
     /// If there is no such column.
     pub fn read(&self, options: &ReadOptions) -> Result<TableReader> {
         TableReader::try_new(Arc::new(self.clone()), options)
     }
+}
+
+/// Returns the patterns, with the file they are in if it is another one.
+fn patterns_of(
+    npz: &Arc<NpzFile>,
+    layout: &Layout,
+    frame_index: Option<&Column>,
+    options: &ScanOptions,
+) -> Result<(Option<Arc<NpzFile>>, Option<Column>)> {
+    let Some(path) = &options.patterns else {
+        return Ok((None, role_column(npz, layout, Role::Diffraction)?));
+    };
+    let joined = join::patterns(npz, layout, frame_index, path, options)?;
+    Ok((Some(joined.npz), Some(joined.column)))
+}
+
+/// Returns what the numbers of the patterns are: what the options say, else intensities for integers.
+fn measurement_of(patterns: Option<&Column>, options: &LayoutOptions) -> Measurement {
+    let is_counted = patterns.is_some_and(|column| column.scalar().is_integer());
+    let by_dtype = if is_counted {
+        Measurement::Intensity
+    } else {
+        Measurement::Unknown
+    };
+    options.measurement.unwrap_or(by_dtype)
 }
 
 impl TableInfo for Scan {
@@ -493,22 +376,11 @@ impl TableInfo for Scan {
     }
 
     fn access(&self, column: usize) -> Option<&Access> {
-        match &self.inner.columns[column] {
-            ScanColumn::Member(column) | ScanColumn::Float(column) | ScanColumn::Int(column) => {
-                Some(column.access())
-            }
-            ScanColumn::RowNumber | ScanColumn::Raster { .. } => None,
-        }
+        self.inner.columns[column].source().map(Column::access)
     }
 
     fn is_slice(&self, column: usize, rows: &RowSet<'_>) -> bool {
-        let as_stored = match &self.inner.columns[column] {
-            ScanColumn::Member(_) => true,
-            ScanColumn::Float(column) => column.scalar() == Scalar::Float64,
-            ScanColumn::Int(column) => column.scalar() == Scalar::Int64,
-            ScanColumn::RowNumber | ScanColumn::Raster { .. } => false,
-        };
-        as_stored
+        self.inner.columns[column].is_as_stored()
             && matches!(rows, RowSet::Range(_))
             && self.access(column) == Some(&Access::Mapped)
     }
@@ -544,110 +416,6 @@ impl Table for Scan {
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
-        Ok(match &self.inner.columns[index] {
-            ScanColumn::RowNumber => Arc::new(Int64Array::from_iter_values(
-                rows.iter().map(|row| row as i64),
-            )),
-            ScanColumn::Member(column) => column.array(rows)?,
-            ScanColumn::Float(column) => Arc::new(column.float64_array(rows)?),
-            ScanColumn::Int(column) => Arc::new(column.int64_array(rows)?),
-            ScanColumn::Raster {
-                of,
-                columns,
-                as_position,
-            } => {
-                let values = rows.iter().map(|row| of.of(row, *columns));
-                match as_position {
-                    true => Arc::new(Float64Array::from_iter_values(
-                        values.map(|value| value as f64),
-                    )),
-                    false => Arc::new(Int64Array::from_iter_values(
-                        values.map(|value| value as i64),
-                    )),
-                }
-            }
-        })
+        self.inner.columns[index].array(rows)
     }
-}
-
-/// Columns on their way to a schema.
-#[derive(Default)]
-struct Columns {
-    fields: Vec<FieldRef>,
-    columns: Vec<ScanColumn>,
-}
-
-impl Columns {
-    fn add(&mut self, field: FieldRef, column: ScanColumn) {
-        self.fields.push(field);
-        self.columns.push(column);
-    }
-
-    fn add_positions(&mut self, source: &PositionSource, names: [&str; 2], unit: Unit) {
-        let columns = match source {
-            PositionSource::Members(columns) => (**columns).clone().map(ScanColumn::Float),
-            PositionSource::Raster(columns) => {
-                [Direction::Column, Direction::Row].map(|of| ScanColumn::Raster {
-                    of,
-                    columns: *columns,
-                    as_position: true,
-                })
-            }
-            PositionSource::None => return,
-        };
-        for (name, column) in names.into_iter().zip(columns) {
-            let metadata = [(UNIT_KEY.to_string(), unit.word().to_string())].into();
-            self.add(
-                Arc::new(Field::new(name, DataType::Float64, false).with_metadata(metadata)),
-                column,
-            );
-        }
-    }
-}
-
-fn number(name: &str) -> FieldRef {
-    Arc::new(Field::new(name, DataType::Int64, false))
-}
-
-/// The part of a member that fills a role.
-fn column(npz: &Arc<NpzFile>, layout: &Layout, role: Role, name: &str) -> Result<Option<Column>> {
-    let Some(placed) = layout.get(role) else {
-        return Ok(None);
-    };
-    Column::open(npz, &placed.member, name, &placed.view()).map(Some)
-}
-
-/// Columns that a scan may have; a member of such a name gets `member_` before it.
-const RESERVED: [&str; 10] = [
-    "scan_id",
-    "scan_point",
-    "x",
-    "y",
-    "x_start",
-    "y_start",
-    "frame_index",
-    "scan_row",
-    "scan_column",
-    "diffraction",
-];
-
-/// Members without a role whose first axis counts positions.
-fn other_members(npz: &Arc<NpzFile>, layout: &Layout) -> Result<Vec<Column>> {
-    let open = |name: &str| {
-        let column = if RESERVED.contains(&name) {
-            format!("member_{name}")
-        } else {
-            name.to_string()
-        };
-        Column::open(npz, name, &column, &View::along(0))
-    };
-    unplaced(npz, layout).map(|info| open(&info.name)).collect()
-}
-
-/// Arrays without a role that have a row a scan point.
-fn unplaced<'a>(npz: &'a NpzFile, layout: &'a Layout) -> impl Iterator<Item = &'a ArrayInfo> {
-    let fills_role = |name: &str| layout.roles.iter().any(|(_, placed)| placed.member == name);
-    npz.arrays().filter(move |info| {
-        info.shape.first() == Some(&layout.positions) && !fills_role(&info.name)
-    })
 }

@@ -1,20 +1,20 @@
-//! Patterns out of another file, joined on the frame index.
+//! Joins the patterns of another file on the frame index.
 
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::ScanOptions;
 use super::layout::{Layout, LayoutOptions, Role};
+use super::options::ScanOptions;
 use crate::array::{Column, RowSet};
 use crate::error::{Error, Remedy, Result};
 use crate::npz::NpzFile;
 
-/// Patterns of another file, in the order of the positions.
+/// Holds the patterns of another file, in the order of the positions.
 pub struct Joined {
-    /// That file.
+    /// The other file.
     pub npz: Arc<NpzFile>,
-    /// One pattern a position.
+    /// The patterns, one per position.
     pub column: Column,
 }
 
@@ -38,72 +38,119 @@ pub fn patterns(
         });
     }
     let frame_index = frame_index.ok_or_else(|| layout.missing(npz, Role::FrameIndex))?;
-    let other = Arc::new(NpzFile::open_with(path, &options.open)?);
-    let settled = LayoutOptions {
-        pattern_axis: options.layout.pattern_axis,
-        ..Default::default()
-    };
-    let theirs = Layout::detect(&other, &settled)?;
-    let open = |role, name| {
-        let placed = theirs.require(&other, role)?;
-        Column::open(&other, &placed.member, name, &placed.view())
-    };
-    let (frames, column) = (
-        open(Role::FrameIndex, "frame_index")?,
-        open(Role::Diffraction, "diffraction")?,
-    );
-    let bad = |npz: &NpzFile, role: &Layout, found: String, expected: String| Error::BadMember {
+    let table = FrameTable::try_new(path, options)?;
+    let frames = all_numbers(frame_index)?;
+    let rows = table.rows_of(&frames).map_err(|missing| {
+        let expected = format!(
+            "only frames that `{}` of {} has",
+            table.member(),
+            path.display()
+        );
+        bad_frame_index(npz, layout, missing.found(), expected)
+    })?;
+    Ok(Joined {
+        npz: table.npz,
+        column: table.patterns.reordered(rows.into()),
+    })
+}
+
+/// Maps the frame numbers of a file of patterns to its rows.
+struct FrameTable {
+    npz: Arc<NpzFile>,
+    layout: Layout,
+    patterns: Column,
+    row_of: HashMap<i64, usize>,
+}
+
+/// Says which frames a file of patterns lacks.
+struct MissingFrames {
+    /// The number of frames that are not there.
+    count: usize,
+    /// The first of them.
+    first: i64,
+}
+
+impl FrameTable {
+    /// Opens the file of patterns and reads its frame index.
+    ///
+    /// # Errors
+    /// If it has no patterns or no frame index, or if a frame occurs twice.
+    fn try_new(path: &Path, options: &ScanOptions) -> Result<Self> {
+        let npz = Arc::new(NpzFile::open_with(path, &options.open)?);
+        let layout_options = LayoutOptions {
+            pattern_axis: options.layout.pattern_axis,
+            ..Default::default()
+        };
+        let layout = Layout::detect(&npz, &layout_options)?;
+        let open = |role: Role| {
+            let placed = layout.require(&npz, role)?;
+            Column::open(&npz, &placed.member, role.name(), &placed.view())
+        };
+        let (frames, patterns) = (open(Role::FrameIndex)?, open(Role::Diffraction)?);
+        let mut row_of = HashMap::with_capacity(frames.num_rows());
+        for (row, frame) in all_numbers(&frames)?.into_iter().enumerate() {
+            if row_of.insert(frame, row).is_some() {
+                let found = format!("frame {frame} twice");
+                let expected = "every frame once".to_string();
+                return Err(bad_frame_index(&npz, &layout, found, expected));
+            }
+        }
+        Ok(Self {
+            npz,
+            layout,
+            patterns,
+            row_of,
+        })
+    }
+
+    /// Returns the member that holds the frame numbers.
+    fn member(&self) -> &str {
+        self.layout.member(Role::FrameIndex).unwrap_or_default()
+    }
+
+    /// Returns the row of each frame.
+    ///
+    /// # Errors
+    /// If some frames are not there.
+    fn rows_of(&self, frames: &[i64]) -> Result<Vec<usize>, MissingFrames> {
+        let missing = || {
+            frames
+                .iter()
+                .filter(|frame| !self.row_of.contains_key(frame))
+        };
+        if let Some(first) = missing().next() {
+            return Err(MissingFrames {
+                count: missing().count(),
+                first: *first,
+            });
+        }
+        Ok(frames.iter().map(|frame| self.row_of[frame]).collect())
+    }
+}
+
+impl MissingFrames {
+    fn found(&self) -> String {
+        match self.count {
+            1 => format!("frame {}, which is not there", self.first),
+            count => format!(
+                "{count} frames that are not there, the first is {}",
+                self.first
+            ),
+        }
+    }
+}
+
+fn all_numbers(column: &Column) -> Result<Vec<i64>> {
+    column.numbers(&RowSet::Range(0..column.num_rows()))?.to_i64()
+}
+
+fn bad_frame_index(npz: &NpzFile, layout: &Layout, found: String, expected: String) -> Error {
+    let member = layout.member(Role::FrameIndex).unwrap_or_default();
+    Error::BadMember {
         path: npz.path().to_path_buf(),
-        member: role
-            .member(Role::FrameIndex)
-            .unwrap_or_default()
-            .to_string(),
+        member: member.to_string(),
         found,
         expected,
         remedies: vec![Remedy::CorrectFile],
-    };
-
-    let mut row_of = HashMap::with_capacity(frames.num_rows());
-    for (row, frame) in frames
-        .numbers(&RowSet::Range(0..frames.num_rows()))?
-        .to_i64()?
-        .into_iter()
-        .enumerate()
-    {
-        if row_of.insert(frame, row).is_some() {
-            return Err(bad(
-                &other,
-                &theirs,
-                format!("frame {frame} twice"),
-                "every frame once".to_string(),
-            ));
-        }
     }
-    let mine = frame_index
-        .numbers(&RowSet::Range(0..frame_index.num_rows()))?
-        .to_i64()?;
-    let rows: Vec<Option<usize>> = mine
-        .iter()
-        .map(|frame| row_of.get(frame).copied())
-        .collect();
-    let lost: Vec<String> = mine
-        .iter()
-        .zip(&rows)
-        .filter(|(_, row)| row.is_none())
-        .map(|(frame, _)| frame.to_string())
-        .collect();
-    if let Some(first) = lost.first() {
-        let found = match lost.len() {
-            1 => format!("frame {first}, which is not there"),
-            lost => format!("{lost} frames that are not there, the first is {first}"),
-        };
-        let expected = format!(
-            "only frames that `{}` of {} has",
-            theirs.member(Role::FrameIndex).unwrap_or_default(),
-            path.display()
-        );
-        return Err(bad(npz, layout, found, expected));
-    }
-    let column = column.reordered(rows.into_iter().flatten().collect());
-    Ok(Joined { npz: other, column })
 }

@@ -1,4 +1,4 @@
-//! Where rows came from, for the metadata of an export: no time, no host, no path.
+//! States where rows came from, for the metadata of an export: no time, no host, no path.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -11,10 +11,12 @@ use crate::npz::NpzFile;
 pub const VERSION_KEY: &str = "ptychoarrow.version";
 /// The metadata key of the table's name.
 pub const TABLE_KEY: &str = "ptychoarrow.table";
-/// The metadata key of the sources: a JSON list of name, size in bytes, and CRC-32 of each member in hexadecimal.
+/// The metadata key of the sources: a JSON list of `name`, `size` in bytes, and `crc32`, the CRC-32 of each member in
+/// hexadecimal.
 pub const SOURCES_KEY: &str = "ptychoarrow.sources";
 
-/// Version, table and sources. The CRCs are the directory's own; nothing is read for them.
+/// Returns version, table and sources under their keys. The CRC-32s are those of the archive's directory; nothing is
+/// read for them.
 pub fn of<'a>(
     sources: impl IntoIterator<Item = &'a Arc<NpzFile>>,
     table: &str,
@@ -30,8 +32,10 @@ pub fn of<'a>(
     ])
 }
 
-/// As JSON in few words, for a member of an archive: version, source, and what was kept of it. The CRC-32s of the source's
-/// members are left out where they would make it a long text.
+/// Returns JSON for a member of a cleaned archive: version, source, and what was kept of it.
+///
+/// The CRC-32s of the source's members are left out where they would make the text longer than 8192 bytes. If the source
+/// was itself cleaned, its JSON is kept as `before` unless it is longer than that.
 pub fn of_subset(
     npz: &NpzFile,
     among: Option<&str>,
@@ -46,7 +50,6 @@ pub fn of_subset(
     {
         fields.remove("crc32");
     }
-    // What an earlier cleaning said, if it is short enough to be told again.
     let before = before.filter(|before| before.len() <= LONG);
     let before: Option<Value> = before.and_then(|before| serde_json::from_str(before).ok());
     json!({

@@ -1,0 +1,274 @@
+//! The columns of the table `scan`, and how each of them comes about.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array};
+use arrow::datatypes::{DataType, Field, FieldRef};
+
+use super::layout::{Layout, Measurement, Note, Unit};
+use super::positions::{PositionSource, RasterAxis};
+use crate::array::{Column, RowSet, View};
+use crate::error::{Error, Result};
+use crate::npz::{ArrayInfo, NpzFile, Scalar};
+
+/// The metadata key of a position column's unit.
+pub const UNIT_KEY: &str = "ptychoarrow.unit";
+
+/// The metadata key that says what the numbers of a pattern column are, `amplitude` or `intensity`; absent if unknown.
+pub const MEASUREMENT_KEY: &str = "ptychoarrow.measurement";
+
+/// The names of the columns that a scan may have; a member of such a name becomes a column of another name.
+pub const RESERVED: [&str; 10] = [
+    "scan_id",
+    "scan_point",
+    "x",
+    "y",
+    "x_start",
+    "y_start",
+    "frame_index",
+    "scan_row",
+    "scan_column",
+    "diffraction",
+];
+
+/// Returns the field of a pattern column with metadata that says what its numbers are.
+pub(crate) fn measured(field: Field, measurement: Measurement) -> Field {
+    if measurement == Measurement::Unknown {
+        return field;
+    }
+    let mut metadata = field.metadata().clone();
+    metadata.insert(MEASUREMENT_KEY.to_string(), measurement.word().to_string());
+    field.with_metadata(metadata)
+}
+
+/// Says how a column of `scan` comes about.
+#[derive(Debug, Clone)]
+pub(super) enum ScanColumn {
+    /// The column is the row number: 0, 1, 2, ...
+    RowNumber,
+    /// The column is a member as it is stored.
+    Member(Column),
+    /// The column is a member cast to Float64.
+    Float(Column),
+    /// The column is a member cast to Int64.
+    Int(Column),
+    /// The column is the place in a raster, as Int64 or, for a position, as Float64.
+    Raster {
+        /// The axis of the raster.
+        axis: RasterAxis,
+        /// The number of scan columns of the raster.
+        scan_columns: usize,
+        /// Whether the values are positions.
+        as_position: bool,
+    },
+}
+
+impl ScanColumn {
+    /// Returns the column of a member that this column reads, if it reads one.
+    pub fn source(&self) -> Option<&Column> {
+        match self {
+            Self::Member(column) | Self::Float(column) | Self::Int(column) => Some(column),
+            Self::RowNumber | Self::Raster { .. } => None,
+        }
+    }
+
+    /// Returns whether values are handed out as they are stored, without a cast.
+    pub fn is_as_stored(&self) -> bool {
+        match self {
+            Self::Member(_) => true,
+            Self::Float(column) => column.scalar() == Scalar::Float64,
+            Self::Int(column) => column.scalar() == Scalar::Int64,
+            Self::RowNumber | Self::Raster { .. } => false,
+        }
+    }
+
+    /// Reads the values of these rows.
+    ///
+    /// # Errors
+    /// If the member cannot be read, or if a value does not fit the column's type.
+    pub fn array(&self, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        Ok(match self {
+            Self::Member(column) => column.array(rows)?,
+            Self::Float(column) => Arc::new(column.float64_array(rows)?),
+            Self::Int(column) => Arc::new(column.int64_array(rows)?),
+            Self::RowNumber => integers(rows.iter()),
+            Self::Raster {
+                axis,
+                scan_columns,
+                as_position,
+            } => {
+                let places = rows.iter().map(|row| axis.place_of(row, *scan_columns));
+                match as_position {
+                    true => floats(places),
+                    false => integers(places),
+                }
+            }
+        })
+    }
+}
+
+fn integers(values: impl Iterator<Item = usize>) -> ArrayRef {
+    Arc::new(Int64Array::from_iter_values(
+        values.map(|value| value as i64),
+    ))
+}
+
+fn floats(values: impl Iterator<Item = usize>) -> ArrayRef {
+    Arc::new(Float64Array::from_iter_values(
+        values.map(|value| value as f64),
+    ))
+}
+
+/// Holds what the columns of a scan are made of.
+pub(super) struct Parts<'a> {
+    /// The scan's layout.
+    pub layout: &'a Layout,
+    /// The source of the positions.
+    pub positions: &'a PositionSource,
+    /// The source of the nominal positions, if the file has its own.
+    pub starts: Option<&'a PositionSource>,
+    /// The detector's frame numbers, if the file has them.
+    pub frame_index: Option<Column>,
+    /// The members without a role that have one row per scan point.
+    pub others: Vec<Column>,
+    /// The patterns.
+    pub diffraction: Option<&'a Column>,
+    /// What the numbers of the patterns are.
+    pub measurement: Measurement,
+}
+
+/// Collects the columns of a scan with their fields.
+#[derive(Default)]
+pub(super) struct Columns {
+    /// The fields of the schema.
+    pub fields: Vec<FieldRef>,
+    /// The columns, one per field.
+    pub columns: Vec<ScanColumn>,
+}
+
+impl Columns {
+    /// Builds the columns in the order of the table `scan`: numbers and positions, other members, patterns.
+    pub fn build(parts: Parts) -> Self {
+        let mut columns = Self::default();
+        let unit = parts.layout.unit;
+        columns.add(number("scan_point"), ScanColumn::RowNumber);
+        columns.add_positions(parts.positions, ["x", "y"], unit);
+        let starts = parts.starts.unwrap_or(parts.positions);
+        columns.add_positions(starts, ["x_start", "y_start"], unit);
+        let frame_index = parts
+            .frame_index
+            .map_or(ScanColumn::RowNumber, ScanColumn::Int);
+        columns.add(number("frame_index"), frame_index);
+        if let Some([_, scan_columns]) = parts.layout.raster {
+            columns.add_raster(scan_columns);
+        }
+        for member in parts.others {
+            columns.add(Arc::clone(member.field()), ScanColumn::Member(member));
+        }
+        if let Some(patterns) = parts.diffraction {
+            let field = measured(patterns.field().as_ref().clone(), parts.measurement);
+            columns.add(Arc::new(field), ScanColumn::Member(patterns.clone()));
+        }
+        columns
+    }
+
+    fn add(&mut self, field: FieldRef, column: ScanColumn) {
+        self.fields.push(field);
+        self.columns.push(column);
+    }
+
+    fn add_raster(&mut self, scan_columns: usize) {
+        for (name, axis) in [
+            ("scan_row", RasterAxis::Rows),
+            ("scan_column", RasterAxis::Columns),
+        ] {
+            let column = ScanColumn::Raster {
+                axis,
+                scan_columns,
+                as_position: false,
+            };
+            self.add(number(name), column);
+        }
+    }
+
+    fn add_positions(&mut self, source: &PositionSource, names: [&str; 2], unit: Unit) {
+        let columns = match source {
+            PositionSource::Members(columns) => (**columns).clone().map(ScanColumn::Float),
+            PositionSource::Raster(scan_columns) => {
+                [RasterAxis::Columns, RasterAxis::Rows].map(|axis| ScanColumn::Raster {
+                    axis,
+                    scan_columns: *scan_columns,
+                    as_position: true,
+                })
+            }
+            PositionSource::None => return,
+        };
+        for (name, column) in names.into_iter().zip(columns) {
+            let metadata = [(UNIT_KEY.to_string(), unit.word().to_string())].into();
+            let field = Field::new(name, DataType::Float64, false).with_metadata(metadata);
+            self.add(Arc::new(field), column);
+        }
+    }
+}
+
+fn number(name: &str) -> FieldRef {
+    Arc::new(Field::new(name, DataType::Int64, false))
+}
+
+/// Opens the members without a role that have one row per scan point, and notes those that cannot be a column and those
+/// that become a column of another name.
+pub(super) fn other_members(npz: &Arc<NpzFile>, layout: &Layout) -> (Vec<Column>, Vec<Note>) {
+    let names: Vec<&str> = without_role(npz, layout)
+        .map(|info| info.name.as_str())
+        .collect();
+    let (mut columns, mut notes) = (Vec::new(), Vec::new());
+    for member in &names {
+        let column = free_name(member, &names);
+        match Column::open(npz, member, &column, &View::along(0)) {
+            Ok(opened) => {
+                columns.push(opened);
+                let member = (*member).to_string();
+                notes.extend((member != column).then_some(Note::RenamedColumn { member, column }));
+            }
+            Err(error) => notes.push(no_column(member, &error)),
+        }
+    }
+    (columns, notes)
+}
+
+/// Returns a member's own name, or one with `member_` in front, as often as it takes for a name that no column has.
+fn free_name(member: &str, members: &[&str]) -> String {
+    let mut name = member.to_string();
+    while RESERVED.contains(&name.as_str()) || name != member && members.contains(&name.as_str()) {
+        name.insert_str(0, "member_");
+    }
+    name
+}
+
+fn no_column(member: &str, error: &Error) -> Note {
+    let (found, expected) = match error {
+        Error::BadMember {
+            found, expected, ..
+        } => (found.clone(), expected.clone()),
+        error => (
+            error.facts_with_sources(),
+            "one row per scan point".to_string(),
+        ),
+    };
+    Note::NoColumn {
+        member: member.to_string(),
+        found,
+        expected,
+    }
+}
+
+/// Iterates over the arrays without a role whose first axis is as long as there are scan points.
+pub(super) fn without_role<'a>(
+    npz: &'a NpzFile,
+    layout: &'a Layout,
+) -> impl Iterator<Item = &'a ArrayInfo> {
+    let fills_role = |name: &str| layout.roles.iter().any(|(_, placed)| placed.member == name);
+    npz.arrays().filter(move |info| {
+        info.shape.first() == Some(&layout.positions) && !fills_role(&info.name)
+    })
+}
