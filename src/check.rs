@@ -158,8 +158,15 @@ fn check_scan(run: &mut Run, scan: &Scan) -> Result<()> {
         let finding = Finding::error(Code::Length, "no scan points", vec![Remedy::ReadAgain]);
         run.findings.push(finding);
     }
-    run.findings
-        .extend(scan.layout().notes.iter().filter_map(misfit));
+    let misfits: Vec<Finding> = scan.layout().notes.iter().filter_map(misfit).collect();
+    for finding in misfits {
+        // A member that is no array at all is a finding already.
+        let is_about =
+            |other: &Finding| other.code == Code::RefusedMember && other.member == finding.member;
+        if !run.findings.iter().any(is_about) {
+            run.findings.push(finding);
+        }
+    }
     if scan.has_positions() {
         run.look(scan, &[Role::X, Role::Y], positions::check)?;
     }

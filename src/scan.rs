@@ -200,7 +200,11 @@ impl Scan {
         let Some(column) = self.member_column(Role::PixelSize)? else {
             return Ok(None);
         };
-        Ok(column.numbers(&RowSet::Range(0..1))?.to_f64().first().copied())
+        Ok(column
+            .numbers(&RowSet::Range(0..1))?
+            .to_f64()
+            .first()
+            .copied())
     }
 
     /// Iterates over the files that the scan is read from: the archive, and that of its patterns if it is another one.
@@ -216,6 +220,17 @@ impl Scan {
     /// Returns whether the scan has positions, its own or those of a raster.
     pub fn has_positions(&self) -> bool {
         !matches!(self.inner.position_source, PositionSource::None)
+    }
+
+    /// Checks that the scan has positions, without reading any.
+    ///
+    /// # Errors
+    /// [`Error::MissingRole`] if it has none.
+    pub(crate) fn require_positions(&self) -> Result<()> {
+        match self.has_positions() {
+            true => Ok(()),
+            false => Err(self.inner.layout.missing(&self.inner.npz, Role::X)),
+        }
     }
 
     /// Returns the patterns as a column with one row per scan point; `None` for a scan without patterns.

@@ -63,14 +63,14 @@ codes! {
     /// A member has the name of a role and cannot fill it.
     Misfit, "misfit", "the member is not used in that role";
     /// Scan points or pixels are missing, or object patches are not one per scan point.
-    Length, "length", "there is nothing to group, or the wrong thing";
+    Length, "length", "a scan needs scan points, pixels, and one object patch per scan point";
     /// A probe or an object holds no numbers.
     Dtype, "dtype", "the member cannot be used in its role";
     /// Positions, patterns, probe or object have infinite values or NaN.
     NotFinite, "not-finite", "one such value is enough to spoil a normalisation or a reconstruction";
     /// Scan points lie at exactly the position of an earlier one.
     DuplicatePositions, "duplicate-positions",
-        "exposures were repeated or the stage did not move; neighbours at distance 0 add no overlap";
+        "exposures were repeated, or the stage did not move; neighbours at distance 0 add no overlap";
     /// The range of the positions is unlikely in their unit.
     SuspiciousUnit, "suspicious-unit", "in a wrong unit, object patches are cut at the wrong places";
     /// Frame numbers occur more than once.

@@ -231,7 +231,7 @@ fn damaged_members_are_named_and_not_looked_into() {
         .position(|window| window == data)
         .unwrap();
     bytes[at + 7] ^= 1;
-    insta::assert_snapshot!(text(&report_of(bytes)), @"error crc diff3d: CRC-32 66321e21; expected 512 bytes, CRC-32 263e0604; the file is damaged: copy or save it again [1 []]");
+    insta::assert_snapshot!(text(&report_of(bytes)), @"error crc diff3d: CRC-32 66321e21; expected 512 bytes, CRC-32 263e0604; the file is damaged; copy the file or save it again [1 []]");
 }
 
 #[test]
@@ -240,8 +240,9 @@ fn members_that_are_no_arrays_are_errors_where_a_scan_needs_them() {
     let mut members = with(object("notes"));
     members.extend([object("_metadata"), object("PROBE"), object("bad_pixels")]);
     insta::assert_snapshot!(found(&members), @"
-    error refused-member PROBE: pickled Python objects (dtype object), which are never unpickled; save it again as a plain array of numbers, text or times [1 []]
-    warning refused-member notes: pickled Python objects (dtype object), which are never unpickled; save it again as a plain array of numbers, text or times [1 []]
+    error refused-member PROBE: pickled Python objects (dtype object), which are never unpickled; the member cannot be read; save it again as a plain array of numbers, text or times [1 []]
+    error refused-member bad_pixels: pickled Python objects (dtype object), which are never unpickled; the member cannot be read; save it again as a plain array of numbers, text or times [1 []]
+    warning refused-member notes: pickled Python objects (dtype object), which are never unpickled; the member cannot be read; save it again as a plain array of numbers, text or times [1 []]
     ");
 }
 
@@ -272,7 +273,7 @@ fn several_members_of_one_name_are_a_warning() {
     while let Some(at) = bytes.windows(6).position(|window| window == b"note_b") {
         bytes[at + 5] = b'a';
     }
-    insta::assert_snapshot!(text(&report_of(bytes)), @"warning duplicate-member -: 2 members are called `note_a`: the last one counts, as in NumPy; save the file again, with every name once [1 []]");
+    insta::assert_snapshot!(text(&report_of(bytes)), @"warning duplicate-member -: 2 members are called `note_a`: the last one counts, as in NumPy; only one of them can be read; save the file again with every member name once [1 []]");
 }
 
 #[test]
@@ -338,20 +339,20 @@ fn members_named_by_an_option_must_be_there_and_fit() {
 #[test]
 fn positions_are_finite_and_each_their_own() {
     let nan = f64::NAN;
-    insta::assert_snapshot!(found(&with(x(&[nan, 5.0, 10.0, 1.0, f64::INFINITY, 11.0]))), @"error not-finite xcoords: 2 of 6 values of x not finite: scan points 0, 4; correct them, or leave these scan points out with `among` [2 [0, 4]]");
+    insta::assert_snapshot!(found(&with(x(&[nan, 5.0, 10.0, 1.0, f64::INFINITY, 11.0]))), @"error not-finite xcoords: 2 of 6 values of x not finite: scan points 0, 4; one such value is enough to spoil a normalisation or a reconstruction; correct the file or leave these scan points out with GroupSpec::among [2 [0, 4]]");
     let start = (
         "ycoords_start",
         "<f8",
         vec![6],
         f8(&[0.0, 0.0, nan, 5.0, 5.0, 5.0]),
     );
-    insta::assert_snapshot!(found(&with(start)), @"error not-finite ycoords_start: 1 of 6 values of y_start not finite: scan point 2; correct them, or leave these scan points out with `among` [1 [2]]");
+    insta::assert_snapshot!(found(&with(start)), @"error not-finite ycoords_start: 1 of 6 values of y_start not finite: scan point 2; one such value is enough to spoil a normalisation or a reconstruction; correct the file or leave these scan points out with GroupSpec::among [1 [2]]");
     // 0 and -0 are one place; what is nowhere is at no place twice.
     let mut members = with(x(&[0.0, -0.0, nan, nan, 0.0, 1.0]));
     members[1] = y(&[2.0, 2.0, 1.0, 1.0, 2.0, 2.0]);
     insta::assert_snapshot!(found(&members), @"
-    error not-finite xcoords: 2 of 6 values of x not finite: scan points 2, 3; correct them, or leave these scan points out with `among` [2 [2, 3]]
-    warning duplicate-positions xcoords: 2 scan points of 6 at the very position of an earlier one: 1, 4; repeated exposures, or a stage that did not move? neighbours at distance 0 add no overlap [2 [1, 4]]
+    error not-finite xcoords: 2 of 6 values of x not finite: scan points 2, 3; one such value is enough to spoil a normalisation or a reconstruction; correct the file or leave these scan points out with GroupSpec::among [2 [2, 3]]
+    warning duplicate-positions xcoords: 2 scan points of 6 at exactly the position of an earlier one: 1, 4; exposures were repeated, or the stage did not move; neighbours at distance 0 add no overlap; leave these scan points out with GroupSpec::among [2 [1, 4]]
     ");
 }
 
@@ -376,21 +377,21 @@ fn unlikely_units_are_warnings() {
 fn frame_numbers_occur_once() {
     let numbers = |values: &[i64]| with(("scan_index", "<i8", vec![values.len()], i8(values)));
     insta::assert_snapshot!(found(&numbers(&[0, 1, 1, 3, 0, 5])), @"warning duplicate-frame-index scan_index: 2 of 6 frame numbers occur earlier: scan points 2, 4; patterns of another file cannot be joined by such numbers [2 [2, 4]]");
-    insta::assert_snapshot!(found(&numbers(&[7; 6])), @"warning duplicate-frame-index scan_index: all 6 frame numbers are 7; is that the number of the scan? patterns of another file cannot be joined by it [5 [1, 2, 3, 4, 5]]");
+    insta::assert_snapshot!(found(&numbers(&[7; 6])), @"warning duplicate-frame-index scan_index: all 6 frame numbers are 7, which may be the number of the scan; patterns of another file cannot be joined by such numbers [5 [1, 2, 3, 4, 5]]");
 }
 
 #[test]
 fn patterns_are_finite_and_not_negative() {
     let mut values = amplitudes();
     (values[16], values[17], values[95]) = (f32::NAN, f32::INFINITY, f32::NEG_INFINITY);
-    insta::assert_snapshot!(found(&with(patterns(&values))), @"error not-finite diff3d: 3 values not finite, in 2 of 6 frames: 1, 5; set them to 0, or leave these frames out with `among`: one is enough to spoil the normalisation [3 [1, 5]]");
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"error not-finite diff3d: 3 values not finite, in 2 of 6 frames: 1, 5; one such value is enough to spoil a normalisation or a reconstruction; set these values to 0 or leave these scan points out with GroupSpec::among [3 [1, 5]]");
     let mut values = amplitudes();
     values[40] = -1e-3;
-    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning negative diff3d: 1 value below 0, in 1 of 6 frames: 2; was a background subtracted? clip them to 0 before roots are taken [1 [2]]");
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning negative diff3d: 1 value below 0, in 1 of 6 frames: 2; a background may have been subtracted; no amplitude can be computed from such a count; set these values to 0 [1 [2]]");
     // A frame of no numbers at all is not dead as well.
     let mut values = amplitudes();
     values[..16].fill(f32::NAN);
-    insta::assert_snapshot!(found(&with(patterns(&values))), @"error not-finite diff3d: 16 values not finite, in 1 of 6 frames: 0; set them to 0, or leave these frames out with `among`: one is enough to spoil the normalisation [16 [0]]");
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"error not-finite diff3d: 16 values not finite, in 1 of 6 frames: 0; one such value is enough to spoil a normalisation or a reconstruction; set these values to 0 or leave these scan points out with GroupSpec::among [16 [0]]");
 }
 
 #[test]
@@ -401,25 +402,25 @@ fn dead_and_constant_frames_are_warnings() {
     values[32] = 3.0;
     values[80..].fill(7.0);
     insta::assert_snapshot!(found(&with(patterns(&values))), @"
-    warning dead-frames diff3d: a sum of 0, or below 1 % of the median frame's 440, in 2 of 6 frames: 0, 2; was the shutter closed, or the beam lost? leave these frames out with `among` [2 [0, 2]]
-    warning constant-frames diff3d: one value, not 0, in all pixels of 1 of 6 frames: 5; are these exposures? leave these frames out with `among` [1 [5]]
+    warning dead-frames diff3d: a sum of 0, or below 1 % of the median frame's 440, in 2 of 6 frames: 0, 2; the shutter may have been closed, or the beam lost; leave these scan points out with GroupSpec::among [2 [0, 2]]
+    warning constant-frames diff3d: one value, not 0, in all pixels of 1 of 6 frames: 5; these frames may be no exposures; leave these scan points out with GroupSpec::among [1 [5]]
     ");
     // With most frames dead, the median says nothing: those that sum to 0 are.
     let mut values = vec![0.0; 96];
     (values[0], values[90]) = (1e-3, 5.0);
-    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning dead-frames diff3d: a sum of 0, or below 1 % of the median frame's 0, in 4 of 6 frames: 1, 2, 3, 4; was the shutter closed, or the beam lost? leave these frames out with `among` [4 [1, 2, 3, 4]]");
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning dead-frames diff3d: a sum of 0, or below 1 % of the median frame's 0, in 4 of 6 frames: 1, 2, 3, 4; the shutter may have been closed, or the beam lost; leave these scan points out with GroupSpec::among [4 [1, 2, 3, 4]]");
 }
 
 #[test]
 fn saturated_frames_are_warnings() {
     let mut counts: Vec<u16> = (0..96).collect();
     (counts[20], counts[50]) = (65535, 65535);
-    insta::assert_snapshot!(found(&with(("diff3d", "<u2", vec![6, 4, 4], u2(&counts)))), @"warning saturated-frames diff3d: a pixel at 65535, the largest value of the dtype, in 2 of 6 frames: 1, 3; was the detector overexposed, or is that the mark of bad pixels? mask them, or set them to 0 [2 [1, 3]]");
+    insta::assert_snapshot!(found(&with(("diff3d", "<u2", vec![6, 4, 4], u2(&counts)))), @"warning saturated-frames diff3d: a pixel at 65535, the largest value of the dtype, in 2 of 6 frames: 1, 3; the detector may have been overexposed, or the value may mark bad pixels; add a mask of bad pixels or set these values to 0 [2 [1, 3]]");
     let mut values = amplitudes();
     values[16..20].fill(120.0);
     // Three are no plateau.
     values[60..63].fill(120.0);
-    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning saturated-frames diff3d: at least 4 pixels at 120, the largest value of all frames, and fewer at the next lower value, in 1 of 6 frames: 1; was the detector overexposed, or is that the mark of bad pixels? mask them, or set them to 0 [1 [1]]");
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning saturated-frames diff3d: at least 4 pixels at 120, the largest value of all frames, and fewer at the next lower value, in 1 of 6 frames: 1; the detector may have been overexposed, or the value may mark bad pixels; add a mask of bad pixels or set these values to 0 [1 [1]]");
 }
 
 #[test]
@@ -441,7 +442,7 @@ fn few_counts_and_masks_are_not_saturated() {
 #[test]
 fn scans_without_points_or_pixels_are_errors() {
     let mut members = vec![x(&[]), y(&[]), ("diff3d", "<f4", vec![0, 4, 4], Vec::new())];
-    insta::assert_snapshot!(found(&members), @"error length -: no scan points; was the file written before the scan began? [1 []]");
+    insta::assert_snapshot!(found(&members), @"error length -: no scan points; a scan needs scan points, pixels, and one object patch per scan point; read the file again once it is complete [1 []]");
     members = with(("diff3d", "<f4", vec![6, 0, 5], Vec::new()));
     members.retain(|(name, ..)| *name != "probeGuess");
     let report = report_of(archive(&members));
@@ -457,11 +458,11 @@ fn scans_without_points_or_pixels_are_errors() {
 fn probe_and_object_are_finite_and_of_the_right_shape() {
     let mut probe: Vec<f32> = (0..32u8).map(f32::from).collect();
     probe[3] = f32::NAN;
-    insta::assert_snapshot!(found(&with(("probeGuess", "<c8", vec![4, 4], f4(&probe)))), @"error not-finite probeGuess: 1 of 32 values not finite, real and imaginary parts counted each; correct them: one is enough to spoil a reconstruction [1 []]");
-    insta::assert_snapshot!(found(&with(("probeGuess", "<c16", vec![2, 4, 4], vec![0; 512]))), @"error zero-probe probeGuess: zeros only; save it again with the illumination in it [1 []]");
-    insta::assert_snapshot!(found(&with(("probeGuess", "<c8", vec![2, 16], f4(&amplitudes()[..64])))), @"warning probe-shape probeGuess: shape [2, 16], patterns have [4, 4]; crop or pad the probe to the patterns [1 []]");
+    insta::assert_snapshot!(found(&with(("probeGuess", "<c8", vec![4, 4], f4(&probe)))), @"error not-finite probeGuess: 1 of 32 values not finite, real and imaginary parts counted each; one such value is enough to spoil a normalisation or a reconstruction; correct the file [1 []]");
+    insta::assert_snapshot!(found(&with(("probeGuess", "<c16", vec![2, 4, 4], vec![0; 512]))), @"error zero-probe probeGuess: zeros only; the illumination is missing; correct the file or use another member [1 []]");
+    insta::assert_snapshot!(found(&with(("probeGuess", "<c8", vec![2, 16], f4(&amplitudes()[..64])))), @"warning probe-shape probeGuess: shape [2, 16], patterns have [4, 4]; the probe cannot be multiplied with patches of the size of a pattern; crop or pad it to the shape of a pattern [1 []]");
     let object = f8(&[1.0, f64::INFINITY]);
-    insta::assert_snapshot!(found(&with(("objectGuess", "<c16", vec![1, 1], object))), @"error not-finite objectGuess: 1 of 2 values not finite, real and imaginary parts counted each; correct them: one is enough to spoil a reconstruction [1 []]");
+    insta::assert_snapshot!(found(&with(("objectGuess", "<c16", vec![1, 1], object))), @"error not-finite objectGuess: 1 of 2 values not finite, real and imaginary parts counted each; one such value is enough to spoil a normalisation or a reconstruction; correct the file [1 []]");
     // One or several modes, or an axis of 1 at the end.
     for shape in [vec![4, 4, 1], vec![1, 4, 4], vec![1, 1, 4, 4]] {
         assert_eq!(
@@ -474,7 +475,7 @@ fn probe_and_object_are_finite_and_of_the_right_shape() {
 #[test]
 fn object_patches_are_one_a_scan_point() {
     assert_eq!(found(&with(("Y", "<c8", vec![6, 4, 4], vec![0; 768]))), "");
-    insta::assert_snapshot!(found(&with(("Y", "<c8", vec![5, 4, 4], vec![0; 640]))), @"warning misfit -: `Y` does not serve as object_patches: shape [5, 4, 4], expected (6, N, N): one patch for each of the 6 positions in `xcoords`; correct the member, or name another with --role [1 []]");
+    insta::assert_snapshot!(found(&with(("Y", "<c8", vec![5, 4, 4], vec![0; 640]))), @"warning misfit Y: `Y` does not serve as object_patches: found shape [5, 4, 4], expected (6, N, N): one patch for each of the 6 positions in `xcoords`; the member is not used in that role; correct the file or name the member with LayoutOptions::roles = object_patches=NAME [1 []]");
 }
 
 #[test]
@@ -582,23 +583,23 @@ fn a_report_is_plain_data() {
     let report = report_of(archive(&with(y(&[0.0, 1.0, 0.0, 5.0, f64::NAN, 5.0]))));
     insta::assert_snapshot!(serde_json::to_string_pretty(&report.to_json(&RustTerms)).unwrap(), @r#"
     {
+      "bytes": 1824,
       "findings": [
         {
-          "severity": "error",
           "code": "not-finite",
-          "member": "ycoords",
-          "found": "1 of 6 values of y not finite: scan point 4",
-          "hint": "correct them, or leave these scan points out with `among`",
           "count": 1,
           "first": [
             4
-          ]
+          ],
+          "found": "1 of 6 values of y not finite: scan point 4",
+          "hint": "one such value is enough to spoil a normalisation or a reconstruction; correct the file or leave these scan points out with GroupSpec::among",
+          "member": "ycoords",
+          "severity": "error"
         }
       ],
-      "positions": 6,
       "frames": 6,
       "members": 8,
-      "bytes": 1824
+      "positions": 6
     }
     "#);
 }

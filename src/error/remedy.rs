@@ -35,6 +35,10 @@ pub enum Remedy {
     SaveWithUniqueNames,
     /// Save the member again as this, a noun phrase.
     SaveAs(&'static str),
+    /// Read the members of the file one by one, as arrays.
+    ReadAsArrays,
+    /// Say what every column of a member with both coordinates is.
+    NameColumns,
     /// Leave the scan points concerned out of the selection.
     LeaveOutPoints,
     /// Set the values concerned to 0.
@@ -151,6 +155,14 @@ impl Remedy {
                 "save the file again with every member name once".to_string()
             }
             Self::SaveAs(what) => format!("save it again as {what}"),
+            Self::ReadAsArrays => format!(
+                "read its members as arrays with {}",
+                terms.set(Parameter::Array, "NAME")
+            ),
+            Self::NameColumns => format!(
+                "name every column with {}, where _ is neither x nor y",
+                terms.set(Parameter::PositionOrder, "_yx")
+            ),
             Self::LeaveOutPoints => format!(
                 "leave these scan points out with {}",
                 terms.parameter(Parameter::Among)

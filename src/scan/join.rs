@@ -141,7 +141,9 @@ impl MissingFrames {
 }
 
 fn all_numbers(column: &Column) -> Result<Vec<i64>> {
-    column.numbers(&RowSet::Range(0..column.num_rows()))?.to_i64()
+    column
+        .numbers(&RowSet::Range(0..column.num_rows()))?
+        .to_i64()
 }
 
 fn bad_frame_index(npz: &NpzFile, layout: &Layout, found: String, expected: String) -> Error {

@@ -12,8 +12,7 @@ use super::options::Unit;
 use super::order::PositionOrder;
 use super::roles::Role;
 use super::shape_rule::ShapeRule;
-use crate::error::Error;
-use crate::error::{Parameter, Remedy};
+use crate::error::{Error, Remedy};
 use crate::npz::ArrayInfo;
 
 /// Describes a member of a layout: it has one of these names and passes this rule.
@@ -250,7 +249,7 @@ pub fn is_grouped(members: &Members) -> Error {
         "nn_indices",
         "the groups of a PtychoPINN grouped file".to_string(),
         "a scan: positions, and a pattern for each",
-        vec![Remedy::Set(Parameter::Array, "NAME")],
+        vec![Remedy::ReadAsArrays],
     )
 }
 

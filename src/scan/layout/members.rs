@@ -5,7 +5,7 @@ use std::path::Path;
 use super::note::quote;
 use super::roles::{COMBINED, Role};
 use super::shape_rule::ShapeRule;
-use crate::error::{Error, Parameter, Remedy, Result, alternatives, nearest_name};
+use crate::error::{Error, Remedy, Result, alternatives, nearest_name};
 use crate::npz::{ArrayInfo, Member, MemberProblem};
 
 /// What a member must be to be read at all.
@@ -168,7 +168,10 @@ impl<'a> Members<'a> {
             expected,
             vec![
                 Remedy::CorrectFile,
-                Remedy::Set(Parameter::Role, "ROLE=NAME"),
+                Remedy::NameMember {
+                    role: "ROLE",
+                    member: None,
+                },
             ],
         )
     }

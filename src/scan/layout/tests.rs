@@ -153,10 +153,10 @@ fn show(layout: &Layout) -> String {
 #[test]
 fn unlikely_units_are_suspicious() {
     let near = (0.0, 1e-6);
-    insta::assert_snapshot!(suspicious_unit(Unit::Metres, (-2.3, 10.0), near).unwrap(), @"");
-    insta::assert_snapshot!(suspicious_unit(Unit::Metres, near, (5.0, 256.7)).unwrap(), @"");
-    insta::assert_snapshot!(suspicious_unit(Unit::Pixels, near, (0.0, 1.25e-5)).unwrap(), @"");
-    insta::assert_snapshot!(suspicious_unit(Unit::Pixels, near, (0.0, 0.005)).unwrap(), @"");
+    insta::assert_snapshot!(suspicious_unit(Unit::Metres, (-2.3, 10.0), near).unwrap(), @"positions in metres that span 12.3 are unlikely; they may be micrometres or pixels; set LayoutOptions::unit = pixels or scale the positions");
+    insta::assert_snapshot!(suspicious_unit(Unit::Metres, near, (5.0, 256.7)).unwrap(), @"positions in metres that span 251.7 are unlikely; they may be micrometres or pixels; set LayoutOptions::unit = pixels or scale the positions");
+    insta::assert_snapshot!(suspicious_unit(Unit::Pixels, near, (0.0, 1.25e-5)).unwrap(), @"positions in pixels that span 1.25e-5 are unlikely; they may be metres; set LayoutOptions::unit = metres");
+    insta::assert_snapshot!(suspicious_unit(Unit::Pixels, near, (0.0, 0.005)).unwrap(), @"positions in pixels that span 0.005 are unlikely; they may be metres; set LayoutOptions::unit = metres");
     for (unit, x, y) in [
         (Unit::Metres, near, near),
         (Unit::Metres, (0.0, 0.1), near),

@@ -1,8 +1,7 @@
 //! Places the patterns: along the axis as long as the positions, or along the two axes of a raster.
 
 use super::{Placed, PointCount};
-use crate::error::{Error, Result};
-use crate::error::{Parameter, Remedy};
+use crate::error::{Error, Parameter, Remedy, Result};
 use crate::npz::ArrayInfo;
 use crate::scan::layout::members::Members;
 use crate::scan::layout::options::PatternAxis;

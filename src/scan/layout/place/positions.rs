@@ -1,8 +1,7 @@
 //! Places the positions, in one member each or in columns of one, and other members with one number per scan point.
 
 use super::{Placed, PointCount};
-use crate::error::{Error, Result};
-use crate::error::{Parameter, Remedy};
+use crate::error::{Error, Parameter, Remedy, Result};
 use crate::npz::ArrayInfo;
 use crate::scan::layout::assign::{Assignment, By, RoleMember};
 use crate::scan::layout::members::Members;
@@ -133,8 +132,12 @@ fn other_order(members: &Members, info: &ArrayInfo, order: PositionOrder) -> Err
         "one axis of length {}, the columns of order `{order}`",
         order.len()
     );
-    let remedies = vec![Remedy::Set(Parameter::PositionOrder, "yx")];
-    members.bad(&info.name, shape_found(info), expected, remedies)
+    members.bad(
+        &info.name,
+        shape_found(info),
+        expected,
+        vec![Remedy::NameColumns],
+    )
 }
 
 fn unknown_order(members: &Members, info: &ArrayInfo, first: usize, second: usize) -> Error {
@@ -142,17 +145,13 @@ fn unknown_order(members: &Members, info: &ArrayInfo, first: usize, second: usiz
         return square(members, info);
     }
     let expected = "an array whose columns are known to be x and y";
-    let remedies = ["yx", "xy", "_yx"].map(|order| Remedy::Set(Parameter::PositionOrder, order));
-    members.bad(&info.name, shape_found(info), expected, remedies.to_vec())
+    let order = |order| Remedy::Set(Parameter::PositionOrder, order);
+    let remedies = vec![order("yx"), order("xy"), Remedy::NameColumns];
+    members.bad(&info.name, shape_found(info), expected, remedies)
 }
 
 fn square(members: &Members, info: &ArrayInfo) -> Error {
     let expected = "more, or fewer, scan points than columns, so that the axes can be told apart";
-    let name = |role| Remedy::NameMember { role, member: None };
-    members.bad(
-        &info.name,
-        shape_found(info),
-        expected,
-        vec![Remedy::CorrectFile, name("x"), name("y")],
-    )
+    let remedies = vec![Remedy::SaveAs("two members, one for x and one for y")];
+    members.bad(&info.name, shape_found(info), expected, remedies)
 }

@@ -95,33 +95,33 @@ fn without_positions_patterns_count_themselves() {
 fn patterns_of_another_scan_are_refused() {
     insta::assert_snapshot!(
         problem(&patterns(6, &[7, 8, 8])),
-        @"a.npz: member `diffraction`: found shape [7, 8, 8], expected (6, N, N): one pattern for each of the 6 positions; positions and patterns must be of the same scan"
+        @"a.npz: member `diffraction`: found shape [7, 8, 8], expected (6, N, N): one pattern for each of the 6 positions; correct the file"
     );
     insta::assert_snapshot!(
         problem(&patterns(8, &[8, 8, 8])),
-        @"a.npz: member `diffraction`: found shape [8, 8, 8], expected one axis of length 8, the number of positions; say which axis counts the patterns: --pattern-axis first or --pattern-axis last"
+        @"a.npz: member `diffraction`: found shape [8, 8, 8], expected one axis of length 8, the number of positions; set LayoutOptions::pattern_axis = first or set LayoutOptions::pattern_axis = last"
     );
     insta::assert_snapshot!(
         problem_with(&patterns(7, &[7, 8, 8]), &axis(PatternAxis::Last)),
-        @"a.npz: member `diffraction`: found shape [7, 8, 8], expected (7, N, N): one pattern for each of the 7 positions; the axis named by --pattern-axis has another length"
+        @"a.npz: member `diffraction`: found shape [7, 8, 8], expected (7, N, N): one pattern for each of the 7 positions; leave out LayoutOptions::pattern_axis"
     );
     insta::assert_snapshot!(
         problem(&patterns(11, &[3, 4, 8, 8])),
-        @"a.npz: member `diffraction`: found shape [3, 4, 8, 8], expected (11, N, N): one pattern for each of the 11 positions; positions and patterns must be of the same scan"
+        @"a.npz: member `diffraction`: found shape [3, 4, 8, 8], expected (11, N, N): one pattern for each of the 11 positions; correct the file"
     );
     insta::assert_snapshot!(
         problem(&patterns(7, &[7])),
-        @"a.npz: member `diffraction`: found shape [7], expected (7, N, N): one pattern for each of the 7 positions; name the patterns with --role diffraction=NAME"
+        @"a.npz: member `diffraction`: found shape [7], expected (7, N, N): one pattern for each of the 7 positions; name the member with LayoutOptions::roles = diffraction=NAME"
     );
     let complex = list([&coords(7), &[array("diff3d", "<c8", &[7, 8, 8])]]);
     insta::assert_snapshot!(
         problem(&complex),
-        @"a.npz: member `diff3d`: found dtype <c8, expected real numbers: amplitudes or counts; correct the file, or name another member with --role"
+        @"a.npz: member `diff3d`: found dtype <c8, expected real numbers: amplitudes or counts; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     let many = [array("dp", "<f4", &[1 << 31, 8, 8])];
     insta::assert_snapshot!(
         problem(&many),
-        @"a.npz: member `dp`: found shape [2147483648, 8, 8], expected fewer than 2^31 patterns; correct the file, or name another member with --role"
+        @"a.npz: member `dp`: found shape [2147483648, 8, 8], expected fewer than 2^31 patterns; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     let overflow = [array("arr_0", "<f4", &[usize::MAX, usize::MAX, 8, 8])];
     assert!(problem(&overflow).contains("fewer than 2^31 patterns"));
@@ -137,21 +137,21 @@ fn a_value_a_position() {
     };
     insta::assert_snapshot!(
         problem(&start(array("xcoords_start", "<f8", &[6]))),
-        @"a.npz: member `xcoords_start`: found shape [6], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file, or name another member with --role"
+        @"a.npz: member `xcoords_start`: found shape [6], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         problem(&start(array("xcoords_start", "<c8", &[7]))),
-        @"a.npz: member `xcoords_start`: found dtype <c8, expected real numbers; correct the file, or name another member with --role"
+        @"a.npz: member `xcoords_start`: found dtype <c8, expected real numbers; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     let index =
         |descr: &str, shape: &[usize]| list([&coords(7), &[array("scan_index", descr, shape)]]);
     insta::assert_snapshot!(
         problem(&index("<i8", &[7, 2])),
-        @"a.npz: member `scan_index`: found shape [7, 2], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file, or name another member with --role"
+        @"a.npz: member `scan_index`: found shape [7, 2], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         problem(&index("<f8", &[7])),
-        @"a.npz: member `scan_index`: found dtype <f8, expected whole numbers; correct the file, or name another member with --role"
+        @"a.npz: member `scan_index`: found dtype <f8, expected integers; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     let y = |shape: &[usize]| {
         [
@@ -161,15 +161,15 @@ fn a_value_a_position() {
     };
     insta::assert_snapshot!(
         problem(&y(&[6])),
-        @"a.npz: member `ycoords`: found shape [6], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file, or name another member with --role"
+        @"a.npz: member `ycoords`: found shape [6], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         problem(&[array("xcoords", "<f8", &[3, 4]), array("ycoords", "<f8", &[3])]),
-        @"a.npz: member `xcoords`: found shape [3, 4], expected (M,), one value a scan point, fewer than 2^31 of them; correct the file, or name another member with --role"
+        @"a.npz: member `xcoords`: found shape [3, 4], expected (M,), one value per scan point, fewer than 2^31 of them; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         problem(&[array("xcoords", "<c8", &[3]), array("ycoords", "<f8", &[3])]),
-        @"a.npz: member `xcoords`: found dtype <c8, expected real numbers; correct the file, or name another member with --role"
+        @"a.npz: member `xcoords`: found dtype <c8, expected real numbers; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     assert_eq!(detect(&y(&[7, 1])).get(Role::Y).unwrap().fixed, [(1, 0)]);
     assert_eq!(detect(&y(&[1, 7])).get(Role::Y).unwrap().fixed, [(0, 0)]);
@@ -179,7 +179,7 @@ fn a_value_a_position() {
     ];
     insta::assert_snapshot!(
         problem(&frames),
-        @"a.npz: member `indexes`: found shape [9], expected (7,), one value for each of the 7 patterns in `patterns`; correct the file, or name another member with --role"
+        @"a.npz: member `indexes`: found shape [9], expected (7,), one value for each of the 7 patterns in `patterns`; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
 }
 
@@ -218,19 +218,19 @@ fn combined_positions_that_stay_open_are_errors() {
     let combined = |shape: &[usize]| [array("positions", "<f8", shape)];
     insta::assert_snapshot!(
         problem(&combined(&[7, 2])),
-        @"a.npz: member `positions`: found shape [7, 2], expected an array whose columns are known to be x and y; say which column is which, a letter each: --position-order yx (y first), or xy, or _yx"
+        @"a.npz: member `positions`: found shape [7, 2], expected an array whose columns are known to be x and y; set LayoutOptions::position_order = yx, set LayoutOptions::position_order = xy or name every column with LayoutOptions::position_order = _yx, where _ is neither x nor y"
     );
     insta::assert_snapshot!(
         problem(&combined(&[2, 2])),
-        @"a.npz: member `positions`: found shape [2, 2], expected more, or fewer, scan points than columns, so that the axes can be told apart; save x and y as members of their own, and name them: --role x=NAME --role y=NAME"
+        @"a.npz: member `positions`: found shape [2, 2], expected more, or fewer, scan points than columns, so that the axes can be told apart; save it again as two members, one for x and one for y"
     );
     insta::assert_snapshot!(
         problem_with(&combined(&[7, 3]), &order("yx")),
-        @"a.npz: member `positions`: found shape [7, 3], expected one axis of length 2, the columns of order `yx`; say the order of all columns with --position-order, _ for one that is neither x nor y"
+        @"a.npz: member `positions`: found shape [7, 3], expected one axis of length 2, the columns of order `yx`; name every column with LayoutOptions::position_order = _yx, where _ is neither x nor y"
     );
     insta::assert_snapshot!(
         problem_with(&combined(&[2, 2]), &order("yx")),
-        @"a.npz: member `positions`: found shape [2, 2], expected more, or fewer, scan points than columns, so that the axes can be told apart; save x and y as members of their own, and name them: --role x=NAME --role y=NAME"
+        @"a.npz: member `positions`: found shape [2, 2], expected more, or fewer, scan points than columns, so that the axes can be told apart; save it again as two members, one for x and one for y"
     );
     // The layout knows two columns, not three.
     let tike = [
@@ -239,7 +239,7 @@ fn combined_positions_that_stay_open_are_errors() {
     ];
     insta::assert_snapshot!(
         problem(&tike),
-        @"a.npz: member `scan`: found shape [7, 3], expected an array whose columns are known to be x and y; say which column is which, a letter each: --position-order yx (y first), or xy, or _yx"
+        @"a.npz: member `scan`: found shape [7, 3], expected an array whose columns are known to be x and y; set LayoutOptions::position_order = yx, set LayoutOptions::position_order = xy or name every column with LayoutOptions::position_order = _yx, where _ is neither x nor y"
     );
     let layout = detect_with(&tike, &order("_xy")).unwrap();
     assert_eq!(
@@ -270,7 +270,7 @@ fn combined_positions_that_stay_open_are_errors() {
     );
     insta::assert_snapshot!(
         problem_with(&combined(&[1 << 31, 2]), &order("yx")),
-        @"a.npz: member `positions`: found shape [2147483648, 2], expected fewer than 2^31 scan points; correct the file, or name another member with --role"
+        @"a.npz: member `positions`: found shape [2147483648, 2], expected fewer than 2^31 scan points; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
 }
 

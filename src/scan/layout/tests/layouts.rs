@@ -92,7 +92,7 @@ fn prepared_patterns_come_before_raw_ones() {
     );
     insta::assert_snapshot!(
         layout.notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"),
-        @"`diff3d` looks like patterns too: --role diffraction=diff3d takes them"
+        @"`diff3d` looks like patterns too; name the member with LayoutOptions::roles = diffraction=diff3d"
     );
     let layout = detect_with(&both, &roles([(Role::Diffraction, "diff3d")])).unwrap();
     assert_eq!(
@@ -136,7 +136,7 @@ fn ptychopinn_grouped_is_no_scan() {
     ];
     insta::assert_snapshot!(
         problem(&grouped),
-        @"a.npz: member `nn_indices`: found the groups of a PtychoPINN grouped file, expected a scan: positions, and a pattern for each; the file holds groups already: read its members as arrays, with `export --array NAME`, or array(...) in SQL"
+        @"a.npz: member `nn_indices`: found the groups of a PtychoPINN grouped file, expected a scan: positions, and a pattern for each; read its members as arrays with scan::array = NAME"
     );
     assert_eq!(problem(&list([&coords(100), &grouped])), problem(&grouped));
     let least = [grouped[1].clone(), grouped[3].clone(), grouped[5].clone()];
@@ -221,9 +221,9 @@ fn ptychodus_patterns() {
         array("bad_pixels", "|b1", &[128, 120]),
         array("allow_pickle", "|b1", &[]),
     ];
-    insta::assert_snapshot!(show(&detect(&list([&least, &more]))), @r"
+    insta::assert_snapshot!(show(&detect(&list([&least, &more]))), @"
     ptychodus patterns: no positions, patterns in `patterns`, beside `indexes`, `bad_pixels`, `allow_pickle`
-    note: `bad_pixels`: true is a bad pixel
+    note: `bad_pixels`: true means a bad pixel
     963 in unknown
     diffraction = patterns, rows [0]
     frame_index = indexes, rows [0]

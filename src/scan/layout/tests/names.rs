@@ -105,7 +105,10 @@ fn every_combined_name_is_found_once_its_order_is_said() {
         "coords",
     ] {
         let members = [array(name, "<f8", &[7, 2]), array("dp", "<f4", &[7, 8, 8])];
-        assert!(problem(&members).contains("--position-order"), "{name}");
+        assert!(
+            problem(&members).contains("LayoutOptions::position_order"),
+            "{name}"
+        );
         let layout = detect_with(&members, &order("xy")).unwrap();
         assert_eq!(
             (layout.name, layout.unit, layout.positions),
@@ -211,11 +214,11 @@ fn patterns_may_stand_alone() {
         array("y", "<f8", &[8]),
         array("scan", "<i8", &[]),
     ];
-    insta::assert_snapshot!(show(&detect(&half)), @r"
+    insta::assert_snapshot!(show(&detect(&half)), @"
     by synonyms: no positions, patterns in `dp`, by their names alone
     runner-up scan path: `y` is there, but no `x`
-    note: `scan` does not serve as x and y: shape [], expected (M, 2), (2, M) or (M, 3): x and y of each scan point
-    note: `y` alone is no position: x and y come in pairs
+    note: `scan` does not serve as x and y: found shape [], expected (M, 2), (2, M) or (M, 3): x and y of each scan point; correct the file or name the member with LayoutOptions::roles = x=NAME
+    note: `y` alone is no position: x and y come in pairs; name the member with LayoutOptions::roles = x=NAME or name the member with LayoutOptions::roles = y=NAME
     7 in unknown
     diffraction = dp, rows [0]
     ");
@@ -232,10 +235,10 @@ fn options_name_single_roles_in_any_layout() {
         array("v_m", "<f8", &[516]),
         array("u_m", "<f8", &[516]),
     ];
-    insta::assert_snapshot!(show(&detect_with(&tike, &roles([(Role::Probe, "better")])).unwrap()), @r"
-    tike: positions in `scan` (x in column 1, y in column 0), patterns in `data`; --role probe=better
+    insta::assert_snapshot!(show(&detect_with(&tike, &roles([(Role::Probe, "better")])).unwrap()), @"
+    tike: positions in `scan` (x in column 1, y in column 0), patterns in `data`; by option probe is `better`
     note: tike keeps the zero frequency at the corners of a pattern, and the origin of its positions is arbitrary
-    note: `probe` is complex and has no role: name a probe or an object with --role probe=NAME, object=NAME
+    note: `probe` is complex and has no role; name the member with LayoutOptions::roles = probe=probe or name the member with LayoutOptions::roles = object=probe
     516 in pixels
     x = scan, rows [1], fixed [(0, 0), (2, 1)]
     y = scan, rows [1], fixed [(0, 0), (2, 0)]
@@ -276,8 +279,8 @@ fn options_name_all_roles() {
         (Role::Y, "pos_y_m"),
         (Role::Diffraction, "frames"),
     ];
-    insta::assert_snapshot!(show(&detect_with(&members, &roles(positions)).unwrap()), @r"
-    named by options: positions in `pos_x_m` and `pos_y_m`, patterns in `frames`; --role x=pos_x_m, y=pos_y_m, diffraction=frames
+    insta::assert_snapshot!(show(&detect_with(&members, &roles(positions)).unwrap()), @"
+    named by options: positions in `pos_x_m` and `pos_y_m`, patterns in `frames`; by option x is `pos_x_m`, y is `pos_y_m`, diffraction is `frames`
     3 in metres
     x = pos_x_m, rows [0]
     y = pos_y_m, rows [0]
@@ -294,9 +297,9 @@ fn options_name_all_roles() {
         ..roles(one)
     };
     let layout = detect_with(&members, &one).unwrap();
-    insta::assert_snapshot!(show(&layout), @r"
-    named by options: positions in `both` (x in column 1, y in column 0), patterns in `frames`; --role x=both, diffraction=frames, valid_pixels=good
-    note: `good`: true is a good pixel
+    insta::assert_snapshot!(show(&layout), @"
+    named by options: positions in `both` (x in column 1, y in column 0), patterns in `frames`; by option x is `both`, diffraction is `frames`, valid_pixels is `good`
+    note: `good`: true means a good pixel
     3 in unknown
     x = both, rows [0], fixed [(1, 1)]
     y = both, rows [0], fixed [(1, 0)]
@@ -374,19 +377,19 @@ fn other_candidates_are_noted() {
         array("valid_pixel_mask", "|b1", &[8, 8]),
         array("xcoords_start", "<f8", &[7]),
     ];
-    insta::assert_snapshot!(show(&detect(&list([&coords(7), &members]))), @r"
+    insta::assert_snapshot!(show(&detect(&list([&coords(7), &members]))), @"
     PtychoPINN raw: positions in `xcoords` and `ycoords`, patterns in `diff3d`, beside `xcoords_start`, `Y`
     runner-up PtychoPINN prepared: `xcoords`, `ycoords`, `xcoords_start`, `Y` are there, but no `diffraction`
-    note: `Y` does not serve as object_patches: shape [6, 8, 8], expected (7, N, N): one patch for each of the 7 positions in `xcoords`
-    note: `indexes` does not serve as frame_index: shape [9], expected (7,), one value for each of the 7 positions in `xcoords`
-    note: `bad_pixels` does not serve as bad_pixels: shape [8, 9], expected shape [8, 8], that of a pattern in `diff3d`
-    note: `xcoords_start` alone is no start position: x_start and y_start come in pairs
+    note: `Y` does not serve as object_patches: found shape [6, 8, 8], expected (7, N, N): one patch for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = object_patches=NAME
+    note: `indexes` does not serve as frame_index: found shape [9], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = frame_index=NAME
+    note: `bad_pixels` does not serve as bad_pixels: found shape [8, 9], expected shape [8, 8], that of a pattern in `diff3d`; correct the file or name the member with LayoutOptions::roles = bad_pixels=NAME
+    note: `xcoords_start` alone is no position: x_start and y_start come in pairs; name the member with LayoutOptions::roles = x_start=NAME or name the member with LayoutOptions::roles = y_start=NAME
     note: `valid_pixel_mask` is taken for valid_pixels by its name alone
-    note: `valid_pixel_mask`: true is a good pixel
-    note: `probe` does not serve as probe: dtype <f4, expected complex numbers
-    note: `objectGuess` does not serve as object: dtype object (pickled)
-    note: `dp`, `raw_frames` look like patterns too: --role diffraction=NAME takes them
-    note: `psi0`, `Y` are complex and have no role: name a probe or an object with --role probe=NAME, object=NAME
+    note: `valid_pixel_mask`: true means a good pixel
+    note: `probe` does not serve as probe: found dtype <f4, expected complex numbers; correct the file or name the member with LayoutOptions::roles = probe=NAME
+    note: `objectGuess` does not serve as object: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); correct the file or name the member with LayoutOptions::roles = object=NAME
+    note: `dp`, `raw_frames` look like patterns too; name the member with LayoutOptions::roles = diffraction=NAME
+    note: `psi0`, `Y` are complex and have no role; name the member with LayoutOptions::roles = probe=NAME or name the member with LayoutOptions::roles = object=NAME
     7 in pixels
     x = xcoords, rows [0]
     y = ycoords, rows [0]
@@ -397,16 +400,16 @@ fn other_candidates_are_noted() {
         array("bad_pixels", "|b1", &[8, 8]),
         array("valid_pixel_mask", "<i4", &[1, 8, 8]),
     ];
-    insta::assert_snapshot!(detect(&list([&coords(7), &members[..1], &masks])).notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"), @r"
+    insta::assert_snapshot!(detect(&list([&coords(7), &members[..1], &masks])).notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"), @"
     `valid_pixel_mask` is taken for valid_pixels by its name alone
-    masks of opposite polarity: true is bad in `bad_pixels`, good in `valid_pixel_mask`
+    masks of opposite polarity: true means a bad pixel in `bad_pixels`, a good one in `valid_pixel_mask`
     ");
     let many: Vec<Member> = (0..20)
         .map(|number| array(&format!("step{number}"), "<c8", &[8, 8]))
         .collect();
     insta::assert_snapshot!(
         detect(&list([&coords(7), &many])).notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"),
-        @"`step0`, `step1`, `step2`, `step3`, `step4`, `step5`, `step6`, `step7`, `step8`, `step9`, `step10`, `step11` and 8 more are complex and have no role: name a probe or an object with --role probe=NAME, object=NAME"
+        @"`step0`, `step1`, `step2`, `step3`, `step4`, `step5`, `step6`, `step7`, `step8`, `step9`, `step10`, `step11` and 8 more are complex and have no role; name the member with LayoutOptions::roles = probe=NAME or name the member with LayoutOptions::roles = object=NAME"
     );
 }
 
@@ -423,35 +426,35 @@ fn wrong_names_are_errors() {
     );
     insta::assert_snapshot!(
         named(Role::Probe, "probes"),
-        @"a.npz: member `probes`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member, or save this one again as such an array"
+        @"a.npz: member `probes`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or save it again as a plain array of numbers, text or times"
     );
     insta::assert_snapshot!(
         named(Role::Probe, "diff3d"),
-        @"a.npz: member `diff3d`: found dtype <f4, expected complex numbers; correct the file, or name another member with --role"
+        @"a.npz: member `diff3d`: found dtype <f4, expected complex numbers; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         named(Role::FrameIndex, "diff3d"),
-        @"a.npz: member `diff3d`: found shape [3, 8, 8], expected (3,), one value for each of the 3 positions in `xcoords`; correct the file, or name another member with --role"
+        @"a.npz: member `diff3d`: found shape [3, 8, 8], expected (3,), one value for each of the 3 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         named(Role::FrameIndex, "xcoords"),
-        @"a.npz: member `xcoords`: found dtype <f8, expected whole numbers; correct the file, or name another member with --role"
+        @"a.npz: member `xcoords`: found dtype <f8, expected integers; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         named(Role::PixelSize, "xcoords"),
-        @"a.npz: member `xcoords`: found shape [3], expected a single number; correct the file, or name another member with --role"
+        @"a.npz: member `xcoords`: found shape [3], expected a single number; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         named(Role::BadPixels, "diff3d"),
-        @"a.npz: member `diff3d`: found shape [3, 8, 8], expected (H, W), one value a pixel of the detector; correct the file, or name another member with --role"
+        @"a.npz: member `diff3d`: found shape [3, 8, 8], expected (H, W), one value per pixel of the detector; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         named(Role::Diffraction, "xcoords"),
-        @"a.npz: member `xcoords`: found shape [3], expected (3, N, N): one pattern for each of the 3 positions; name the patterns with --role diffraction=NAME"
+        @"a.npz: member `xcoords`: found shape [3], expected (3, N, N): one pattern for each of the 3 positions; name the member with LayoutOptions::roles = diffraction=NAME"
     );
     insta::assert_snapshot!(
         named(Role::X, "diff3d"),
-        @"a.npz: member `diff3d`: found shape [3, 8, 8], expected (M,), one value a scan point, fewer than 2^31 of them; correct the file, or name another member with --role"
+        @"a.npz: member `diff3d`: found shape [3, 8, 8], expected (M,), one value per scan point, fewer than 2^31 of them; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
 }
 
@@ -459,31 +462,31 @@ fn wrong_names_are_errors() {
 fn missing_roles_are_errors() {
     insta::assert_snapshot!(
         problem(&[]),
-        @"a.npz: no member for x: found nothing, expected `xcoords`, `probe_position_x_m`, `ppX`, `x` or `posx`, or both in one: `position`, `positions`, `scan`, `points`, `encoder`, `translation`, `coords`; name it with --role x=NAME"
+        @"a.npz: no member for x: found nothing, expected `xcoords`, `probe_position_x_m`, `ppX`, `x` or `posx`, or both in one: `position`, `positions`, `scan`, `points`, `encoder`, `translation`, `coords`; name the member with LayoutOptions::roles = x=NAME"
     );
     insta::assert_snapshot!(
         problem(&[array("probe", "<c8", &[8, 8])]),
-        @"a.npz: no member for x: found `probe`, expected `xcoords`, `probe_position_x_m`, `ppX`, `x` or `posx`, or both in one: `position`, `positions`, `scan`, `points`, `encoder`, `translation`, `coords`; name it with --role x=NAME"
+        @"a.npz: no member for x: found `probe`, expected `xcoords`, `probe_position_x_m`, `ppX`, `x` or `posx`, or both in one: `position`, `positions`, `scan`, `points`, `encoder`, `translation`, `coords`; name the member with LayoutOptions::roles = x=NAME"
     );
     let patterns = array("dp", "<f4", &[7, 8, 8]);
     let xcoords = array("xcoords", "<f8", &[7]);
     insta::assert_snapshot!(
         problem(&[patterns.clone(), xcoords.clone()]),
-        @"a.npz: no member for y: found `dp`, `xcoords`, expected `ycoords`, `probe_position_y_m`, `ppY`, `y` or `posy`, or both in one: `position`, `positions`, `scan`, `points`, `encoder`, `translation`, `coords`; name it with --role y=NAME"
+        @"a.npz: no member for y: found `dp`, `xcoords`, expected `ycoords`, `probe_position_y_m`, `ppY`, `y` or `posy`, or both in one: `position`, `positions`, `scan`, `points`, `encoder`, `translation`, `coords`; name the member with LayoutOptions::roles = y=NAME"
     );
     assert!(
         problem(&[patterns.clone(), array("ycoords", "<f8", &[7])]).contains("no member for x:")
     );
     insta::assert_snapshot!(
         problem(&[patterns.clone(), xcoords.clone(), pickled("ycoords")]),
-        @"a.npz: member `ycoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member, or save this one again as such an array"
+        @"a.npz: member `ycoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or save it again as a plain array of numbers, text or times"
     );
     insta::assert_snapshot!(
         problem(&[patterns.clone(), pickled("xcoords"), array("ycoords", "<f8", &[7])]),
-        @"a.npz: member `xcoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member, or save this one again as such an array"
+        @"a.npz: member `xcoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or save it again as a plain array of numbers, text or times"
     );
     insta::assert_snapshot!(
         problem(&[patterns, xcoords, array("posy", "<f8", &[7])]),
-        @"a.npz: no member for y: found `dp`, `xcoords`, `posy`, expected `ycoords`, `probe_position_y_m`, `ppY`, `y` or `posy`, or both in one: `position`, `positions`, `scan`, `points`, `encoder`, `translation`, `coords`; name it with --role y=NAME"
+        @"a.npz: no member for y: found `dp`, `xcoords`, `posy`, expected `ycoords`, `probe_position_y_m`, `ppY`, `y` or `posy`, or both in one: `position`, `positions`, `scan`, `points`, `encoder`, `translation`, `coords`; name the member with LayoutOptions::roles = y=NAME"
     );
 }
