@@ -1,19 +1,22 @@
 //! Reads a member as an Arrow column: rows along one axis or several, and a tensor per row.
 //!
-//! A stored member whose data is aligned, little-endian and in C order becomes Arrow arrays over the map itself. Any
-//! other is copied a batch at a time, never whole; [`Access`] says which, and why.
+//! A stored member whose data is aligned, little-endian and in C order becomes Arrow arrays over the map
+//! itself. Any other is copied a batch at a time, never whole; [`Access`] says which, and why.
 
 mod access;
 mod column;
 pub(crate) mod complex;
 mod copy;
 mod dtype;
+mod field;
 mod layout;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod numbers;
 mod pool;
+mod row_set;
 mod rows;
+mod stored;
 pub mod tensor;
 mod text;
 mod time;
@@ -24,9 +27,11 @@ mod view;
 pub use self::ndarray::array_view;
 pub use access::Access;
 pub use column::Column;
+#[cfg(feature = "export")]
 pub(crate) use dtype::DTYPE_KEY;
 pub use numbers::Numbers;
 pub(crate) use pool::Pool;
-pub use rows::{RowData, RowSet};
+pub use row_set::RowSet;
+pub use rows::RowData;
 pub(crate) use text::width as text_width;
 pub use view::View;

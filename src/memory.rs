@@ -4,7 +4,8 @@ use arrow::buffer::MutableBuffer;
 
 use crate::error::{Error, Parameter, Result};
 
-/// Requests below this size are left to the allocator; looking up the free memory would cost more than they do.
+/// Requests below this size are left to the allocator; looking up the free memory would cost more than they
+/// do.
 const WORTH_A_LOOK: u128 = 256 << 20;
 
 /// Buffers below this size are left to the allocator: trying them first would cost more than it tells.

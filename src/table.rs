@@ -1,9 +1,9 @@
 //! Defines the one contract between what produces rows and what consumes them.
 //!
-//! A [`Table`] knows its schema and its number of rows, and builds any of its columns for any of its rows. The one
-//! reader, [`TableReader`], turns that into a `RecordBatchReader` with projection, row selection and batches bounded by
-//! bytes; SQL, export and bindings accept that and nothing else. What a planner wants to know beforehand is apart, in
-//! [`TableInfo`], whose methods all have defaults.
+//! A [`Table`] knows its schema and its number of rows, and builds any of its columns for any of its rows.
+//! The one reader, [`TableReader`], turns that into a `RecordBatchReader` with projection, row selection and
+//! batches bounded by bytes; SQL, export and bindings accept that and nothing else. What a planner wants to
+//! know beforehand is apart, in [`TableInfo`], whose methods all have defaults.
 
 mod columns;
 mod memory;
@@ -27,8 +27,8 @@ pub use width::{WIDE_BYTES, batch_rows, is_wide, row_bytes, value_bytes};
 
 /// Produces columns on demand, for a range or a list of rows.
 ///
-/// The rows and columns of a table never change. A table may be implemented outside this crate: [`TableReader`] and the
-/// SQL tables take any implementation.
+/// The rows and columns of a table never change. A table may be implemented outside this crate:
+/// [`TableReader`] and the SQL tables take any implementation.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -123,8 +123,8 @@ pub trait TableInfo: fmt::Debug + Send + Sync {
         false
     }
 
-    /// Returns a table of these rows alone, ascending, in which no other row is ever worked out; `None` if that would
-    /// spare nothing.
+    /// Returns a table of these rows alone, ascending, in which no other row is ever worked out; `None` if
+    /// that would spare nothing.
     ///
     /// # Errors
     /// If the rows cannot be worked out.
@@ -150,12 +150,14 @@ pub trait TableInfo: fmt::Debug + Send + Sync {
     /// Tells the system that these rows of a column will be read next, so that it reads ahead. A hint.
     fn will_need(&self, _column: usize, _rows: &RowSet<'_>) {}
 
-    /// Returns the time that each phase of working out the rows has taken so far; the same phases at every call.
+    /// Returns the time that each phase of working out the rows has taken so far; the same phases at every
+    /// call.
     fn phases(&self) -> Vec<(&'static str, Duration)> {
         Vec::new()
     }
 
-    /// Returns where the rows come from, as keys and values for an export's metadata: no time, no host, no path.
+    /// Returns where the rows come from, as keys and values for an export's metadata: no time, no host, no
+    /// path.
     fn provenance(&self) -> BTreeMap<String, String> {
         BTreeMap::new()
     }

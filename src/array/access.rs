@@ -46,7 +46,7 @@ impl Access {
         }
     }
 
-    /// Returns how a member of this description would be read along its first axis, were it stored and the file mapped.
+    /// Returns how a member would be read along its first axis, were it stored and the file mapped.
     pub fn once_stored(info: &ArrayInfo) -> Self {
         copied(info, true).map_or(Self::Mapped, |reason| Self::Copied { reason })
     }

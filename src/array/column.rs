@@ -1,18 +1,20 @@
 //! Describes a member as a column: rows along one axis or several, and a tensor per row.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, FixedSizeListArray, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, FieldRef};
 use bytes::Bytes;
 
-use super::layout::{Axis, RowLayout};
-use super::{Access, Numbers, RowData, RowSet, View, dtype, values};
+use super::layout::RowLayout;
+use super::stored::Stored;
+use super::{Access, Numbers, RowData, RowSet, View, field, values};
 use crate::error::{Error, Parameter, Remedy, Result};
-use crate::npz::{ArrayInfo, MemberData, NpzFile, Scalar};
+use crate::npz::{ArrayInfo, NpzFile, Scalar};
 
-/// The distance in bytes up to which rows are read ahead in one go: reading what lies between costs a disk nothing.
+/// The distance in bytes up to which rows are read ahead in one go; a disk reads what lies between at no
+/// cost.
 const GAP: usize = 64 << 10;
 
 /// Describes a member of an archive as a column of rows.
@@ -22,23 +24,15 @@ const GAP: usize = 64 << 10;
 pub struct Column {
     field: FieldRef,
     access: Access,
-    npz: Arc<NpzFile>,
-    member: String,
-    scalar: Scalar,
-    big_endian: bool,
-    layout: RowLayout,
-    /// The rows of the member that are the column's, in their order; all if there are none.
-    picked: Option<Arc<[usize]>>,
-    /// The member's data, once it was asked for.
-    data: Arc<OnceLock<MemberData>>,
+    stored: Stored,
 }
 
 impl Column {
     /// Opens a view of a member as a column called `name`.
     ///
     /// The type of the column is that of the stored values where a row is a single value; else it is a
-    /// `FixedSizeList` with the metadata of `arrow.fixed_shape_tensor`, the row's axes in the order of the member,
-    /// slowest first. Complex values have a trailing axis of length 2: real, imaginary.
+    /// `FixedSizeList` with the metadata of `arrow.fixed_shape_tensor`, the row's axes in the order of the
+    /// member, slowest first. Complex values have a trailing axis of length 2: real, imaginary.
     ///
     /// ```
     /// use std::sync::Arc;
@@ -57,22 +51,16 @@ impl Column {
     /// ```
     ///
     /// # Errors
-    /// [`Error::NoSuchMember`] if there is no such member; [`Error::BadMember`] if it holds no plain array, if it does
-    /// not have the axes of the view, or if a row has 2^31 or more values.
+    /// [`Error::NoSuchMember`] if there is no such member; [`Error::BadMember`] if it holds no plain array,
+    /// if it does not have the axes of the view, or if a row has 2^31 or more values.
     pub fn open(npz: &Arc<NpzFile>, member: &str, name: &str, view: &View) -> Result<Self> {
         let info = npz.array_info(member)?;
-        let scalar = info.dtype.scalar;
         let layout = RowLayout::of(info, view).map_err(|expected| misfit(npz, info, expected))?;
+        let scalar = info.dtype.scalar;
         Ok(Self {
-            field: Arc::new(dtype::field(name, scalar, &layout.row_shape)),
+            field: Arc::new(field::of_rows(name, scalar, &layout.row_shape)),
             access: Access::of_rows(npz, info, layout.is_in_order()),
-            npz: Arc::clone(npz),
-            member: member.to_string(),
-            scalar,
-            big_endian: info.dtype.big_endian,
-            layout,
-            picked: None,
-            data: Arc::default(),
+            stored: Stored::new(npz, member, (scalar, info.dtype.big_endian), layout),
         })
     }
 
@@ -88,43 +76,42 @@ impl Column {
 
     /// Returns the element type in the file.
     pub fn scalar(&self) -> Scalar {
-        self.scalar
+        self.stored.scalar
     }
 
     /// Returns the description of the member it is made of.
     pub fn info(&self) -> Option<&ArrayInfo> {
-        self.npz.info(&self.member)
+        self.stored.npz.info(&self.stored.member)
     }
 
     /// Returns the name of the member it is made of.
     pub fn member(&self) -> &str {
-        &self.member
+        &self.stored.member
     }
 
     /// Returns the file it is in.
     pub fn npz(&self) -> &Arc<NpzFile> {
-        &self.npz
+        &self.stored.npz
     }
 
     /// Returns the number of rows.
     pub fn num_rows(&self) -> usize {
-        let picked = self.picked.as_ref();
-        picked.map_or(self.layout.num_rows, |picked| picked.len())
+        self.stored.num_rows()
     }
 
     /// Returns the lengths of the axes of one row, slowest first; a complex value counts as one.
     pub fn row_shape(&self) -> &[usize] {
-        &self.layout.row_shape
+        &self.stored.layout.row_shape
     }
 
     /// Returns the number of values in one row; a complex value counts as one.
     pub fn row_len(&self) -> usize {
-        self.layout.row_len()
+        self.stored.row_len()
     }
 
     /// Returns the number of bytes that one row takes in the file.
     pub fn row_bytes(&self) -> usize {
-        self.row_len() * self.scalar.num_bytes()
+        self.stored.row_bytes()
     }
 
     /// Returns these rows of the column, in this order, as a column.
@@ -141,7 +128,7 @@ impl Column {
                 reason: "in the order of another file's frames".to_string(),
             };
         }
-        self.picked = Some(match self.picked {
+        self.stored.picked = Some(match self.stored.picked {
             Some(picked) => rows.iter().map(|row| picked[*row]).collect(),
             None => rows,
         });
@@ -157,8 +144,8 @@ impl Column {
     /// Returns these rows as an array: a slice of the map where that is possible, a copy elsewhere.
     ///
     /// # Errors
-    /// If a deflated member is damaged or cannot be inflated, if the file cannot be read, or if a text or a time has no
-    /// counterpart in Arrow; [`Error::TooLarge`] if a copy cannot be held in memory.
+    /// If a deflated member is damaged or cannot be inflated, if the file cannot be read, or if a text or a
+    /// time has no counterpart in Arrow; [`Error::TooLarge`] if a copy cannot be held in memory.
     ///
     /// # Panics
     /// If a row lies beyond the column.
@@ -175,8 +162,10 @@ impl Column {
         })
     }
 
-    /// Returns the values of these rows as f64, row after row: a slice of the map where they are stored as that, a cast
-    /// copy elsewhere. 64-bit integers beyond 2^53 are rounded to nearest.
+    /// Returns the values of these rows as f64, row after row, each in C order.
+    ///
+    /// Values that are stored as f64 are a slice of the map where [`Column::array`] is; others are cast.
+    /// 64-bit integers beyond 2^53 are rounded to nearest.
     ///
     /// # Errors
     /// As [`Column::array`]; [`Error::BadMember`] if the member holds no numbers.
@@ -190,12 +179,13 @@ impl Column {
         }
     }
 
-    /// Returns the values of these rows as i64, row after row: a slice of the map where they are stored as that, a cast
-    /// copy elsewhere.
+    /// Returns the values of these rows as i64, row after row, each in C order.
+    ///
+    /// Values that are stored as i64 are a slice of the map where [`Column::array`] is; others are cast.
     ///
     /// # Errors
-    /// As [`Column::array`]; [`Error::BadMember`] if the member holds no numbers, or a value that is no whole number from
-    /// -2^63 to 2^63 - 1.
+    /// As [`Column::array`]; [`Error::BadMember`] if the member holds no numbers, or a value that is no whole
+    /// number from -2^63 to 2^63 - 1.
     ///
     /// # Panics
     /// If a row lies beyond the column.
@@ -206,17 +196,19 @@ impl Column {
         }
     }
 
-    /// Returns these rows as they lie in the file: borrowed where the bytes of a row lie together in memory, else read or
-    /// copied together now. Ask for no more rows than memory may hold.
+    /// Returns these rows as they lie in the file.
+    ///
+    /// They are borrowed where the bytes of a row lie together in memory, and read or copied now elsewhere:
+    /// ask for no more rows than memory may hold.
     ///
     /// # Errors
-    /// If a deflated member is damaged or cannot be inflated, or if the file cannot be read; [`Error::TooLarge`] if a
-    /// copy cannot be held in memory.
+    /// If a deflated member is damaged or cannot be inflated, or if the file cannot be read;
+    /// [`Error::TooLarge`] if a copy cannot be held in memory.
     ///
     /// # Panics
     /// If a row lies beyond the column.
     pub fn rows<'a>(&'a self, rows: &RowSet<'a>) -> Result<RowData<'a>> {
-        RowData::of(self, rows.clone())
+        RowData::of(&self.stored, rows.clone())
     }
 
     /// Returns these rows as numbers, to be cast to f32, f64 or i64.
@@ -227,21 +219,21 @@ impl Column {
     /// # Panics
     /// If a row lies beyond the column.
     pub fn numbers<'a>(&'a self, rows: &RowSet<'a>) -> Result<Numbers<'a>> {
-        Numbers::of(self, rows)
+        Numbers::of(&self.stored, rows)
     }
 
     /// Tells the system that these rows will be needed soon, so that it reads ahead in the order of the file.
     ///
     /// Does nothing for a member that has to be inflated, or whose rows lie scattered.
     pub fn will_need(&self, rows: &RowSet<'_>) {
-        let is_read_by_row = self.scattered().is_empty() && self.row_len() > 0;
-        if !is_read_by_row || self.npz.inflates_to(&self.member).is_some() {
+        let is_read_by_row = self.stored.scattered().is_empty() && self.row_len() > 0;
+        if !is_read_by_row || self.stored.npz.inflates_to(&self.stored.member).is_some() {
             return;
         }
-        let Ok(data) = self.data() else { return };
-        let start = |row: usize| self.row_start(row) * self.scalar.num_bytes();
+        let Ok(data) = self.stored.data() else { return };
+        let start = |row: usize| self.stored.row_start(row) * self.stored.scalar.num_bytes();
         match rows {
-            RowSet::Range(range) if self.is_in_order() && !range.is_empty() => {
+            RowSet::Range(range) if self.stored.is_in_order() && !range.is_empty() => {
                 data.will_need(start(range.start)..start(range.end - 1) + self.row_bytes());
             }
             rows => runs(rows.iter().map(start).collect(), self.row_bytes())
@@ -252,67 +244,46 @@ impl Column {
 
     /// Returns the values of these rows without their structure, if they are of this type.
     fn values_as(&self, data_type: &DataType, rows: &RowSet<'_>) -> Result<Option<ArrayRef>> {
-        let is_stored = self.scalar.arrow_type() == *data_type;
+        let is_stored = self.stored.scalar.arrow_type() == *data_type;
         is_stored.then(|| self.values(rows)).transpose()
     }
 
     /// Returns the values of these rows, row after row, without their structure.
     fn values(&self, rows: &RowSet<'_>) -> Result<ArrayRef> {
-        let data = self.data()?;
+        let data = self.stored.data()?;
         let buffer = match (rows, data.in_memory()) {
             (RowSet::Range(range), Some(bytes)) if self.is_sliceable(bytes) => {
-                let start = self.layout.start * self.scalar.num_bytes();
+                let start = self.stored.layout.start * self.stored.scalar.num_bytes();
                 let at = |row: usize| start + row * self.row_bytes();
                 values::slice(bytes, at(range.start)..at(range.end))
             }
             _ => self.rows(rows)?.into_native()?,
         };
-        let parts = if self.scalar.is_complex() { 2 } else { 1 };
-        let values = values::array(self.scalar, buffer, rows.len() * self.row_len() * parts);
+        let parts = if self.stored.scalar.is_complex() {
+            2
+        } else {
+            1
+        };
+        let values = values::array(
+            self.stored.scalar,
+            buffer,
+            rows.len() * self.row_len() * parts,
+        );
         values.map_err(|found| self.no_counterpart(found))
     }
 
-    pub(super) fn data(&self) -> Result<&MemberData> {
-        if let Some(data) = self.data.get() {
-            return Ok(data);
-        }
-        let array = self.npz.array(&self.member)?;
-        Ok(self.data.get_or_init(|| array.data))
-    }
-
-    pub(super) fn is_big_endian(&self) -> bool {
-        self.big_endian
-    }
-
-    /// Returns the axes within a row; none if the values of a row lie together in C order.
-    pub(super) fn scattered(&self) -> &[Axis] {
-        &self.layout.scattered
-    }
-
-    /// Returns which row of the member a row of the column is.
-    pub(super) fn member_row(&self, row: usize) -> usize {
-        self.picked.as_ref().map_or(row, |picked| picked[row])
-    }
-
-    /// Returns where a row begins in the member's data, in values.
-    pub(super) fn row_start(&self, row: usize) -> usize {
-        self.layout.row_start(self.member_row(row))
-    }
-
-    /// Returns whether rows follow each other without a gap, each in C order.
-    pub(super) fn is_in_order(&self) -> bool {
-        self.picked.is_none() && self.layout.is_in_order()
-    }
-
     fn is_sliceable(&self, bytes: &Bytes) -> bool {
-        let aligned = (bytes.as_ptr() as usize).is_multiple_of(self.scalar.unit_bytes());
-        aligned && self.is_in_order() && !self.big_endian && self.scalar != Scalar::Bool
+        let aligned = (bytes.as_ptr() as usize).is_multiple_of(self.stored.scalar.unit_bytes());
+        aligned
+            && self.stored.is_in_order()
+            && !self.stored.big_endian
+            && self.stored.scalar != Scalar::Bool
     }
 
     fn no_counterpart(&self, found: String) -> Error {
         Error::BadMember {
-            path: self.npz.path().to_path_buf(),
-            member: self.member.clone(),
+            path: self.stored.npz.path().to_path_buf(),
+            member: self.stored.member.clone(),
             found,
             expected: format!("values that Arrow's {} can hold", self.field.data_type()),
             remedies: vec![Remedy::SaveAsPlainArray, Remedy::Narrow(Parameter::Columns)],

@@ -1,14 +1,16 @@
 //! Describes columns of complex numbers.
 //!
-//! Arrow has no type for them: a trailing axis of length 2 holds (real, imaginary), bit for bit as NumPy's `c8` and `c16`
-//! lie in memory, and the metadata key `ptychoarrow.dtype` names the NumPy type.
+//! Arrow has no type for them: a trailing axis of length 2 holds (real, imaginary), bit for bit as NumPy's
+//! `c8` and `c16` lie in memory, and the metadata key `ptychoarrow.dtype` names the NumPy type.
 
 use arrow::datatypes::Field;
 
-use super::{DTYPE_KEY, tensor};
+use super::dtype::DTYPE_KEY;
+use super::tensor;
 use crate::npz::Scalar;
 
-/// Returns a tensor field of complex numbers; `shape` is that of one row without the trailing axis of length 2.
+/// Returns a tensor field of complex numbers; `shape` is that of one row without the trailing axis of length
+/// 2.
 ///
 /// # Panics
 /// If a row has 2^31 or more values; columns check this when they are opened.

@@ -1,9 +1,11 @@
-//! Copies rows whose bytes do not lie in memory as they are wanted: read by position, or gathered value by value.
+//! Copies rows that memory does not hold in the order asked for: reads them by position, or gathers their
+//! values.
 
 use arrow::buffer::MutableBuffer;
 
 use super::layout::Axis;
-use super::{Column, RowSet};
+use super::row_set::RowSet;
+use super::stored::Stored;
 use crate::error::{Parameter, Result};
 use crate::memory;
 use crate::npz::MemberData;
@@ -15,40 +17,40 @@ const PURPOSE: &str = "a batch of a column";
 ///
 /// # Errors
 /// [`Error::TooLarge`](crate::Error::TooLarge) if it cannot.
-pub(super) fn size(column: &Column, rows: &RowSet<'_>) -> Result<usize> {
-    let bytes = rows.len() as u128 * column.row_bytes() as u128;
+pub(super) fn size(stored: &Stored, rows: &RowSet<'_>) -> Result<usize> {
+    let bytes = rows.len() as u128 * stored.row_bytes() as u128;
     memory::check(bytes, PURPOSE, Parameter::BatchBytes)
 }
 
-fn zeroed(column: &Column, rows: &RowSet<'_>) -> Result<MutableBuffer> {
-    let row_bytes = column.row_bytes();
+fn zeroed(stored: &Stored, rows: &RowSet<'_>) -> Result<MutableBuffer> {
+    let row_bytes = stored.row_bytes();
     memory::zeroed_buffer(rows.len(), row_bytes, PURPOSE, Parameter::BatchBytes)
 }
 
 /// Reads rows by position whose bytes lie together: in the order of the file, neighbours at once.
-pub(super) fn read(column: &Column, rows: &RowSet<'_>, data: &MemberData) -> Result<MutableBuffer> {
-    let (len, size) = (column.row_bytes(), column.scalar().num_bytes());
-    let mut out = zeroed(column, rows)?;
+pub(super) fn read(stored: &Stored, rows: &RowSet<'_>, data: &MemberData) -> Result<MutableBuffer> {
+    let (len, size) = (stored.row_bytes(), stored.scalar.num_bytes());
+    let mut out = zeroed(stored, rows)?;
     if out.is_empty() {
         return Ok(out);
     }
     match rows {
-        RowSet::Range(range) if column.is_in_order() => {
-            data.read_into(column.row_start(range.start) * size, out.as_slice_mut())?;
+        RowSet::Range(range) if stored.is_in_order() => {
+            data.read_into(stored.row_start(range.start) * size, out.as_slice_mut())?;
         }
         RowSet::Range(range) => {
             for (row, out) in range.clone().zip(out.as_slice_mut().chunks_exact_mut(len)) {
-                data.read_into(column.row_start(row) * size, out)?;
+                data.read_into(stored.row_start(row) * size, out)?;
             }
         }
-        RowSet::List(list) => read_list(column, list, data, out.as_slice_mut())?,
+        RowSet::List(list) => read_list(stored, list, data, out.as_slice_mut())?,
     }
     Ok(out)
 }
 
 /// Reads a list of rows in the order of the file; a row that occurs again is copied.
-fn read_list(column: &Column, list: &[usize], data: &MemberData, out: &mut [u8]) -> Result<()> {
-    let (len, size) = (column.row_bytes(), column.scalar().num_bytes());
+fn read_list(stored: &Stored, list: &[usize], data: &MemberData, out: &mut [u8]) -> Result<()> {
+    let (len, size) = (stored.row_bytes(), stored.scalar.num_bytes());
     let mut order = memory::reserve(list.len() as u128, PURPOSE, Parameter::BatchBytes)?;
     order.extend(0..list.len());
     order.sort_unstable_by_key(|place| (list[*place], *place));
@@ -65,13 +67,13 @@ fn read_list(column: &Column, list: &[usize], data: &MemberData, out: &mut [u8])
             let steps = next - at;
             order[*next] == place + steps && list[order[*next]] == row + steps
         };
-        let run = if column.is_in_order() {
+        let run = if stored.is_in_order() {
             1 + (at + 1..order.len()).take_while(follows).count()
         } else {
             1
         };
         data.read_into(
-            column.row_start(row) * size,
+            stored.row_start(row) * size,
             &mut out[place * len..(place + run) * len],
         )?;
         at += run;
@@ -82,26 +84,26 @@ fn read_list(column: &Column, list: &[usize], data: &MemberData, out: &mut [u8])
 /// The number of positions within a row that are copied together: this many streams are read side by side.
 const TILE: usize = 16;
 
-/// Copies rows whose values lie apart in memory, a tile of positions at a time: along the file's fast axis both reads
-/// and writes stay together.
+/// Copies rows whose values lie apart in memory, a tile of positions at a time: along the file's fast axis
+/// both reads and writes stay together.
 pub(super) fn transposed(
-    column: &Column,
+    stored: &Stored,
     rows: &RowSet<'_>,
     bytes: &[u8],
 ) -> Result<MutableBuffer> {
-    let mut out = zeroed(column, rows)?;
+    let mut out = zeroed(stored, rows)?;
     if out.is_empty() {
         return Ok(out);
     }
-    let (starts, to) = (starts(column, rows)?, out.as_slice_mut());
-    match column.scalar().num_bytes() {
-        1 => transpose::<1>(column, &starts, bytes, to),
-        2 => transpose::<2>(column, &starts, bytes, to),
-        4 => transpose::<4>(column, &starts, bytes, to),
-        8 => transpose::<8>(column, &starts, bytes, to),
-        16 => transpose::<16>(column, &starts, bytes, to),
+    let (starts, to) = (starts(stored, rows)?, out.as_slice_mut());
+    match stored.scalar.num_bytes() {
+        1 => transpose::<1>(stored, &starts, bytes, to),
+        2 => transpose::<2>(stored, &starts, bytes, to),
+        4 => transpose::<4>(stored, &starts, bytes, to),
+        8 => transpose::<8>(stored, &starts, bytes, to),
+        16 => transpose::<16>(stored, &starts, bytes, to),
         size => {
-            let offsets = offsets(column.scattered());
+            let offsets = offsets(stored.scattered());
             let places = starts
                 .iter()
                 .flat_map(|start| offsets.clone().map(move |offset| start + offset));
@@ -113,11 +115,11 @@ pub(super) fn transposed(
     Ok(out)
 }
 
-fn transpose<const SIZE: usize>(column: &Column, starts: &[usize], bytes: &[u8], out: &mut [u8]) {
+fn transpose<const SIZE: usize>(stored: &Stored, starts: &[usize], bytes: &[u8], out: &mut [u8]) {
     let (from, _) = bytes.as_chunks::<SIZE>();
     let (to, _) = out.as_chunks_mut::<SIZE>();
-    let row_len = column.row_len();
-    let mut offsets = offsets(column.scattered());
+    let row_len = stored.row_len();
+    let mut offsets = offsets(stored.scattered());
     let mut tile = Vec::with_capacity(TILE);
     let mut position = 0;
     while position < row_len {
@@ -133,9 +135,9 @@ fn transpose<const SIZE: usize>(column: &Column, starts: &[usize], bytes: &[u8],
 }
 
 /// Returns the places of the first value of each row.
-fn starts(column: &Column, rows: &RowSet<'_>) -> Result<Vec<usize>> {
+fn starts(stored: &Stored, rows: &RowSet<'_>) -> Result<Vec<usize>> {
     let mut starts = memory::reserve(rows.len() as u128, PURPOSE, Parameter::BatchBytes)?;
-    starts.extend(rows.iter().map(|row| column.row_start(row)));
+    starts.extend(rows.iter().map(|row| stored.row_start(row)));
     Ok(starts)
 }
 
@@ -165,22 +167,22 @@ const SPAN: usize = 1 << 20;
 
 /// Reads rows by position whose values lie apart: for each position within a row, the values of all rows.
 pub(super) fn read_scattered(
-    column: &Column,
+    stored: &Stored,
     rows: &RowSet<'_>,
     data: &MemberData,
 ) -> Result<MutableBuffer> {
-    let (len, size) = (column.row_bytes(), column.scalar().num_bytes());
-    let mut out = zeroed(column, rows)?;
+    let (len, size) = (stored.row_bytes(), stored.scalar.num_bytes());
+    let mut out = zeroed(stored, rows)?;
     if out.is_empty() {
         return Ok(out);
     }
-    let starts = starts(column, rows)?;
+    let starts = starts(stored, rows)?;
     let (Some(first), Some(last)) = (starts.iter().min(), starts.iter().max()) else {
         return Ok(out);
     };
     let span = (last - first + 1) * size;
     let mut values = vec![0; if span <= SPAN { span } else { 0 }];
-    for (position, offset) in offsets(column.scattered()).enumerate() {
+    for (position, offset) in offsets(stored.scattered()).enumerate() {
         if !values.is_empty() {
             data.read_into((first + offset) * size, &mut values)?;
         }

@@ -1,18 +1,19 @@
 //! Holds the one table of element types: what NumPy and Arrow call each of them.
 //!
-//! Parsing a NumPy `descr` is the business of [`npz::header`](crate::npz::header); everything else that a front end or a
-//! writer wants to know of a type is here.
+//! Parsing a NumPy `descr` is the business of [`npz::header`](crate::npz::header); everything else that a
+//! front end or a writer wants to know of a type is here.
 
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::DataType;
 
-use super::{complex, tensor, text, time};
+use super::time;
 use crate::npz::{Scalar, TimeStep, TimeUnit};
 
 /// The metadata key of a column's NumPy type, where the Arrow type alone does not tell it: complex numbers
 /// (`complex64`), text (`U12`), and tensors that are written as bytes.
 pub const DTYPE_KEY: &str = "ptychoarrow.dtype";
 
-/// The numbers that have one name in NumPy and one type in Arrow: type, NumPy name, little-endian `descr`, Arrow type.
+/// The numbers that have one name in NumPy and one type in Arrow: type, NumPy name, little-endian `descr`,
+/// Arrow type.
 static NUMBERS: [(Scalar, &str, &str, DataType); 12] = [
     (Scalar::Bool, "bool", "|b1", DataType::Boolean),
     (Scalar::Int8, "int8", "|i1", DataType::Int8),
@@ -45,7 +46,8 @@ impl Scalar {
         }
     }
 
-    /// Returns the name of the type in NumPy, such as `uint16`, `complex64`, `S3`, `U12` or `datetime64[25s]`.
+    /// Returns the name of the type in NumPy, such as `uint16`, `complex64`, `S3`, `U12` or
+    /// `datetime64[25s]`.
     pub fn numpy_name(self) -> String {
         match self {
             Self::Complex64 => "complex64".to_string(),
@@ -58,7 +60,8 @@ impl Scalar {
         }
     }
 
-    /// Returns the little-endian `descr` of the type in an NPY header, such as `<u2`, `<c8`, `|S3` or `<M8[25s]`.
+    /// Returns the little-endian `descr` of the type in an NPY header, such as `<u2`, `<c8`, `|S3` or
+    /// `<M8[25s]`.
     pub fn descr(self) -> String {
         match self {
             Self::Complex64 => "<c8".to_string(),
@@ -71,8 +74,8 @@ impl Scalar {
         }
     }
 
-    /// Returns the type whose values an Arrow array of this type holds as NumPy does, bit for bit: integers and floats,
-    /// but no truth values, which Arrow packs.
+    /// Returns the type whose values an Arrow array of this type holds as NumPy does, bit for bit: integers
+    /// and floats, but no truth values, which Arrow packs.
     pub fn of_arrow(data_type: &DataType) -> Option<Self> {
         let mut numbers = NUMBERS.iter().filter(|row| row.0 != Self::Bool);
         numbers.find(|row| row.3 == *data_type).map(|row| row.0)
@@ -110,20 +113,6 @@ fn step_name(step: TimeStep) -> String {
     match step.count {
         1 => unit.to_string(),
         count => format!("{count}{unit}"),
-    }
-}
-
-/// Returns the field of a column whose rows have this type and shape.
-pub(super) fn field(name: &str, scalar: Scalar, row_shape: &[usize]) -> Field {
-    let item = scalar.arrow_type();
-    match (row_shape, scalar) {
-        ([], Scalar::Bytes(_) | Scalar::Text(_)) => text::field(name, scalar),
-        ([], scalar) if !scalar.is_complex() => Field::new(name, item, time::is_time(scalar)),
-        (shape, Scalar::Bytes(_) | Scalar::Text(_)) => text::list_field(name, scalar, shape),
-        (shape, scalar) if scalar.is_complex() => complex::field(name, scalar, shape),
-        (shape, scalar) => {
-            tensor::field_of(name, Field::new("item", item, time::is_time(scalar)), shape)
-        }
     }
 }
 

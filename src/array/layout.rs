@@ -1,4 +1,5 @@
-//! Computes where the values of each row of a column lie, from the shape and order of the member and a [`View`].
+//! Computes where the values of each row of a column lie, from the shape and order of the member and a
+//! [`View`].
 
 use super::View;
 use crate::npz::ArrayInfo;

@@ -9,9 +9,9 @@ use crate::error::{Error, Result, nearest_name};
 
 /// Returns a column of a batch as an array of `ndarray`, without a copy.
 ///
-/// The first axis counts the rows; the others are those of the column's tensor, slowest first, or the one axis of a
-/// fixed-size list without tensor metadata. `T` is the Arrow type of the values. A complex column has a last axis of 2:
-/// real and imaginary part.
+/// The first axis counts the rows; the others are those of the column's tensor, slowest first, or the one
+/// axis of a fixed-size list without tensor metadata. `T` is the Arrow type of the values. A complex column
+/// has a last axis of 2: real and imaginary part.
 ///
 /// ```
 /// use arrow::datatypes::Float32Type;
@@ -26,8 +26,8 @@ use crate::error::{Error, Result, nearest_name};
 /// ```
 ///
 /// # Errors
-/// [`Error::NoSuchColumn`] if there is no such column; [`Error::UnsupportedColumn`] if its values are of another type,
-/// nested in another way, or partly null.
+/// [`Error::NoSuchColumn`] if there is no such column; [`Error::UnsupportedColumn`] if its values are of
+/// another type, nested in another way, or partly null.
 pub fn array_view<'a, T: ArrowPrimitiveType>(
     batch: &'a RecordBatch,
     column: &str,

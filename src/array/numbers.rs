@@ -1,15 +1,15 @@
-//! Casts stored numbers to f32, f64 or i64, straight from the file's bytes.
+//! Casts rows of stored numbers to f32, f64 or i64, straight from the file's bytes.
 //!
-//! No alignment is needed, either byte order is read, and each result is written once. The type is looked at once per
-//! column, so that the loop over a row's values is a plain one that vectorises.
+//! No alignment is needed, both byte orders are read, and each result is written once. The type is looked at
+//! once per set of rows, so that the loop over the values is a plain one that vectorises.
 
-use std::fmt::{self, Display};
+mod casts;
 
-use half::f16;
-
-use super::{Column, RowData, RowSet};
+use super::row_set::RowSet;
+use super::rows::RowData;
+use super::stored::Stored;
 use crate::error::{Error, Remedy, Result};
-use crate::npz::Scalar;
+use casts::Casts;
 
 /// Holds rows of a column of numbers, and casts them.
 ///
@@ -25,7 +25,7 @@ use crate::npz::Scalar;
 /// let patterns = counts.numbers(&RowSet::Range(7..9))?;
 /// let mut pixels = vec![0.0f32; 64 * 64];
 /// patterns.fill_f32(0, &mut pixels); // the pattern of scan point 7, in C order
-/// assert_eq!(patterns.to_i64()?[..64 * 64].iter().sum::<i64>() as f32, pixels.iter().sum());
+/// assert_eq!(patterns.to_i64()?[..64 * 64].iter().sum::<i64>() as f32, pixels.iter().sum::<f32>());
 /// # Ok::<_, ptychoarrow::Error>(())
 /// ```
 #[derive(Debug)]
@@ -35,10 +35,10 @@ pub struct Numbers<'a> {
 }
 
 impl<'a> Numbers<'a> {
-    pub(super) fn of(column: &'a Column, rows: &RowSet<'a>) -> Result<Self> {
-        let casts = Casts::of(column.scalar(), column.is_big_endian())
-            .ok_or_else(|| not_numbers(column))?;
-        let rows = column.rows(rows)?;
+    pub(super) fn of(stored: &'a Stored, rows: &RowSet<'a>) -> Result<Self> {
+        let casts =
+            Casts::of(stored.scalar, stored.big_endian).ok_or_else(|| not_numbers(stored))?;
+        let rows = RowData::of(stored, rows.clone())?;
         Ok(Self { rows, casts })
     }
 
@@ -57,7 +57,9 @@ impl<'a> Numbers<'a> {
         self.rows.is_empty()
     }
 
-    /// Writes the row at a place of the set to `out` in C order, rounding to nearest; as many values as both have.
+    /// Writes the row at a place of the set to `out` in C order, rounding to nearest.
+    ///
+    /// As many values are written as both the row and `out` have.
     ///
     /// # Panics
     /// If the set has no such place.
@@ -73,7 +75,9 @@ impl<'a> Numbers<'a> {
         (self.casts.extend_f32)(self.rows.row(place), out);
     }
 
-    /// Appends the row at a place of the set to `out` in C order. 64-bit integers beyond 2^53 are rounded to nearest.
+    /// Appends the row at a place of the set to `out` in C order.
+    ///
+    /// 64-bit integers beyond 2^53 are rounded to nearest.
     ///
     /// # Panics
     /// If the set has no such place.
@@ -86,7 +90,9 @@ impl<'a> Numbers<'a> {
         (self.casts.extend_f64)(bytes, out);
     }
 
-    /// Returns all rows, row after row, each in C order. 64-bit integers beyond 2^53 are rounded to nearest.
+    /// Returns all rows as f64, row after row, each in C order.
+    ///
+    /// 64-bit integers beyond 2^53 are rounded to nearest.
     pub fn to_f64(&self) -> Vec<f64> {
         let mut out = Vec::with_capacity(self.num_values());
         self.rows
@@ -94,11 +100,11 @@ impl<'a> Numbers<'a> {
         out
     }
 
-    /// Returns all rows, row after row, each in C order.
+    /// Returns all rows as i64, row after row, each in C order.
     ///
     /// # Errors
-    /// [`Error::BadMember`] with the row and the value, if a value is no whole number from -2^63 to 2^63 - 1. Floats
-    /// without a fraction are whole numbers; "not a number" and the infinities are none.
+    /// [`Error::BadMember`] with the row and the value, if a value is no whole number from -2^63 to 2^63 - 1.
+    /// Floats without a fraction are whole numbers; "not a number" and the infinities are none.
     pub fn to_i64(&self) -> Result<Vec<i64>> {
         let mut out = Vec::with_capacity(self.num_values());
         let mut refused = None;
@@ -114,18 +120,18 @@ impl<'a> Numbers<'a> {
     }
 
     fn num_values(&self) -> usize {
-        let column = self.rows.column();
-        self.len() * column.row_bytes() / column.scalar().unit_bytes()
+        let stored = self.rows.stored();
+        self.len() * stored.row_bytes() / stored.scalar.unit_bytes()
     }
 
     /// Returns the error for the value at this place among all values of the set.
     fn not_whole(&self, at: usize, value: &str) -> Error {
-        let column = self.rows.column();
+        let stored = self.rows.stored();
         let place = at * self.len() / self.num_values().max(1);
-        let row = column.member_row(self.rows.row_set().at(place));
+        let row = stored.member_row(self.rows.row_set().at(place));
         Error::BadMember {
-            path: column.npz().path().to_path_buf(),
-            member: column.member().to_string(),
+            path: stored.npz.path().to_path_buf(),
+            member: stored.member.clone(),
             found: format!("{value} in row {row}"),
             expected: "whole numbers from -2^63 to 2^63 - 1".to_string(),
             remedies: vec![Remedy::CorrectFile, Remedy::UseAnotherMember],
@@ -133,166 +139,13 @@ impl<'a> Numbers<'a> {
     }
 }
 
-fn not_numbers(column: &Column) -> Error {
+fn not_numbers(stored: &Stored) -> Error {
     Error::BadMember {
-        path: column.npz().path().to_path_buf(),
-        member: column.member().to_string(),
-        found: format!("values of type {}", column.scalar().arrow_type()),
+        path: stored.npz.path().to_path_buf(),
+        member: stored.member.clone(),
+        found: format!("values of type {}", stored.scalar.arrow_type()),
         expected: "numbers".to_string(),
         remedies: vec![Remedy::UseAnotherMember],
-    }
-}
-
-/// The casts from one stored type, chosen once per column. All read as many whole values as the bytes hold.
-#[derive(Clone, Copy)]
-struct Casts {
-    fill_f32: fn(&[u8], &mut [f32]),
-    extend_f32: fn(&[u8], &mut Vec<f32>),
-    extend_f64: fn(&[u8], &mut Vec<f64>),
-    /// Stops at the first value that is no i64 and returns it as text.
-    extend_i64: fn(&[u8], &mut Vec<i64>) -> Option<String>,
-}
-
-impl fmt::Debug for Casts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Casts")
-    }
-}
-
-impl Casts {
-    /// Returns the casts from a type; `None` if it is a text or a time.
-    fn of(scalar: Scalar, big_endian: bool) -> Option<Self> {
-        Some(match scalar {
-            Scalar::Bool => Self::from::<Truth>(big_endian),
-            Scalar::Int8 => Self::from::<i8>(big_endian),
-            Scalar::Int16 => Self::from::<i16>(big_endian),
-            Scalar::Int32 => Self::from::<i32>(big_endian),
-            Scalar::Int64 => Self::from::<i64>(big_endian),
-            Scalar::UInt8 => Self::from::<u8>(big_endian),
-            Scalar::UInt16 => Self::from::<u16>(big_endian),
-            Scalar::UInt32 => Self::from::<u32>(big_endian),
-            Scalar::UInt64 => Self::from::<u64>(big_endian),
-            Scalar::Float16 => Self::from::<f16>(big_endian),
-            Scalar::Float32 | Scalar::Complex64 => Self::from::<f32>(big_endian),
-            Scalar::Float64 | Scalar::Complex128 => Self::from::<f64>(big_endian),
-            Scalar::Bytes(_) | Scalar::Text(_) | Scalar::DateTime(_) | Scalar::TimeDelta(_) => {
-                return None;
-            }
-        })
-    }
-
-    fn from<N: Number>(big_endian: bool) -> Self {
-        if big_endian {
-            Self::in_order::<N, true>()
-        } else {
-            Self::in_order::<N, false>()
-        }
-    }
-
-    fn in_order<N: Number, const BIG_ENDIAN: bool>() -> Self {
-        Self {
-            fill_f32: |bytes, out| {
-                out.iter_mut()
-                    .zip(N::values::<BIG_ENDIAN>(bytes))
-                    .for_each(|(out, value)| *out = value.to_f32());
-            },
-            extend_f32: |bytes, out| out.extend(N::values::<BIG_ENDIAN>(bytes).map(N::to_f32)),
-            extend_f64: |bytes, out| out.extend(N::values::<BIG_ENDIAN>(bytes).map(N::to_f64)),
-            extend_i64: |bytes, out| {
-                for value in N::values::<BIG_ENDIAN>(bytes) {
-                    match value.to_i64() {
-                        Some(value) => out.push(value),
-                        None => return Some(value.to_string()),
-                    }
-                }
-                None
-            },
-        }
-    }
-}
-
-/// A type of stored numbers.
-trait Number: Copy + Display {
-    /// Reads values one after the other.
-    fn values<const BIG_ENDIAN: bool>(bytes: &[u8]) -> impl Iterator<Item = Self>;
-    /// Rounds to nearest.
-    fn to_f32(self) -> f32;
-    /// Rounds to nearest.
-    fn to_f64(self) -> f64;
-    /// Returns `None` where the value would have to change.
-    fn to_i64(self) -> Option<i64>;
-}
-
-macro_rules! numbers {
-    ($($type:ty, $to_f32:expr, $to_f64:expr, $to_i64:expr;)*) => {$(
-        impl Number for $type {
-            fn values<const BIG_ENDIAN: bool>(bytes: &[u8]) -> impl Iterator<Item = Self> {
-                bytes.as_chunks::<{ size_of::<$type>() }>().0.iter().map(|bytes| {
-                    if BIG_ENDIAN { <$type>::from_be_bytes(*bytes) } else { <$type>::from_le_bytes(*bytes) }
-                })
-            }
-
-            fn to_f32(self) -> f32 {
-                $to_f32(self)
-            }
-
-            fn to_f64(self) -> f64 {
-                $to_f64(self)
-            }
-
-            fn to_i64(self) -> Option<i64> {
-                $to_i64(self)
-            }
-        }
-    )*};
-}
-
-numbers! {
-    i8, f32::from, f64::from, |value| Some(i64::from(value));
-    i16, f32::from, f64::from, |value| Some(i64::from(value));
-    i32, |value| value as f32, f64::from, |value| Some(i64::from(value));
-    i64, |value| value as f32, |value| value as f64, Some;
-    u8, f32::from, f64::from, |value| Some(i64::from(value));
-    u16, f32::from, f64::from, |value| Some(i64::from(value));
-    u32, |value| value as f32, f64::from, |value| Some(i64::from(value));
-    u64, |value| value as f32, |value| value as f64, |value| i64::try_from(value).ok();
-    f16, f16::to_f32, f16::to_f64, |value| whole(f16::to_f64(value));
-    f32, |value| value, f64::from, |value| whole(f64::from(value));
-    f64, |value| value as f32, |value| value, whole;
-}
-
-/// Returns a float that is a whole number of 64 bits.
-fn whole(value: f64) -> Option<i64> {
-    // 2^63 itself is the first that does not fit; the fraction of an infinity is not a number.
-    const LIMIT: f64 = 9_223_372_036_854_775_808.0;
-    (value.fract() == 0.0 && (-LIMIT..LIMIT).contains(&value)).then_some(value as i64)
-}
-
-/// A truth value: any byte but 0 is true.
-#[derive(Clone, Copy)]
-struct Truth(bool);
-
-impl Display for Truth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-impl Number for Truth {
-    fn values<const BIG_ENDIAN: bool>(bytes: &[u8]) -> impl Iterator<Item = Self> {
-        bytes.iter().map(|byte| Self(*byte != 0))
-    }
-
-    fn to_f32(self) -> f32 {
-        f32::from(u8::from(self.0))
-    }
-
-    fn to_f64(self) -> f64 {
-        f64::from(u8::from(self.0))
-    }
-
-    fn to_i64(self) -> Option<i64> {
-        Some(i64::from(self.0))
     }
 }
 
@@ -302,109 +155,9 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::array::View;
+    use crate::array::{Column, View};
     use crate::npz::write::NpzWriter;
     use crate::npz::{NpzFile, OpenOptions};
-
-    /// The same number in every type, little-endian and big-endian.
-    fn cases() -> Vec<(Scalar, f64, Vec<u8>, Vec<u8>)> {
-        macro_rules! case {
-            ($scalar:ident, $value:expr, $as_f64:expr) => {
-                (
-                    Scalar::$scalar,
-                    $as_f64,
-                    $value.to_le_bytes().to_vec(),
-                    $value.to_be_bytes().to_vec(),
-                )
-            };
-        }
-        vec![
-            case!(Int8, -3i8, -3.0),
-            case!(UInt8, 253u8, 253.0),
-            case!(Int16, -3i16, -3.0),
-            case!(UInt16, 65533u16, 65533.0),
-            case!(Int32, -3i32, -3.0),
-            case!(UInt32, 4_294_967_293u32, 4_294_967_293.0),
-            case!(Int64, -3i64, -3.0),
-            case!(UInt64, 3u64, 3.0),
-            case!(Float16, f16::from_f32(-3.0), -3.0),
-            case!(Float32, -3f32, -3.0),
-            case!(Float64, -3f64, -3.0),
-            case!(Complex64, -3f32, -3.0),
-            case!(Complex128, -3f64, -3.0),
-            (Scalar::Bool, 1.0, vec![7], vec![7]),
-        ]
-    }
-
-    #[test]
-    fn casts_every_type_in_both_byte_orders() {
-        for (scalar, expected, little, big) in cases() {
-            for (bytes, big_endian) in [(little, false), (big, true)] {
-                let casts = Casts::of(scalar, big_endian).unwrap();
-                let twice = bytes.repeat(2);
-                let (mut single, mut double, mut whole) = (Vec::new(), Vec::new(), Vec::new());
-                (casts.extend_f32)(&twice, &mut single);
-                (casts.extend_f64)(&twice, &mut double);
-                assert_eq!((casts.extend_i64)(&twice, &mut whole), None);
-                assert_eq!(single, [expected as f32; 2], "{scalar:?}");
-                assert_eq!(double, [expected; 2], "{scalar:?}");
-                assert_eq!(whole, [expected as i64; 2], "{scalar:?}");
-                // A shorter slice is filled, a longer one is left as it was behind the values.
-                let mut filled = [9.0; 3];
-                (casts.fill_f32)(&twice, &mut filled);
-                assert_eq!(filled, [single[0], single[1], 9.0], "{scalar:?}");
-                (casts.fill_f32)(&twice, &mut filled[2..]);
-                assert_eq!(filled, [single[0]; 3], "{scalar:?}");
-            }
-        }
-        let step = crate::npz::TimeStep {
-            count: 1,
-            unit: crate::npz::TimeUnit::Second,
-        };
-        for scalar in [Scalar::Bytes(3), Scalar::Text(3), Scalar::DateTime(step)] {
-            assert!(Casts::of(scalar, false).is_none());
-        }
-    }
-
-    #[test]
-    fn what_is_no_whole_number_of_64_bits_is_refused_not_changed() {
-        fn first<N: Number>(
-            values: &[N],
-            bytes: impl Fn(&N) -> Vec<u8>,
-        ) -> (Vec<i64>, Option<String>) {
-            let bytes: Vec<u8> = values.iter().flat_map(bytes).collect();
-            let mut out = Vec::new();
-            let refused = (Casts::from::<N>(false).extend_i64)(&bytes, &mut out);
-            (out, refused)
-        }
-        let unsigned = |values: &[u64]| first(values, |value| value.to_le_bytes().to_vec());
-        let floats = |values: &[f64]| first(values, |value| value.to_le_bytes().to_vec());
-        assert_eq!(unsigned(&[0, i64::MAX as u64]), (vec![0, i64::MAX], None));
-        assert_eq!(
-            unsigned(&[5, 1 << 63]),
-            (vec![5], Some("9223372036854775808".to_string()))
-        );
-        let smallest = -9_223_372_036_854_775_808.0;
-        assert_eq!(floats(&[-0.0, 7.0, smallest]), (vec![0, 7, i64::MIN], None));
-        for bad in [
-            0.5,
-            f64::NAN,
-            f64::INFINITY,
-            f64::NEG_INFINITY,
-            -smallest,
-            1e300,
-            -1e300,
-        ] {
-            assert_eq!(
-                floats(&[7.0, bad]),
-                (vec![7], Some(bad.to_string())),
-                "{bad}"
-            );
-        }
-        let halves = [f16::from_f32(2.0), f16::NAN];
-        let found = first(&halves, |value| value.to_le_bytes().to_vec());
-        assert_eq!(found, (vec![2], Some("NaN".to_string())));
-    }
 
     /// Opens a member of three rows of two values each.
     fn column(descr: &str, data: &[u8]) -> Column {

@@ -1,7 +1,7 @@
 //! Keeps buffers, and uses them again once nobody holds them.
 //!
-//! glibc gives large buffers back to the system as soon as they are free, and each new one is then faulted in page by
-//! page: two columns of 4 MiB per batch came at 1.3 GB/s, from used buffers at 20 GB/s and more.
+//! glibc gives large buffers back to the system as soon as they are free, and each new one is then faulted in
+//! page by page: two columns of 4 MiB per batch came at 1.3 GB/s, from used buffers at 20 GB/s and more.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -25,7 +25,7 @@ const KEPT: usize = 4;
 const WORTH_KEEPING: std::ops::Range<usize> = 64 << 10..64 << 20;
 
 impl Pool {
-    /// Returns a buffer of `count` values of `size` bytes each, whatever they are.
+    /// Returns a buffer of `count` values of `size` bytes each, with any contents.
     ///
     /// # Errors
     /// [`Error::TooLarge`](crate::Error::TooLarge) if that much memory cannot be had.

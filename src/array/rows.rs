@@ -1,69 +1,17 @@
 //! Holds rows as they lie in the file: borrowed from memory, or read and put together.
 
-use std::ops::Range;
-
 use arrow::buffer::{Buffer, MutableBuffer};
 
-use super::{Column, copy};
+use super::copy;
+use super::row_set::RowSet;
+use super::stored::Stored;
 use crate::error::Result;
 use crate::npz::Scalar;
 
-/// Selects rows to read: a range, or any rows in any order.
-#[derive(Debug, Clone)]
-pub enum RowSet<'a> {
-    /// The rows of a range.
-    Range(Range<usize>),
-    /// These rows, in this order; a row may occur more than once.
-    List(&'a [usize]),
-}
-
-impl RowSet<'_> {
-    /// Returns the number of rows.
-    pub fn len(&self) -> usize {
-        match self {
-            Self::Range(range) => range.len(),
-            Self::List(list) => list.len(),
-        }
-    }
-
-    /// Returns whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// Returns the row at a place of the set.
-    ///
-    /// # Panics
-    /// If the set has no such place.
-    pub fn at(&self, place: usize) -> usize {
-        match self {
-            Self::Range(range) => range.start + place,
-            Self::List(list) => list[place],
-        }
-    }
-
-    /// Returns the rows, in order.
-    pub fn iter(&self) -> impl Iterator<Item = usize> + Clone + '_ {
-        let (range, list) = match self {
-            Self::Range(range) => (range.clone(), [].as_slice()),
-            Self::List(list) => (0..0, *list),
-        };
-        range.chain(list.iter().copied())
-    }
-
-    /// Returns whether all rows lie below `num_rows`.
-    fn lie_within(&self, num_rows: usize) -> bool {
-        match self {
-            Self::Range(range) => range.is_empty() || range.end <= num_rows,
-            Self::List(list) => list.iter().all(|row| *row < num_rows),
-        }
-    }
-}
-
-/// Holds rows as they lie in the file: values are in the file's byte order, each row in C order.
+/// Holds rows as they lie in the file, with values in the file's byte order and each row in C order.
 #[derive(Debug)]
 pub struct RowData<'a> {
-    column: &'a Column,
+    stored: &'a Stored,
     rows: RowSet<'a>,
     held: Held<'a>,
 }
@@ -71,27 +19,27 @@ pub struct RowData<'a> {
 /// Says where the bytes of the rows are.
 #[derive(Debug)]
 enum Held<'a> {
-    /// In the data of the whole member, each row at its place.
+    /// The rows are in the data of the whole member, each at its place.
     InPlace(&'a [u8]),
-    /// In a copy of the rows alone, one after the other.
+    /// The rows are in a copy that holds them alone, one after the other.
     Packed(MutableBuffer),
 }
 
 impl<'a> RowData<'a> {
-    pub(super) fn of(column: &'a Column, rows: RowSet<'a>) -> Result<Self> {
+    pub(super) fn of(stored: &'a Stored, rows: RowSet<'a>) -> Result<Self> {
         assert!(
-            rows.lie_within(column.num_rows()),
+            rows.lie_within(stored.num_rows()),
             "rows lie within the column"
         );
-        let data = column.data()?;
-        let is_scattered = !column.scattered().is_empty();
+        let data = stored.data()?;
+        let is_scattered = !stored.scattered().is_empty();
         let held = match data.in_memory() {
             Some(bytes) if !is_scattered => Held::InPlace(bytes),
-            Some(bytes) => Held::Packed(copy::transposed(column, &rows, bytes)?),
-            None if !is_scattered => Held::Packed(copy::read(column, &rows, data)?),
-            None => Held::Packed(copy::read_scattered(column, &rows, data)?),
+            Some(bytes) => Held::Packed(copy::transposed(stored, &rows, bytes)?),
+            None if !is_scattered => Held::Packed(copy::read(stored, &rows, data)?),
+            None => Held::Packed(copy::read_scattered(stored, &rows, data)?),
         };
-        Ok(Self { column, rows, held })
+        Ok(Self { stored, rows, held })
     }
 
     /// Returns the number of rows.
@@ -106,16 +54,16 @@ impl<'a> RowData<'a> {
 
     /// Returns the element type in the file.
     pub fn scalar(&self) -> Scalar {
-        self.column.scalar()
+        self.stored.scalar
     }
 
     /// Returns whether values are big-endian.
     pub fn is_big_endian(&self) -> bool {
-        self.column.is_big_endian()
+        self.stored.big_endian
     }
 
-    pub(super) fn column(&self) -> &'a Column {
-        self.column
+    pub(super) fn stored(&self) -> &'a Stored {
+        self.stored
     }
 
     pub(super) fn row_set(&self) -> &RowSet<'a> {
@@ -127,10 +75,10 @@ impl<'a> RowData<'a> {
     /// # Panics
     /// If the set has no such place.
     pub fn row(&self, place: usize) -> &[u8] {
-        let len = self.column.row_bytes();
+        let len = self.stored.row_bytes();
         match &self.held {
             Held::InPlace(bytes) => {
-                let start = self.column.row_start(self.rows.at(place)) * self.scalar().num_bytes();
+                let start = self.stored.row_start(self.rows.at(place)) * self.scalar().num_bytes();
                 &bytes[start..start + len]
             }
             Held::Packed(bytes) => &bytes[place * len..(place + 1) * len],
@@ -142,10 +90,10 @@ impl<'a> RowData<'a> {
         match (&self.held, &self.rows) {
             (Held::Packed(bytes), _) => visit(bytes),
             (Held::InPlace(bytes), RowSet::Range(range))
-                if self.column.is_in_order() && !range.is_empty() =>
+                if self.stored.is_in_order() && !range.is_empty() =>
             {
-                let start = self.column.row_start(range.start) * self.scalar().num_bytes();
-                visit(&bytes[start..start + range.len() * self.column.row_bytes()]);
+                let start = self.stored.row_start(range.start) * self.scalar().num_bytes();
+                visit(&bytes[start..start + range.len() * self.stored.row_bytes()]);
             }
             (Held::InPlace(_), _) => (0..self.len()).for_each(|place| visit(self.row(place))),
         }
@@ -156,14 +104,14 @@ impl<'a> RowData<'a> {
         let mut out = match self.held {
             Held::Packed(bytes) => bytes,
             Held::InPlace(_) => {
-                let bytes = copy::size(self.column, &self.rows)?;
+                let bytes = copy::size(self.stored, &self.rows)?;
                 let mut out = MutableBuffer::with_capacity(bytes);
                 self.for_each_run(|bytes| out.extend_from_slice(bytes));
                 out
             }
         };
-        if self.column.is_big_endian() {
-            swap_bytes(out.as_slice_mut(), self.column.scalar().unit_bytes());
+        if self.stored.big_endian {
+            swap_bytes(out.as_slice_mut(), self.stored.scalar.unit_bytes());
         }
         Ok(out.into())
     }

@@ -1,7 +1,8 @@
-//! Describes tensor columns: `FixedSizeList` with the metadata of Arrow's canonical extension `arrow.fixed_shape_tensor`.
+//! Describes tensor columns: `FixedSizeList` with the metadata of Arrow's canonical extension
+//! `arrow.fixed_shape_tensor`.
 //!
-//! The metadata is written by hand: arrow-rs writes nulls for absent parts, for which PyArrow refuses the whole file. No
-//! `permutation` is ever written: PyArrow computes wrong strides for some.
+//! The metadata is written by hand: arrow-rs writes nulls for absent parts, for which PyArrow refuses the
+//! whole file. No `permutation` is ever written: PyArrow computes wrong strides for some.
 
 use std::collections::HashMap;
 use std::sync::Arc;

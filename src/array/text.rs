@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, StringBuilder};
 use arrow::datatypes::{DataType, Field};
 
-use super::DTYPE_KEY;
+use super::dtype::DTYPE_KEY;
 use crate::npz::Scalar;
 
 /// Returns the field of a text column; its metadata keeps the width.
@@ -15,8 +15,8 @@ pub fn field(name: &str, scalar: Scalar) -> Field {
     Field::new(name, DataType::Utf8, false).with_metadata(dtype)
 }
 
-/// Returns the field of a column with texts of this shape per row, in C order. It is no tensor: that extension type is
-/// for values of fixed width.
+/// Returns the field of a column with texts of this shape per row, in C order. It is no tensor: that
+/// extension type is for values of fixed width.
 pub fn list_field(name: &str, scalar: Scalar, shape: &[usize]) -> Field {
     let size = shape.iter().product::<usize>() as i32;
     Field::new(

@@ -1,7 +1,8 @@
 //! Reads NumPy's dates and time differences as Arrow's.
 //!
-//! Dates in seconds and finer units stay as they are stored, dates in minutes and hours become seconds, dates in days
-//! and longer units `Date32`. Differences in units above the second become seconds. "Not a time" becomes null.
+//! Dates in seconds and finer units stay as they are stored, dates in minutes and hours become seconds, dates
+//! in days and longer units `Date32`. Differences in units above the second become seconds. "Not a time"
+//! becomes null.
 
 use std::sync::Arc;
 
@@ -145,8 +146,9 @@ fn day(value: i64, step: TimeStep) -> Result<i32, String> {
     })
 }
 
-/// Returns the number of days from 1970-01-01 to the first of a month in the proleptic Gregorian calendar; months count
-/// from January 1970. After H. Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
+/// Returns the number of days from 1970-01-01 to the first of a month in the proleptic Gregorian calendar;
+/// months count from January 1970. After H. Hinnant, "chrono-Compatible Low-Level Date Algorithms",
+/// `days_from_civil`.
 fn first_of_month(months: i64) -> Option<i64> {
     // Years begin in March, so that the leap day is the last.
     let since_march = months.checked_add(1970 * 12 - 2)?;

@@ -11,8 +11,8 @@ use bytes::Bytes;
 use super::{text, time};
 use crate::npz::Scalar;
 
-/// Returns a slice of the map as an Arrow buffer of exactly that size, so that memory accounting sees the slice, not
-/// the file.
+/// Returns a slice of the map as an Arrow buffer of exactly that size, so that memory accounting sees the
+/// slice, not the file.
 pub(super) fn slice(bytes: &Bytes, range: Range<usize>) -> Buffer {
     // An empty slice may have an address no typed buffer accepts.
     if range.is_empty() {

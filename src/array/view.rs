@@ -2,7 +2,8 @@
 
 use crate::npz::ArrayInfo;
 
-/// Says how an N-dimensional array is read as a column: which axes count the rows, and which are fixed to one index.
+/// Says how an N-dimensional array is read as a column: which axes count the rows, and which are fixed to one
+/// index.
 ///
 /// All other axes, in their order, are the axes of the tensor that each row holds.
 ///

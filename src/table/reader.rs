@@ -13,7 +13,9 @@ use crate::array::RowSet;
 use crate::error::{Error, Parameter, Result};
 use crate::memory;
 
-/// The default bound of a batch, in bytes. Below 32 MiB glibc reuses the memory of one batch for the next; larger
+/// The default bound of a batch, in bytes.
+///
+/// Below 32 MiB glibc reuses the memory of one batch for the next; larger
 /// batches are mapped and faulted anew each time, which is about four times slower.
 pub const DEFAULT_BATCH_BYTES: usize = 8 << 20;
 
@@ -62,11 +64,13 @@ impl From<Vec<usize>> for Rows {
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct ReadOptions {
-    /// The columns by name, in this order; `None` for all but those [on request](super::TableInfo::is_on_request).
+    /// The columns by name, in this order; `None` for all but those [on
+    /// request](super::TableInfo::is_on_request).
     pub columns: Option<Vec<String>>,
     /// The rows; all by default.
     pub rows: Rows,
-    /// The bound of a batch in bytes, 1 to 2^31 - 1; a batch has at least one row whatever the bound. Default 8 MiB.
+    /// The bound of a batch in bytes, 1 to 2^31 - 1; a batch has at least one row whatever the bound. Default
+    /// 8 MiB.
     pub batch_bytes: usize,
     /// The bound of a batch in rows; a batch has at least one row whatever the bound. None by default.
     pub batch_rows: Option<usize>,
@@ -182,12 +186,14 @@ impl BatchSource {
         &self.columns
     }
 
-    /// Reads one batch, after a check that the file is unchanged. `next` are the rows that are likely to be read after
-    /// these: where reading is slow enough to be worth it, they are asked for ahead.
+    /// Reads one batch, after a check that the file is unchanged.
+    ///
+    /// `next` are the rows that are likely to be read after these: where reading is slow enough to be worth
+    /// it, they are asked for ahead.
     ///
     /// # Errors
-    /// [`Error::FileChanged`] if the file has changed; [`Error::TooLarge`] if the batch cannot be held in memory; any
-    /// error of a column that cannot be read.
+    /// [`Error::FileChanged`] if the file has changed; [`Error::TooLarge`] if the batch cannot be held in
+    /// memory; any error of a column that cannot be read.
     pub fn read(&mut self, rows: &RowSet<'_>, next: &RowSet<'_>) -> Result<RecordBatch> {
         let is_first = self.pace.is_new();
         let is_slow = self
@@ -228,8 +234,8 @@ impl BatchSource {
 
 /// Measures how fast batches follow each other.
 ///
-/// Where that is slower than memory, the file may have to be read, and the next rows are worth asking for ahead. Asking
-/// costs as much as a tenth of a batch that is in memory.
+/// Where that is slower than memory, the file may have to be read, and the next rows are worth asking for
+/// ahead. Asking costs as much as a tenth of a batch that is in memory.
 #[derive(Debug, Default)]
 struct Pace {
     /// The time at which the last batch began, and its bytes.

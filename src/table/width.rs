@@ -4,8 +4,8 @@ use arrow::datatypes::{DataType, Field, Schema};
 
 use crate::array::text_width;
 
-/// The width in bytes above which a column is wide: the coordinates of a group of 100 members are still narrow, the
-/// smallest patterns in use (32 x 32) are not.
+/// The width in bytes above which a column is wide: the coordinates of a group of 100 members are still
+/// narrow, the smallest patterns in use (32 x 32) are not.
 pub const WIDE_BYTES: usize = 2048;
 
 /// Returns the number of rows that fit a batch of this many bytes, at least one.
@@ -20,7 +20,8 @@ pub fn row_bytes(schema: &Schema) -> usize {
     })
 }
 
-/// Returns the bytes that one value of a column takes; text counts as 32 where its field does not tell its width.
+/// Returns the bytes that one value of a column takes; text counts as 32 where its field does not tell its
+/// width.
 pub fn value_bytes(field: &Field) -> usize {
     match field.data_type() {
         DataType::Boolean => 1,
