@@ -33,11 +33,9 @@ fn main() -> Outcome {
     )?;
     let scan = Scan::open(&path)?;
     let groups = |n_groups: usize| {
-        let spec = GroupSpec {
-            neighbors: Some(6),
-            n_groups: Some(n_groups),
-            ..Default::default()
-        };
+        let spec = GroupSpec::default()
+            .with_neighbors(6)
+            .with_n_groups(n_groups);
         Groups::try_new(&scan, spec).and_then(|groups| groups.index().map(|_| groups.clone()))
     };
     let columns = ["group_id", "nn_indices", "diffraction"];

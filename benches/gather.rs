@@ -37,12 +37,10 @@ fn gather(size: &str, scan: Synthetic, n_groups: usize) -> Outcome {
     let path = folder.path().join("scan.npz");
     write(&path, scan)?;
     let opened = Scan::open(&path)?;
-    let spec = GroupSpec {
-        gridsize: 2,
-        neighbors: Some(6),
-        n_groups: Some(n_groups),
-        ..Default::default()
-    };
+    let spec = GroupSpec::default()
+        .with_gridsize(2)
+        .with_neighbors(6)
+        .with_n_groups(n_groups);
     let groups = Groups::try_new(&opened, spec)?;
     groups.index()?;
     let pixels = scan.side * scan.side;
@@ -105,11 +103,7 @@ fn cold() -> Outcome {
         dtype: "<u2",
     };
     write(&path, scan)?;
-    let spec = GroupSpec {
-        gridsize: 2,
-        neighbors: Some(6),
-        ..Default::default()
-    };
+    let spec = GroupSpec::default().with_gridsize(2).with_neighbors(6);
     let mut times = [Vec::new(), Vec::new(), Vec::new()];
     for _ in 0..3 {
         forget(&path)?;

@@ -10,10 +10,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use kiddo::{ImmutableKdTree, SquaredEuclidean};
-use ptychoarrow::group::neighbors::Neighbors;
-use ptychoarrow::group::patch::{Object, cut, cut_portable};
-use ptychoarrow::group::ptychopinn::{Call, table};
-use ptychoarrow::npz::write::NpzWriter;
+use ptychoarrow::internals::Neighbors;
+use ptychoarrow::internals::NpzWriter;
+use ptychoarrow::internals::{Call, table};
+use ptychoarrow::internals::{Object, cut, cut_portable};
 use ptychoarrow::{GroupSpec, Groups, Scan};
 
 type Outcome<T = ()> = Result<T, Box<dyn std::error::Error>>;
@@ -80,11 +80,7 @@ fn groups_in(threads: usize, scan: &Scan) -> Outcome {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .build()?;
-    let spec = GroupSpec {
-        gridsize: 2,
-        neighbors: Some(6),
-        ..Default::default()
-    };
+    let spec = GroupSpec::default().with_gridsize(2).with_neighbors(6);
     let groups = Groups::try_new(scan, spec)?;
     pool.install(|| groups.index().map(|index| black_box(index.num_groups())))?;
     Ok(())

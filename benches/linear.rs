@@ -16,13 +16,7 @@ use support::synthetic::{Synthetic, write};
 use support::{Outcome, median, private_peak};
 
 fn groups_of(path: &std::path::Path) -> Outcome<usize> {
-    let groups = Groups::try_new(
-        &Scan::open(path)?,
-        GroupSpec {
-            neighbors: Some(6),
-            ..Default::default()
-        },
-    )?;
+    let groups = Groups::try_new(&Scan::open(path)?, GroupSpec::default().with_neighbors(6))?;
     let columns = ["group_id", "nn_indices", "coords_nn", "span"];
     let mut rows = 0;
     for batch in groups.read(&ReadOptions::default().with_columns(columns))? {

@@ -16,7 +16,7 @@ use arrow::datatypes::Float64Type;
 use arrow::util::pretty::pretty_format_batches;
 use ptychoarrow::Scan;
 use ptychoarrow::array::RowSet;
-use ptychoarrow::npz::write::NpzWriter;
+use ptychoarrow::internals::NpzWriter;
 use ptychoarrow::scan::ScanOptions;
 use ptychoarrow::sql::{RegisterOptions, Session};
 

@@ -5,13 +5,11 @@ use ptychoarrow::{GroupSpec, Groups, ReadOptions, Result, Scan};
 
 fn main() -> Result<()> {
     let scan = Scan::open("tests/data/siemens_star.npz")?;
-    let spec = GroupSpec {
-        gridsize: 2,
-        neighbors: Some(6),
-        n_groups: Some(500),
-        seed: 42,
-        ..Default::default()
-    };
+    let spec = GroupSpec::default()
+        .with_gridsize(2)
+        .with_neighbors(6)
+        .with_n_groups(500)
+        .with_seed(42);
     let groups = Groups::try_new(&scan, spec)?;
     for batch in groups.read(&ReadOptions::default())? {
         let batch = batch?;

@@ -27,11 +27,9 @@ struct Job {
 impl Job {
     fn run(&self) -> Outcome<(usize, usize)> {
         let scan = Scan::open(&self.file)?;
-        let spec = GroupSpec {
-            neighbors: Some(6),
-            n_groups: self.n_groups,
-            ..Default::default()
-        };
+        let spec = GroupSpec::default()
+            .with_neighbors(6)
+            .with_n_groups(self.n_groups);
         let groups = Groups::try_new(&scan, spec)?;
         let mut reader = groups.read(
             &ReadOptions::default()

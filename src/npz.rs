@@ -8,7 +8,7 @@
 //! The file must not change while it is open: see [`NpzFile::open`](NpzFile::open#file-changes).
 
 mod directory;
-pub mod header;
+pub(crate) mod header;
 mod inflate;
 mod member;
 mod options;
@@ -19,7 +19,7 @@ mod unpack;
 #[cfg(feature = "ndarray")]
 mod view;
 #[cfg(any(test, feature = "export"))]
-pub mod write;
+pub(crate) mod write;
 
 use std::collections::HashMap;
 use std::io::Read;
@@ -34,19 +34,14 @@ use directory::{Directory, DirectoryEntry};
 use header::Header;
 pub use header::{Dtype, Scalar, TimeStep, TimeUnit};
 use inflate::Inflater;
-pub use inflate::{InflatesTo, free_bytes};
+pub use inflate::InflatesTo;
+#[cfg(feature = "export")]
+pub(crate) use inflate::free_bytes;
 pub use member::{ArrayInfo, Member, MemberData, NpzArray};
 pub use options::OpenOptions;
 pub use problem::{HeaderFault, MemberProblem};
 use source::FileSource;
 pub use source::{AccessMode, Identity};
-
-// Members are mapped as they lie in the file, which is little-endian nearly everywhere: nothing swaps bytes on the way to
-// a big-endian machine. And a file is larger than what an address of 32 bits reaches.
-#[cfg(not(all(target_endian = "little", target_pointer_width = "64")))]
-compile_error!(
-    "ptychoarrow maps little-endian files of any size: it needs a little-endian target of 64 bits"
-);
 
 /// Reads an open archive.
 #[derive(Debug)]

@@ -51,14 +51,14 @@ use positions::PositionSource;
 pub use positions::Positions;
 use role_column::role_column;
 
-/// An open scan; cheap to clone.
+/// Holds an open scan; it is cheap to clone.
 ///
 /// ```
 /// use ptychoarrow::{ReadOptions, Scan, Table};
 /// let scan = Scan::open("tests/data/siemens_star.npz")?;
 /// assert_eq!(scan.num_positions(), 516);
-/// let columns = Some(vec!["x".to_string(), "diffraction".to_string()]);
-/// let batch = scan.read(&ReadOptions { columns, ..Default::default() })?.next().unwrap()?;
+/// let options = ReadOptions::default().with_columns(["x", "diffraction"]);
+/// let batch = scan.read(&options)?.next().unwrap()?;
 /// assert_eq!(batch.num_columns(), 2);
 /// # Ok::<_, ptychoarrow::Error>(())
 /// ```

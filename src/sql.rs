@@ -11,7 +11,7 @@ mod exec;
 mod external;
 mod files;
 mod filter;
-pub mod functions;
+pub(crate) mod functions;
 mod groups;
 mod neighbors;
 mod predicate;

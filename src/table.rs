@@ -20,10 +20,14 @@ use arrow::datatypes::SchemaRef;
 
 use crate::array::{Access, RowSet};
 use crate::error::Result;
-pub use columns::{ColumnTable, project};
+pub use columns::ColumnTable;
+pub(crate) use columns::project;
 pub use memory::MemoryTable;
-pub use reader::{BatchSource, DEFAULT_BATCH_BYTES, ReadOptions, Rows, TableReader};
-pub use width::{WIDE_BYTES, batch_rows, is_wide, row_bytes, value_bytes};
+#[cfg(feature = "sql")]
+pub(crate) use reader::BatchSource;
+pub use reader::{DEFAULT_BATCH_BYTES, ReadOptions, Rows, TableReader};
+pub(crate) use width::{batch_rows, is_wide};
+pub use width::{row_bytes, value_bytes};
 
 /// Produces columns on demand, for a range or a list of rows.
 ///

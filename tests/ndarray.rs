@@ -16,7 +16,8 @@ use ndarray_npy::{ReadNpyExt, ReadableElement, ViewElement, WritableElement, Wri
 use num_complex::Complex;
 use ptychoarrow::array::{Column, RowSet, View};
 use ptychoarrow::export::{AlignOptions, ExportOptions, NpzMember, align, write_npz};
-use ptychoarrow::npz::{NpzFile, header, write};
+use ptychoarrow::internals::{NpzWriter, header};
+use ptychoarrow::npz::NpzFile;
 use ptychoarrow::{GroupSpec, Groups, ReadOptions, Scan};
 
 use zip::write::SimpleFileOptions;
@@ -97,7 +98,7 @@ fn read_theirs<T: ReadableElement>(
 ) -> ArrayD<T> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ours.npz");
-    let mut writer = write::NpzWriter::new(File::create(&path).unwrap());
+    let mut writer = NpzWriter::new(File::create(&path).unwrap());
     let start = header::format(descr, shape, fortran);
     writer
         .begin_file("a.npy", &start, data.len() as u64)
@@ -251,11 +252,7 @@ fn ndarray_npy_reads_groups() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("groups.npz");
     let scan = Scan::open(SIEMENS).unwrap();
-    let spec = GroupSpec {
-        gridsize: 2,
-        neighbors: Some(6),
-        ..Default::default()
-    };
+    let spec = GroupSpec::default().with_gridsize(2).with_neighbors(6);
     let groups = Groups::try_new(&scan, spec).unwrap();
     let read = |column: &str| {
         let options = ReadOptions::default().with_columns([column]);

@@ -3,7 +3,7 @@
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use ptychoarrow::npz::write::NpzWriter;
+use ptychoarrow::internals::NpzWriter;
 
 /// Describes the scan to make.
 #[derive(Debug, Clone, Copy)]

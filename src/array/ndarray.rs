@@ -18,8 +18,8 @@ use crate::error::{Error, Result, nearest_name};
 /// use ptychoarrow::array::array_view;
 /// use ptychoarrow::{ReadOptions, Scan, Table};
 /// let scan = Scan::open("tests/data/siemens_star.npz")?;
-/// let columns = Some(vec!["diffraction".to_string()]);
-/// let batch = scan.read(&ReadOptions { columns, ..Default::default() })?.next().unwrap()?;
+/// let options = ReadOptions::default().with_columns(["diffraction"]);
+/// let batch = scan.read(&options)?.next().unwrap()?;
 /// let patterns = array_view::<Float32Type>(&batch, "diffraction")?;
 /// assert_eq!(patterns.shape(), [batch.num_rows(), 64, 64]);
 /// # Ok::<_, ptychoarrow::Error>(())

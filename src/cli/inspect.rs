@@ -17,7 +17,7 @@ use super::print::{number, table};
 use super::{PrintFormat, output};
 use crate::array::{Access, Column};
 use crate::error::Result;
-use crate::group::neighbors::{Spacing, spacing};
+use crate::group::{Spacing, spacing};
 use crate::npz::{ArrayInfo, NpzFile};
 use crate::scan::layout::{Role, suspicious_unit};
 use crate::scan::{Positions, Scan, arrays, shape_text};

@@ -35,7 +35,7 @@ use crate::table::{ReadOptions, TableReader};
 /// ```
 /// use ptychoarrow::{GroupSpec, Groups, ReadOptions, Scan};
 /// let scan = Scan::open("tests/data/siemens_star.npz")?;
-/// let spec = GroupSpec { gridsize: 2, neighbors: Some(6), n_groups: Some(100), seed: 42, ..Default::default() };
+/// let spec = GroupSpec::default().with_neighbors(6).with_n_groups(100).with_seed(42);
 /// let groups = Groups::try_new(&scan, spec)?;
 /// let mut rows = 0;
 /// for batch in groups.read(&ReadOptions::default())? {

@@ -23,6 +23,7 @@ use crate::scan::layout::Measurement;
 /// pixels, and binning changes the field of view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
+#[non_exhaustive]
 pub struct PatternOptions {
     /// Whether `diffraction` holds the stored numbers, amplitudes or intensities. Default: stored.
     pub measure: Measure,
@@ -40,6 +41,38 @@ pub struct PatternOptions {
     /// false.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub mask: bool,
+}
+
+impl PatternOptions {
+    /// Sets whether `diffraction` holds the stored numbers, amplitudes or intensities.
+    pub fn with_measure(mut self, measure: Measure) -> Self {
+        self.measure = measure;
+        self
+    }
+
+    /// Sets the place of the axis of members.
+    pub fn with_channels(mut self, channels: Channels) -> Self {
+        self.channels = channels;
+        self
+    }
+
+    /// Sets the side of the square that is cut out of each pattern, in pixels.
+    pub fn with_crop(mut self, crop: impl Into<Option<usize>>) -> Self {
+        self.crop = crop.into();
+        self
+    }
+
+    /// Sets the side of the squares whose pixels become one, in pixels.
+    pub fn with_bin(mut self, bin: impl Into<Option<usize>>) -> Self {
+        self.bin = bin.into();
+        self
+    }
+
+    /// Sets whether bad pixels become 0.
+    pub fn with_mask(mut self, mask: bool) -> Self {
+        self.mask = mask;
+        self
+    }
 }
 
 /// Says whether patterns are returned as stored, as amplitudes or as intensities.

@@ -40,7 +40,7 @@ mod select;
 pub mod stream;
 pub mod tree;
 
-pub use call::{Call, Refusal, Table};
+pub use call::{Call, Refusal};
 pub use groups::table;
 #[doc(hidden)]
 pub use groups::table_and_next;

@@ -8,6 +8,7 @@ use serde_json::Value;
 /// Says which groups of a scan are wanted. How they follow from it is written in [`group`](super).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
+#[non_exhaustive]
 pub struct GroupSpec {
     /// The side of a group: a group has C = gridsize * gridsize members; 1 to 64. Default: 2.
     pub gridsize: usize,
@@ -42,6 +43,86 @@ pub struct GroupSpec {
     /// The patterns that the normalisation factor is computed over. Default: those of the scan, in PtychoPINN
     /// semantics those of the groups.
     pub norm: Option<Norm>,
+}
+
+impl GroupSpec {
+    /// Sets the side of a group, g.
+    pub fn with_gridsize(mut self, gridsize: usize) -> Self {
+        self.gridsize = gridsize;
+        self
+    }
+
+    /// Sets the number of nearest neighbours that form a pool, K.
+    pub fn with_neighbors(mut self, neighbors: impl Into<Option<usize>>) -> Self {
+        self.neighbors = neighbors.into();
+        self
+    }
+
+    /// Sets the number of groups.
+    pub fn with_n_groups(mut self, n_groups: impl Into<Option<usize>>) -> Self {
+        self.n_groups = n_groups.into();
+        self
+    }
+
+    /// Sets the number that fixes all randomness.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// Sets the number that redraws the members.
+    pub fn with_epoch(mut self, epoch: u64) -> Self {
+        self.epoch = epoch;
+        self
+    }
+
+    /// Sets the scan points that may be members.
+    pub fn with_among(mut self, among: impl Into<Option<Vec<u32>>>) -> Self {
+        self.among = among.into();
+        self
+    }
+
+    /// Sets the scan points that may be seed points.
+    pub fn with_seeds_from(mut self, seeds_from: impl Into<Option<Vec<u32>>>) -> Self {
+        self.seeds_from = seeds_from.into();
+        self
+    }
+
+    /// Sets how seed points are chosen.
+    pub fn with_sampling(mut self, sampling: Sampling) -> Self {
+        self.sampling = sampling;
+        self
+    }
+
+    /// Sets whether a seed point may be a member of its own group.
+    pub fn with_include_seed(mut self, include_seed: IncludeSeed) -> Self {
+        self.include_seed = include_seed;
+        self
+    }
+
+    /// Sets the largest distance from the seed point to a member, in the unit of the positions.
+    pub fn with_max_distance(mut self, max_distance: impl Into<Option<f64>>) -> Self {
+        self.max_distance = max_distance.into();
+        self
+    }
+
+    /// Sets whether there may be more groups than seed points.
+    pub fn with_group_oversampling(mut self, group_oversampling: bool) -> Self {
+        self.group_oversampling = group_oversampling;
+        self
+    }
+
+    /// Sets which program's grouping rules are followed.
+    pub fn with_semantics(mut self, semantics: Semantics) -> Self {
+        self.semantics = semantics;
+        self
+    }
+
+    /// Sets the patterns that the normalisation factor is computed over.
+    pub fn with_norm(mut self, norm: impl Into<Option<Norm>>) -> Self {
+        self.norm = norm.into();
+        self
+    }
 }
 
 impl GroupSpec {

@@ -23,7 +23,7 @@ use crate::table::{Table, TableInfo};
 /// use ptychoarrow::sql::GroupQuery;
 /// use ptychoarrow::{GroupSpec, Scan, Table};
 /// let scan = Scan::open("tests/data/siemens_star.npz")?;
-/// let query = GroupQuery::from(GroupSpec { neighbors: Some(6), ..Default::default() })
+/// let query = GroupQuery::from(GroupSpec::default().with_neighbors(6))
 ///     .with_among("y < 200")
 ///     .with_seeds_from("x < 150");
 /// let groups = query.resolve(&scan)?;

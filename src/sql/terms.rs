@@ -32,8 +32,6 @@ impl SqlTerms {
             | P::K
             | P::Within
             | P::Of
-            | P::Within
-            | P::Of
             | P::Role
             | P::Measurement
             | P::Unit

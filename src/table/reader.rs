@@ -128,6 +128,7 @@ pub struct BatchSource {
     pace: Pace,
 }
 
+#[cfg_attr(not(feature = "sql"), allow(dead_code))]
 impl BatchSource {
     /// Creates a source of these columns in batches of at most `batch_bytes` bytes and `batch_rows` rows.
     ///

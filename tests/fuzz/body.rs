@@ -14,7 +14,8 @@ use arrow::array::{Array, ArrayData, ArrayRef, RecordBatch};
 use bytes::Bytes;
 use ptychoarrow::array::{Column, RowSet, View};
 use ptychoarrow::group::{Channels, Groups, PatternOptions, Semantics};
-use ptychoarrow::npz::{AccessMode, ArrayInfo, Method, NpzFile, OpenOptions, header};
+use ptychoarrow::internals::header;
+use ptychoarrow::npz::{AccessMode, ArrayInfo, Method, NpzFile, OpenOptions};
 use ptychoarrow::scan::layout::{LayoutOptions, Measurement, PatternAxis, PositionOrder};
 use ptychoarrow::scan::{Scan, ScanOptions, array, arrays};
 use ptychoarrow::table::{ReadOptions, Table, TableReader, row_bytes, value_bytes};
@@ -135,10 +136,7 @@ fn ok<T>(result: Result<T, Error>) -> Option<T> {
 
 fn open(bytes: &[u8], way: Way<'_>) -> Option<(Arc<NpzFile>, Seen, usize)> {
     let owned = Bytes::copy_from_slice(bytes);
-    let mut options = OpenOptions {
-        inflate_memory: INFLATE_MEMORY as u64,
-        ..OpenOptions::default()
-    };
+    let mut options = OpenOptions::default().with_inflate_memory(INFLATE_MEMORY as u64);
     if let Way::File(path) = way {
         std::fs::write(path, bytes).expect("the temporary folder can be written to");
         options.access = AccessMode::Read;
@@ -303,19 +301,14 @@ fn hash_data(data: &ArrayData, hash: &mut DefaultHasher) {
 
 /// What the file does not say, said in different ways.
 fn options() -> Vec<ScanOptions> {
-    let layout = LayoutOptions {
-        measurement: Some(Measurement::Intensity),
-        pattern_axis: Some(PatternAxis::Last),
-        position_order: Some(PositionOrder::YX),
-        pixel_size_m: Some(1e-8),
-        ..LayoutOptions::default()
-    };
+    let layout = LayoutOptions::default()
+        .with_measurement(Measurement::Intensity)
+        .with_pattern_axis(PatternAxis::Last)
+        .with_position_order(PositionOrder::YX)
+        .with_pixel_size(1e-8);
     vec![
         ScanOptions::default(),
-        ScanOptions {
-            layout,
-            ..ScanOptions::default()
-        },
+        ScanOptions::default().with_layout(layout),
     ]
 }
 
@@ -337,22 +330,17 @@ fn read_scan(scan: &Scan, hash: &mut DefaultHasher) -> usize {
 fn read_groups(scan: &Scan, hash: &mut DefaultHasher) -> usize {
     let spec = |gridsize, neighbors, semantics| {
         let neighbors = Some(neighbors);
-        GroupSpec {
-            gridsize,
-            neighbors,
-            semantics,
-            ..GroupSpec::default()
-        }
+        GroupSpec::default()
+            .with_gridsize(gridsize)
+            .with_neighbors(neighbors)
+            .with_semantics(semantics)
     };
-    let as_stored = |channels| PatternOptions {
-        channels,
-        ..PatternOptions::default()
-    };
-    let changed = |crop, bin, mask| PatternOptions {
-        crop,
-        bin,
-        mask,
-        ..PatternOptions::default()
+    let as_stored = |channels| PatternOptions::default().with_channels(channels);
+    let changed = |crop, bin, mask| {
+        PatternOptions::default()
+            .with_crop(crop)
+            .with_bin(bin)
+            .with_mask(mask)
     };
     let specs = [
         (spec(2, 5, Semantics::Native), as_stored(Channels::First)),

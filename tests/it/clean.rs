@@ -70,18 +70,8 @@ fn members_are_cut_where_they_count_scan_points_and_only_there() {
         // The points 2, 3 and 5, read as tables.
         let rows = |path: &str, points: &[usize]| {
             let rows = ptychoarrow::table::Rows::List(Arc::from(points));
-            let layout = LayoutOptions {
-                pattern_axis: Some(PatternAxis::First),
-                ..Default::default()
-            };
-            let scan = Scan::open_with(
-                path,
-                &ScanOptions {
-                    layout,
-                    ..Default::default()
-                },
-            )
-            .unwrap();
+            let layout = LayoutOptions::default().with_pattern_axis(PatternAxis::First);
+            let scan = Scan::open_with(path, &ScanOptions::default().with_layout(layout)).unwrap();
             collect(scan.read(&ReadOptions::default().with_rows(rows)).unwrap())
         };
         let (before, after) = (rows(&path, &[2, 3, 5]), rows(&out, &[0, 1, 2]));

@@ -353,30 +353,18 @@ fn mapped_read_by_position_and_from_a_scratch_file_are_the_same() {
     npz(&fortran, &members, CompressionMethod::Stored);
     for path in [Path::new(SIEMENS), Path::new(COUNTS), &fortran] {
         let mapped = everything(path, &OpenOptions::default());
-        let read = OpenOptions {
-            access: AccessMode::Read,
-            ..Default::default()
-        };
+        let read = OpenOptions::default().with_access(AccessMode::Read);
         assert_eq!(mapped, everything(path, &read), "{}", path.display());
-        let scratch = OpenOptions {
-            inflate_memory: 0,
-            ..Default::default()
-        };
+        let scratch = OpenOptions::default().with_inflate_memory(0);
         assert_eq!(mapped, everything(path, &scratch), "{}", path.display());
     }
-    let read = OpenOptions {
-        access: AccessMode::Read,
-        ..Default::default()
-    };
+    let read = OpenOptions::default().with_access(AccessMode::Read);
     let npz = NpzFile::open_with(SIEMENS, &read).unwrap();
     assert_eq!(
         Access::of(&npz, npz.info("diff3d").unwrap()).to_string(),
         "copied (read by position)"
     );
-    let scratch = OpenOptions {
-        inflate_memory: 0,
-        ..Default::default()
-    };
+    let scratch = OpenOptions::default().with_inflate_memory(0);
     let npz = NpzFile::open_with(COUNTS, &scratch).unwrap();
     let to = InflatesTo::Scratch;
     assert_eq!(
@@ -390,18 +378,8 @@ fn read_by_position_a_file_that_is_cut_short_is_an_error() {
     let folder = folder();
     let path = folder.path().join("scan.npz");
     scan_file(&path, &[0.0, 1.0, 2.0, 3.0], &[0.0, 0.0, 1.0, 1.0]);
-    let open = OpenOptions {
-        access: AccessMode::Read,
-        ..Default::default()
-    };
-    let scan = Scan::open_with(
-        &path,
-        &ScanOptions {
-            open: open.clone(),
-            ..Default::default()
-        },
-    )
-    .unwrap();
+    let open = OpenOptions::default().with_access(AccessMode::Read);
+    let scan = Scan::open_with(&path, &ScanOptions::default().with_open(open.clone())).unwrap();
     let npz = Arc::new(NpzFile::open_with(&path, &open).unwrap());
     let patterns = column(&npz, "diff3d");
     std::fs::OpenOptions::new()
@@ -444,10 +422,7 @@ fn a_damaged_deflated_member_is_found_out() {
     wrong_crc[central + 16] ^= 1;
     let open = |bytes: &[u8]| open(bytes.to_vec()).unwrap();
     for memory in [1 << 30, 0] {
-        let options = OpenOptions {
-            inflate_memory: memory,
-            ..Default::default()
-        };
+        let options = OpenOptions::default().with_inflate_memory(memory);
         let npz = NpzFile::from_bytes("memory.npz", wrong_crc.clone().into(), &options).unwrap();
         let error = npz.array("a").unwrap_err().report();
         assert!(
@@ -489,13 +464,7 @@ fn a_member_beyond_4_gib_is_read_through_zip64() {
     drop(file);
     assert!(std::fs::metadata(&path).unwrap().len() > 5_000_000_000);
     for access in [AccessMode::Map, AccessMode::Read] {
-        let options = ScanOptions {
-            open: OpenOptions {
-                access,
-                ..Default::default()
-            },
-            ..Default::default()
-        };
+        let options = ScanOptions::default().with_open(OpenOptions::default().with_access(access));
         let scan = Scan::open_with(&path, &options).unwrap();
         let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
         let read = ReadOptions::default()

@@ -15,12 +15,10 @@ use ptychoarrow::{Error, GroupSpec, Groups, NpzFile, ReadOptions, Scan};
 use crate::support::{SIEMENS, collect, f8, folder, npy};
 
 fn groups(seed: u64) -> Groups {
-    let spec = GroupSpec {
-        n_groups: Some(40),
-        neighbors: Some(6),
-        seed,
-        ..Default::default()
-    };
+    let spec = GroupSpec::default()
+        .with_n_groups(40)
+        .with_neighbors(6)
+        .with_seed(seed);
     Groups::try_new(&Scan::open(SIEMENS).unwrap(), spec).unwrap()
 }
 

@@ -7,7 +7,7 @@ use ptychoarrow::Scan;
 use ptychoarrow::array::RowSet;
 use ptychoarrow::scan::ScanOptions;
 use ptychoarrow::scan::layout::{LayoutOptions, Measurement};
-use ptychoarrow::sql::{RegisterOptions, Session, functions};
+use ptychoarrow::sql::{RegisterOptions, Session};
 use zip::CompressionMethod;
 
 use crate::support::{
@@ -15,14 +15,8 @@ use crate::support::{
 };
 
 fn session_of(file: &str, measurement: Option<Measurement>) -> Session {
-    let layout = LayoutOptions {
-        measurement,
-        ..Default::default()
-    };
-    let scan = ScanOptions {
-        layout,
-        ..Default::default()
-    };
+    let layout = LayoutOptions::default().with_measurement(measurement);
+    let scan = ScanOptions::default().with_layout(layout);
     let session = Session::try_new(Some(2), &scan).unwrap();
     session
         .register(
@@ -287,7 +281,7 @@ fn nulls_and_what_is_no_number() {
 fn every_example_of_the_documentation_runs() {
     let session = session_of(SIEMENS, None);
     let mut shown = String::new();
-    for (name, example) in functions::examples() {
+    for (name, example) in ptychoarrow::internals::examples() {
         assert!(example.contains(&format!("{name}(")), "{example}");
         let batch = rows(&session, example);
         assert!(batch.num_rows() > 0, "{example}");

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Float64Type, Int32Type};
 use ptychoarrow::array::{Column, RowSet, View};
-use ptychoarrow::group::patch::{Object, cut};
-use ptychoarrow::group::ptychopinn::{Call, Refusal, table_and_next};
 use ptychoarrow::group::{Channels, PatternOptions, Sampling, Semantics};
+use ptychoarrow::internals::{Call, Refusal, table_and_next};
+use ptychoarrow::internals::{Object, cut};
 use ptychoarrow::scan::ScanOptions;
 use ptychoarrow::scan::layout::{LayoutOptions, Role};
 use ptychoarrow::{Error, GroupSpec, Groups, NpzFile, Scan};
@@ -256,20 +256,20 @@ fn spec(params: &Value, positions: usize) -> Option<GroupSpec> {
     let oversampled = n_groups > positions && gridsize > 1;
     // The reference has two names for K when it oversamples.
     let pool = whole(&params["neighbor_pool_size"]).filter(|_| oversampled);
-    Some(GroupSpec {
-        gridsize,
-        neighbors: Some(pool.or(whole(&params["K"]))?),
-        n_groups: Some(n_groups),
-        seed: u64::try_from(params["seed"].as_i64()?).ok()?,
-        sampling: if params["sequential_sampling"] == true {
-            Sampling::Sequential
-        } else {
-            Sampling::Random
-        },
-        group_oversampling: params["enable_oversampling"] == true,
-        semantics: Semantics::Ptychopinn,
-        ..Default::default()
-    })
+    Some(
+        GroupSpec::default()
+            .with_gridsize(gridsize)
+            .with_neighbors(pool.or(whole(&params["K"]))?)
+            .with_n_groups(n_groups)
+            .with_seed(u64::try_from(params["seed"].as_i64()?).ok()?)
+            .with_sampling(if params["sequential_sampling"] == true {
+                Sampling::Sequential
+            } else {
+                Sampling::Random
+            })
+            .with_group_oversampling(params["enable_oversampling"] == true)
+            .with_semantics(Semantics::Ptychopinn),
+    )
 }
 
 /// The scan as a route sees it: `diff3d` first, but for the bridge.
@@ -279,13 +279,7 @@ fn open(data: &Path, route: &str) -> Result<Scan, Error> {
     if route != "bridge" && npz.info("diff3d").is_some() {
         layout.roles = vec![(Role::Diffraction, "diff3d".to_string())];
     }
-    Scan::open_with(
-        data,
-        &ScanOptions {
-            layout,
-            ..Default::default()
-        },
-    )
+    Scan::open_with(data, &ScanOptions::default().with_layout(layout))
 }
 
 #[test]
@@ -311,10 +305,7 @@ fn columns_are_those_of_the_reference_bit_for_bit() {
                 tally.elsewhere("a negative number or seed, or gridsize 0: excluded by our types");
                 continue;
             };
-            let patterns = PatternOptions {
-                channels: Channels::Last,
-                ..Default::default()
-            };
+            let patterns = PatternOptions::default().with_channels(Channels::Last);
             let groups = Groups::try_new_with(&scan, spec, patterns).and_then(|groups| {
                 groups.index()?;
                 Ok(groups)

@@ -24,11 +24,9 @@ fn siemens(spec: GroupSpec) -> Groups {
 }
 
 fn spec(gridsize: usize, neighbors: usize) -> GroupSpec {
-    GroupSpec {
-        gridsize,
-        neighbors: Some(neighbors),
-        ..Default::default()
-    }
+    GroupSpec::default()
+        .with_gridsize(gridsize)
+        .with_neighbors(neighbors)
 }
 
 /// Returns the pool by its definition: the first K candidates, without the seed point, ordered by (squared
@@ -82,7 +80,7 @@ properties! {
         let c = gridsize * gridsize;
         let among: Vec<u32> = (0..x.len() as u32).filter(|point| point % 7 != 2).collect();
         prop_assume!(among.len() > c);
-        let spec = GroupSpec { seed, among: Some(among.clone()), ..spec(gridsize, c + more) };
+        let spec = spec(gridsize, c + more).with_seed(seed).with_among(among.clone());
         let groups = Groups::try_new(&scan, spec).unwrap();
         let index = groups.index().unwrap();
         prop_assert_eq!(index.num_groups(), among.len());
@@ -106,20 +104,10 @@ properties! {
 
 #[test]
 fn every_table_keeps_the_contract() {
-    let groups = siemens(GroupSpec {
-        n_groups: Some(60),
-        seed: 3,
-        ..spec(2, 6)
-    });
+    let groups = siemens(spec(2, 6).with_n_groups(60).with_seed(3));
     check_table(Arc::new(groups.clone()));
     check_table(Arc::new(groups.members()));
-    let counts = Groups::try_new(
-        &Scan::open(COUNTS).unwrap(),
-        GroupSpec {
-            n_groups: Some(20),
-            ..spec(3, 12)
-        },
-    );
+    let counts = Groups::try_new(&Scan::open(COUNTS).unwrap(), spec(3, 12).with_n_groups(20));
     check_table(Arc::new(counts.unwrap()));
 }
 
@@ -143,11 +131,7 @@ fn the_rows_depend_on_the_spec_alone() {
             .build()
             .unwrap();
         pool.install(|| {
-            let groups = siemens(GroupSpec {
-                n_groups: Some(200),
-                seed,
-                ..spec(2, 6)
-            });
+            let groups = siemens(spec(2, 6).with_n_groups(200).with_seed(seed));
             let names: Vec<String> = groups
                 .schema()
                 .fields()
@@ -178,10 +162,7 @@ fn the_rows_depend_on_the_spec_alone() {
 
 #[test]
 fn a_group_never_depends_on_how_many_others_are_computed() {
-    let groups = siemens(GroupSpec {
-        seed: 9,
-        ..spec(2, 8)
-    });
+    let groups = siemens(spec(2, 8).with_seed(9));
     let whole = groups.index().unwrap();
     for range in [0..1, 100..140, 515..516] {
         let part = groups.index_of(range.clone()).unwrap();
@@ -197,11 +178,7 @@ fn a_group_never_depends_on_how_many_others_are_computed() {
 #[test]
 fn groups_are_frozen() {
     // Golden values: a new version of any dependency must not change anyone's groups.
-    let groups = siemens(GroupSpec {
-        n_groups: Some(4),
-        seed: 42,
-        ..spec(2, 6)
-    });
+    let groups = siemens(spec(2, 6).with_n_groups(4).with_seed(42));
     let batch = columns(Arc::new(groups), &["seed_point", "nn_indices"]);
     assert_eq!(int64(&batch, "seed_point"), [45, 51, 147, 179]);
     assert_eq!(
@@ -217,11 +194,7 @@ fn groups_are_frozen() {
 
 #[test]
 fn columns_are_what_they_say() {
-    let groups = siemens(GroupSpec {
-        n_groups: Some(50),
-        seed: 1,
-        ..spec(2, 6)
-    });
+    let groups = siemens(spec(2, 6).with_n_groups(50).with_seed(1));
     let scan = groups.scan().clone();
     let positions = scan.positions().unwrap().clone();
     let table: Arc<dyn Table> = Arc::new(groups.clone());
@@ -326,53 +299,22 @@ fn normalisation_is_the_formula() {
         .sum();
     let expected = (32.0f64.powi(2) / (power / 516.0)).sqrt();
 
-    let known = LayoutOptions {
-        measurement: Some(Measurement::Amplitude),
-        ..Default::default()
-    };
-    let amplitudes = Scan::open_with(
-        SIEMENS,
-        &ScanOptions {
-            layout: known,
-            ..Default::default()
-        },
-    )
-    .unwrap();
-    let small = GroupSpec {
-        n_groups: Some(7),
-        ..spec(2, 6)
-    };
+    let known = LayoutOptions::default().with_measurement(Measurement::Amplitude);
+    let amplitudes = Scan::open_with(SIEMENS, &ScanOptions::default().with_layout(known)).unwrap();
+    let small = spec(2, 6).with_n_groups(7);
     let groups = Groups::try_new(&amplitudes, small.clone()).unwrap();
     assert!((f64::from(groups.norm_factor().unwrap()) / expected - 1.0).abs() < 1e-6);
     assert!(groups.notes().is_empty());
     // The factor of the scan changes with neither sample nor epoch; that of the groups does.
-    let other = GroupSpec {
-        n_groups: Some(30),
-        epoch: 5,
-        ..spec(2, 6)
-    };
+    let other = spec(2, 6).with_n_groups(30).with_epoch(5);
     let other = Groups::try_new(&amplitudes, other).unwrap();
     assert_eq!(groups.norm_factor().unwrap(), other.norm_factor().unwrap());
-    let of_groups = Groups::try_new(
-        &amplitudes,
-        GroupSpec {
-            norm: Some(Norm::Groups),
-            ..small.clone()
-        },
-    )
-    .unwrap();
+    let of_groups = Groups::try_new(&amplitudes, small.clone().with_norm(Norm::Groups)).unwrap();
     assert_ne!(
         of_groups.norm_factor().unwrap(),
         groups.norm_factor().unwrap()
     );
-    let given = Groups::try_new(
-        &amplitudes,
-        GroupSpec {
-            norm: Some(Norm::Value(0.5)),
-            ..small.clone()
-        },
-    )
-    .unwrap();
+    let given = Groups::try_new(&amplitudes, small.clone().with_norm(Norm::Value(0.5))).unwrap();
     assert_eq!(given.norm_factor().unwrap(), 0.5);
 
     // Intensities are rooted before they are normalised: the same scan, the same numbers.
@@ -405,11 +347,7 @@ fn normalisation_is_the_formula() {
 fn points_left_out_are_in_no_group() {
     let among: Vec<u32> = (0..516).filter(|point| point % 3 != 0).collect();
     let seeds: Vec<u32> = among.iter().copied().filter(|point| *point < 100).collect();
-    let groups = siemens(GroupSpec {
-        among: Some(among),
-        seeds_from: Some(seeds.clone()),
-        ..spec(2, 6)
-    });
+    let groups = siemens(spec(2, 6).with_among(among).with_seeds_from(seeds.clone()));
     let index = groups.index().unwrap();
     assert_eq!(index.num_groups(), seeds.len());
     for (row, seed) in seeds.iter().enumerate() {
@@ -420,11 +358,11 @@ fn points_left_out_are_in_no_group() {
 
 #[test]
 fn seed_points_are_sampled_or_the_first() {
-    let sequential = siemens(GroupSpec {
-        n_groups: Some(5),
-        sampling: Sampling::Sequential,
-        ..spec(2, 6)
-    });
+    let sequential = siemens(
+        spec(2, 6)
+            .with_n_groups(5)
+            .with_sampling(Sampling::Sequential),
+    );
     let first: Vec<u32> = (0..5)
         .map(|row| sequential.index().unwrap().seed_point(row))
         .collect();
@@ -436,39 +374,20 @@ fn seed_points_are_sampled_or_the_first() {
             .map(|row| index.seed_point(row))
             .collect::<Vec<_>>()
     };
-    let random = seeds(GroupSpec {
-        n_groups: Some(50),
-        seed: 4,
-        ..spec(2, 6)
-    });
+    let random = seeds(spec(2, 6).with_n_groups(50).with_seed(4));
     assert!(random.is_sorted_by(|a, b| a < b) && random.len() == 50);
     assert_eq!(
         random,
-        seeds(GroupSpec {
-            n_groups: Some(50),
-            seed: 4,
-            epoch: 8,
-            ..spec(2, 6)
-        }),
+        seeds(spec(2, 6).with_n_groups(50).with_seed(4).with_epoch(8)),
         "of any epoch"
     );
-    assert_ne!(
-        random,
-        seeds(GroupSpec {
-            n_groups: Some(50),
-            seed: 5,
-            ..spec(2, 6)
-        })
-    );
+    assert_ne!(random, seeds(spec(2, 6).with_n_groups(50).with_seed(5)));
 }
 
 #[test]
 fn a_seed_point_may_be_kept_out_let_in_or_put_first() {
     let own = |include_seed| {
-        let groups = siemens(GroupSpec {
-            include_seed,
-            ..spec(2, 6)
-        });
+        let groups = siemens(spec(2, 6).with_include_seed(include_seed));
         let index = groups.index().unwrap();
         let slots = (0..index.num_groups()).map(|row| {
             index
@@ -488,10 +407,7 @@ fn a_seed_point_may_be_kept_out_let_in_or_put_first() {
 #[test]
 fn members_too_far_away_leave_the_pool() {
     let max = 20.0;
-    let groups = siemens(GroupSpec {
-        max_distance: Some(max),
-        ..spec(2, 6)
-    });
+    let groups = siemens(spec(2, 6).with_max_distance(max));
     assert_eq!(groups.known_rows(), None);
     let index = groups.index().unwrap();
     assert!(index.num_skipped() > 0 && index.num_groups() > 0);
@@ -524,11 +440,9 @@ fn members_too_far_away_leave_the_pool() {
 
 #[test]
 fn group_oversampling_draws_distinct_groups_of_each_seed_point() {
-    let all = GroupSpec {
-        n_groups: Some(516 * 15),
-        group_oversampling: true,
-        ..spec(2, 6)
-    };
+    let all = spec(2, 6)
+        .with_n_groups(516 * 15)
+        .with_group_oversampling(true);
     let groups = siemens(all.clone());
     let index = groups.index().unwrap();
     let once = siemens(spec(2, 6));
@@ -548,14 +462,7 @@ fn group_oversampling_draws_distinct_groups_of_each_seed_point() {
     let part = groups.index_of(5000..5010).unwrap();
     assert!((0..10).all(|row| part.members(row) == index.members(5000 + row)));
     let scan = Scan::open(SIEMENS).unwrap();
-    let error = Groups::try_new(
-        &scan,
-        GroupSpec {
-            n_groups: Some(516 * 15 + 1),
-            ..all
-        },
-    )
-    .unwrap_err();
+    let error = Groups::try_new(&scan, all.with_n_groups(516 * 15 + 1)).unwrap_err();
     assert!(error.to_string().contains("7740"), "{error}");
 }
 
@@ -591,10 +498,7 @@ fn the_smallest_scans_have_groups_or_a_reason() {
         Error::TooFewPoints { .. }
     ));
     // No groups of many positions.
-    let groups = siemens(GroupSpec {
-        n_groups: Some(0),
-        ..spec(2, 6)
-    });
+    let groups = siemens(spec(2, 6).with_n_groups(0));
     assert_eq!(groups.read(&ReadOptions::default()).unwrap().count(), 0);
 }
 
@@ -607,60 +511,34 @@ fn what_cannot_be_met_is_said_with_numbers_and_remedy() {
         report(spec(0, 6)),
         report(spec(65, 5000)),
         report(spec(2, 3)),
-        report(GroupSpec {
-            among: few,
-            ..spec(2, 6)
-        }),
-        report(GroupSpec {
-            n_groups: Some(517),
-            ..spec(2, 6)
-        }),
-        report(GroupSpec {
-            n_groups: Some(517),
-            group_oversampling: true,
-            ..spec(1, 1)
-        }),
-        report(GroupSpec {
-            n_groups: Some(9999),
-            group_oversampling: true,
-            ..spec(2, 6)
-        }),
-        report(GroupSpec {
-            among: Some(vec![5, 4]),
-            ..spec(2, 6)
-        }),
-        report(GroupSpec {
-            among: Some(vec![1, 2, 3, 516]),
-            ..spec(2, 6)
-        }),
-        report(GroupSpec {
-            among: Some((0..9).collect()),
-            seeds_from: Some(vec![9]),
-            ..spec(2, 6)
-        }),
-        report(GroupSpec {
-            max_distance: Some(f64::NAN),
-            ..spec(2, 6)
-        }),
-        report(GroupSpec {
-            semantics: Semantics::Ptychopinn,
-            epoch: 1,
-            ..spec(2, 6)
-        }),
-        report(GroupSpec {
-            semantics: Semantics::Ptychopinn,
-            seed: 1 << 32,
-            ..spec(2, 6)
-        }),
-        report(GroupSpec {
-            semantics: Semantics::Ptychopinn,
-            ..spec(2, 3)
-        }),
-        report(GroupSpec {
-            semantics: Semantics::Ptychopinn,
-            n_groups: Some(517),
-            ..spec(2, 6)
-        }),
+        report(spec(2, 6).with_among(few)),
+        report(spec(2, 6).with_n_groups(517)),
+        report(spec(1, 1).with_n_groups(517).with_group_oversampling(true)),
+        report(spec(2, 6).with_n_groups(9999).with_group_oversampling(true)),
+        report(spec(2, 6).with_among(vec![5, 4])),
+        report(spec(2, 6).with_among(vec![1, 2, 3, 516])),
+        report(
+            spec(2, 6)
+                .with_among(Some((0..9).collect()))
+                .with_seeds_from(vec![9]),
+        ),
+        report(spec(2, 6).with_max_distance(f64::NAN)),
+        report(
+            spec(2, 6)
+                .with_semantics(Semantics::Ptychopinn)
+                .with_epoch(1),
+        ),
+        report(
+            spec(2, 6)
+                .with_semantics(Semantics::Ptychopinn)
+                .with_seed(1 << 32),
+        ),
+        report(spec(2, 3).with_semantics(Semantics::Ptychopinn)),
+        report(
+            spec(2, 6)
+                .with_semantics(Semantics::Ptychopinn)
+                .with_n_groups(517),
+        ),
     ];
     insta::assert_snapshot!(reports.join("\n"));
 }
@@ -683,10 +561,7 @@ fn positions_that_are_no_numbers_are_refused_by_name() {
         Error::NonFinitePosition { scan_point: 2, .. }
     ));
     // Left out, they do no harm.
-    let without = GroupSpec {
-        among: Some(vec![0, 1, 4, 5]),
-        ..spec(2, 4)
-    };
+    let without = spec(2, 4).with_among(vec![0, 1, 4, 5]);
     assert_eq!(
         Groups::try_new(&scan, without)
             .unwrap()
@@ -699,13 +574,11 @@ fn positions_that_are_no_numbers_are_refused_by_name() {
 
 #[test]
 fn a_spec_survives_json() {
-    let spec = GroupSpec {
-        among: Some(vec![1, 2, 3]),
-        max_distance: Some(1.5),
-        norm: Some(Norm::Value(0.25)),
-        include_seed: IncludeSeed::First,
-        ..spec(3, 11)
-    };
+    let spec = spec(3, 11)
+        .with_among(vec![1, 2, 3])
+        .with_max_distance(1.5)
+        .with_norm(Norm::Value(0.25))
+        .with_include_seed(IncludeSeed::First);
     assert_eq!(
         serde_json::from_str::<GroupSpec>(&spec.to_json()).unwrap(),
         spec
@@ -722,10 +595,7 @@ fn a_spec_survives_json() {
 
 #[test]
 fn rows_beyond_the_table_are_left_out_or_refused() {
-    let groups = siemens(GroupSpec {
-        n_groups: Some(10),
-        ..spec(2, 6)
-    });
+    let groups = siemens(spec(2, 6).with_n_groups(10));
     let read = |rows| groups.read(&ReadOptions::default().with_rows(rows));
     assert_eq!(read(Rows::Range(8..100)).unwrap().rows_left(), 2);
     assert!(read(Rows::List(Arc::new([3, 10]))).is_err());
@@ -749,14 +619,8 @@ fn tensor_f32(batch: &RecordBatch, name: &str, row: usize) -> Vec<f32> {
 #[test]
 fn channels_last_is_the_same_pixels_in_another_order() {
     let scan = Scan::open(SIEMENS).unwrap();
-    let spec = GroupSpec {
-        n_groups: Some(5),
-        ..spec(2, 6)
-    };
-    let last = PatternOptions {
-        channels: Channels::Last,
-        ..Default::default()
-    };
+    let spec = spec(2, 6).with_n_groups(5);
+    let last = PatternOptions::default().with_channels(Channels::Last);
     let first = Groups::try_new(&scan, spec.clone()).unwrap();
     let last = Groups::try_new_with(&scan, spec, last).unwrap();
     check_table(Arc::new(last.clone()));
@@ -779,18 +643,12 @@ fn channels_last_is_the_same_pixels_in_another_order() {
 
 #[test]
 fn patterns_are_handed_out_as_amplitudes_or_intensities() {
-    let small = GroupSpec {
-        n_groups: Some(3),
-        ..spec(2, 6)
-    };
+    let small = spec(2, 6).with_n_groups(3);
     let with = |scan: &Scan, measure| {
         Groups::try_new_with(
             scan,
             small.clone(),
-            PatternOptions {
-                measure,
-                ..Default::default()
-            },
+            PatternOptions::default().with_measure(measure),
         )
     };
     let values = |groups: Groups| {
@@ -808,18 +666,8 @@ fn patterns_are_handed_out_as_amplitudes_or_intensities() {
     let unknown = Scan::open(SIEMENS).unwrap();
     let error = with(&unknown, Measure::Intensity).unwrap_err();
     assert!(matches!(error, Error::UnknownMeasurement { .. }), "{error}");
-    let layout = LayoutOptions {
-        measurement: Some(Measurement::Amplitude),
-        ..Default::default()
-    };
-    let known = Scan::open_with(
-        SIEMENS,
-        &ScanOptions {
-            layout,
-            ..Default::default()
-        },
-    )
-    .unwrap();
+    let layout = LayoutOptions::default().with_measurement(Measurement::Amplitude);
+    let known = Scan::open_with(SIEMENS, &ScanOptions::default().with_layout(layout)).unwrap();
     let squares = values(with(&known, Measure::Intensity).unwrap());
     assert!(
         squares

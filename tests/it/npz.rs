@@ -199,14 +199,8 @@ fn a_deflated_member_is_inflated_once_within_its_budget() {
     let first = file.array("diff3d").unwrap();
     let start = |array: &ptychoarrow::npz::NpzArray| array.data.in_memory().unwrap().as_ptr();
     assert_eq!(start(&first), start(&file.array("diff3d").unwrap()));
-    let tight = NpzFile::open_with(
-        COUNTS,
-        &OpenOptions {
-            inflate_memory: 1 << 20,
-            ..Default::default()
-        },
-    )
-    .unwrap();
+    let tight =
+        NpzFile::open_with(COUNTS, &OpenOptions::default().with_inflate_memory(1 << 20)).unwrap();
     assert_eq!(tight.inflates_to("diff3d"), Some(InflatesTo::Scratch));
     assert_eq!(
         tight.array("diff3d").unwrap().data.in_memory(),

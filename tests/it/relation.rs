@@ -37,13 +37,11 @@ const COLUMNS: [&str; 4] = ["group_id", "nn_indices", "coords_relative", "norm_f
 #[test]
 fn calls_are_the_librarys_own_groups() {
     let session = session();
-    let spec = GroupSpec {
-        gridsize: 2,
-        neighbors: Some(7),
-        n_groups: Some(50),
-        seed: 42,
-        ..Default::default()
-    };
+    let spec = GroupSpec::default()
+        .with_gridsize(2)
+        .with_neighbors(7)
+        .with_n_groups(50)
+        .with_seed(42);
     let expected = groups(spec, &COLUMNS);
     for call in [
         format!("groups('{SIEMENS}', gridsize => 2, neighbors => 7, n_groups => 50, seed => 42)"),
@@ -88,13 +86,11 @@ fn predicates_choose_scan_points_before_groups_are_formed() {
         .copied()
         .filter(|point| positions.x[*point as usize] < 150.0)
         .collect();
-    let spec = GroupSpec {
-        neighbors: Some(6),
-        among: Some(among),
-        seeds_from: Some(seeds),
-        seed: 3,
-        ..Default::default()
-    };
+    let spec = GroupSpec::default()
+        .with_neighbors(6)
+        .with_among(among)
+        .with_seeds_from(seeds)
+        .with_seed(3);
     let expected = groups(spec, &COLUMNS);
     let call = format!(
         "groups('{SIEMENS}', neighbors => 6, seed => 3, among => 'y < 200 AND scan_point % 3 <> 0', seeds_from => 'x < 150')"

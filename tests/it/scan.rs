@@ -198,21 +198,15 @@ fn options_say_what_the_file_does_not() {
         (Role::Y, "pos_y_m"),
         (Role::Diffraction, "frames"),
     ];
-    let mut layout = LayoutOptions {
-        roles: roles
-            .map(|(role, member)| (role, member.to_string()))
-            .to_vec(),
-        measurement: Some(Measurement::Amplitude),
-        ..Default::default()
-    };
-    let open = |layout: &LayoutOptions| {
-        Scan::open_with(
-            &path,
-            &ScanOptions {
-                layout: layout.clone(),
-                ..Default::default()
-            },
+    let mut layout = LayoutOptions::default()
+        .with_roles(
+            roles
+                .map(|(role, member)| (role, member.to_string()))
+                .to_vec(),
         )
+        .with_measurement(Measurement::Amplitude);
+    let open = |layout: &LayoutOptions| {
+        Scan::open_with(&path, &ScanOptions::default().with_layout(layout.clone()))
     };
     // M = N: the file leaves open which axis counts the patterns.
     assert!(

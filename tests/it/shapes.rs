@@ -16,11 +16,7 @@ const TABLES: [&str; 4] = ["scan", "groups", "group_members", "neighbors"];
 
 /// Returns a session with the tables of the measured scan, which take filters, limits and projections.
 fn with_pushdown() -> Session {
-    let spec = GroupSpec {
-        neighbors: Some(6),
-        seed: 42,
-        ..Default::default()
-    };
+    let spec = GroupSpec::default().with_neighbors(6).with_seed(42);
     let session = Session::try_new(Some(2), &ScanOptions::default()).unwrap();
     session
         .register(

@@ -12,11 +12,7 @@ use ptychoarrow::{Error, GroupSpec, Scan};
 use crate::support::{COUNTS, SIEMENS, collect, crate_folder, float64, folder, int64, scan_file};
 
 fn session() -> Session {
-    let spec = GroupSpec {
-        neighbors: Some(6),
-        seed: 42,
-        ..Default::default()
-    };
+    let spec = GroupSpec::default().with_neighbors(6).with_seed(42);
     session_of(SIEMENS.as_ref(), spec)
 }
 
@@ -320,13 +316,7 @@ fn a_file_replaced_after_planning_is_noticed() {
     let folder = folder();
     let path = folder.path().join("scan.npz");
     scan_file(&path, &[0.0, 1.0, 2.0], &[0.0, 0.0, 1.0]);
-    let session = session_of(
-        &path,
-        GroupSpec {
-            gridsize: 1,
-            ..Default::default()
-        },
-    );
+    let session = session_of(&path, GroupSpec::default().with_gridsize(1));
     assert_eq!(rows(&session, "SELECT x FROM scan").num_rows(), 3);
     let file = std::fs::OpenOptions::new()
         .append(true)
@@ -426,12 +416,10 @@ fn any_array_of_any_file_is_a_table() {
 
 #[test]
 fn filters_on_seed_points_come_before_neighbours_and_those_on_members_after() {
-    let spec = GroupSpec {
-        neighbors: Some(6),
-        n_groups: Some(300),
-        seed: 5,
-        ..Default::default()
-    };
+    let spec = GroupSpec::default()
+        .with_neighbors(6)
+        .with_n_groups(300)
+        .with_seed(5);
     let session = session_of(Path::new(SIEMENS), spec);
     let columns = "group_id, seed_point, nn_indices, span, norm_factor";
     let all = rows(
@@ -470,12 +458,10 @@ fn filters_on_seed_points_come_before_neighbours_and_those_on_members_after() {
     assert_eq!(rows(&session, &filtered("seed_point = -1")).num_rows(), 0);
     // Only those groups were formed; a fresh session, for what is worked out is not worked out again.
     let fresh = |sql: &str| {
-        let spec = GroupSpec {
-            neighbors: Some(6),
-            n_groups: Some(300),
-            seed: 5,
-            ..Default::default()
-        };
+        let spec = GroupSpec::default()
+            .with_neighbors(6)
+            .with_n_groups(300)
+            .with_seed(5);
         counted(
             &explain(&session_of(Path::new(SIEMENS), spec), sql),
             "rows_formed",

@@ -71,6 +71,7 @@ pub enum PatternAxis {
 
 /// Holds what a file does not say about its layout.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct LayoutOptions {
     /// The members that fill roles, where their names are not the usual ones; of several for one role the last counts.
     /// A member that holds both coordinates may be named for x alone, or for x and y.
@@ -86,4 +87,42 @@ pub struct LayoutOptions {
     pub pattern_axis: Option<PatternAxis>,
     /// The order of the columns of a member that holds both coordinates; by default that of the layout.
     pub position_order: Option<PositionOrder>,
+}
+
+impl LayoutOptions {
+    /// Sets the members that fill roles.
+    pub fn with_roles(mut self, roles: Vec<(Role, String)>) -> Self {
+        self.roles = roles;
+        self
+    }
+
+    /// Sets what the numbers of the patterns are.
+    pub fn with_measurement(mut self, measurement: impl Into<Option<Measurement>>) -> Self {
+        self.measurement = measurement.into();
+        self
+    }
+
+    /// Sets the unit of the positions.
+    pub fn with_unit(mut self, unit: impl Into<Option<Unit>>) -> Self {
+        self.unit = unit.into();
+        self
+    }
+
+    /// Sets the size of a pixel of the object, in metres.
+    pub fn with_pixel_size(mut self, pixel_size: impl Into<Option<f64>>) -> Self {
+        self.pixel_size_m = pixel_size.into();
+        self
+    }
+
+    /// Sets the axis along which patterns are counted.
+    pub fn with_pattern_axis(mut self, pattern_axis: impl Into<Option<PatternAxis>>) -> Self {
+        self.pattern_axis = pattern_axis.into();
+        self
+    }
+
+    /// Sets the order of the columns of a member that holds both coordinates.
+    pub fn with_position_order(mut self, position_order: impl Into<Option<PositionOrder>>) -> Self {
+        self.position_order = position_order.into();
+        self
+    }
 }
