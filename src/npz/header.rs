@@ -26,7 +26,7 @@ const MAX_TEXT: usize = 1 << 16;
 const ALIGNMENT: usize = 64;
 
 /// NumPy's limit of axes.
-pub(crate) const MAX_AXES: usize = 64;
+const MAX_AXES: usize = 64;
 
 /// The largest number of values of a dtype that takes no bytes, such as `<U0`.
 const MAX_EMPTY_TEXTS: usize = 1 << 20;

@@ -83,10 +83,12 @@ pub enum MemberProblem {
         kind: char,
     },
     /// The array has more axes than NumPy allows.
-    #[error("an array of {axes} axes, NumPy allows {max}", max = super::header::MAX_AXES)]
+    #[error("an array of {axes} axes, NumPy allows {max}")]
     TooManyAxes {
         /// The number of axes.
         axes: usize,
+        /// The largest number that NumPy allows.
+        max: usize,
     },
     /// The shape asks for more bytes than a machine can address.
     #[error("a shape {shape:?} of more bytes than exist")]

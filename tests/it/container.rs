@@ -304,8 +304,8 @@ fn text_and_times_have_arrows_types() {
             .report()
             .replace(&path.display().to_string(), "FILE")
     };
-    insta::assert_snapshot!(problem("broken"), @r"FILE: member `broken`: found bytes that are no UTF-8: \xff\xfe, expected values that Arrow's Utf8 can hold; save it again with another dtype, or leave it out");
-    insta::assert_snapshot!(problem("surrogate"), @"FILE: member `surrogate`: found U+D800, which is no character, expected values that Arrow's Utf8 can hold; save it again with another dtype, or leave it out");
+    insta::assert_snapshot!(problem("broken"), @r"FILE: member `broken`: found bytes that are no UTF-8: \xff\xfe, expected values that Arrow's Utf8 can hold; save it again as a plain array of numbers, text or times or narrow ReadOptions::columns");
+    insta::assert_snapshot!(problem("surrogate"), @"FILE: member `surrogate`: found U+D800, which is no character, expected values that Arrow's Utf8 can hold; save it again as a plain array of numbers, text or times or narrow ReadOptions::columns");
 }
 
 /// Returns every array of a file that is opened with these options.

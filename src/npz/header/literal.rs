@@ -51,7 +51,10 @@ impl Literal {
             return Err(HeaderFault::BadShape.into());
         };
         if items.len() > MAX_AXES {
-            return Err(MemberProblem::TooManyAxes { axes: items.len() });
+            return Err(MemberProblem::TooManyAxes {
+                axes: items.len(),
+                max: MAX_AXES,
+            });
         }
         let length = |item: &Self| match item {
             Self::Int(value) => usize::try_from(*value).ok(),
