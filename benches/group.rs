@@ -1,15 +1,14 @@
-//! Grouping by index alone, all positions as seed points, K = 6, C = 4; and cutting object patches.
+//! Measures grouping by index alone, all positions as seed points, K = 6, C = 4; finding neighbours where positions are
+//! too uneven for the grid; and cutting object patches.
 //!
 //! `cargo bench --no-default-features --bench group [-- FOLDER]` prints medians. With a folder, the positions are written
 //! there for `benches/group.py`, which times SciPy's cKDTree and a NumPy bilinear read on the same data; run
 //! both one after the other, and compare ratios.
 
 use std::hint::black_box;
-use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use kiddo::{ImmutableKdTree, SquaredEuclidean};
 use ptychoarrow::internals::Neighbors;
 use ptychoarrow::internals::NpzWriter;
 use ptychoarrow::internals::{Call, table};
@@ -86,26 +85,64 @@ fn groups_in(threads: usize, scan: &Scan) -> Outcome {
     Ok(())
 }
 
-/// kiddo with the tie rule: the distance of the k-th, then everything within it, asked in spatial order.
-fn kiddo_with_ties(x: &[f64], y: &[f64], order: &[u32]) -> Outcome {
-    let points: Vec<[f64; 2]> = x.iter().zip(y).map(|(x, y)| [*x, *y]).collect();
-    let tree: ImmutableKdTree<f64, 2> =
-        ImmutableKdTree::new_from_slice(&points).map_err(|e| format!("{e:?}"))?;
-    let count = NonZero::new(7).ok_or("seven is not zero")?;
-    for point in order {
-        let at = points[*point as usize];
-        let nearest = tree
-            .query(&at)
-            .nearest_n::<SquaredEuclidean<f64>>(count)
-            .execute();
-        let farthest = nearest.last().map_or(0.0, |found| found.distance);
-        let mut all = tree
-            .query(&at)
-            .within::<SquaredEuclidean<f64>>(farthest)
-            .unsorted()
-            .execute();
-        all.sort_unstable_by(|a, b| a.distance.total_cmp(&b.distance).then(a.item.cmp(&b.item)));
-        black_box(all.len());
+/// Returns layouts that crowd in few cells of a grid: a hundred tight clusters, one position far away, a hundred scan
+/// points at each place.
+fn uneven(count: usize) -> [(&'static str, Vec<f64>, Vec<f64>); 3] {
+    let [(_, x, y), _] = layouts(count);
+    let clusters = |salt: u64, centre: u64| {
+        let centres = noise(100, centre);
+        let offsets = noise(count, salt);
+        (0..count)
+            .map(|i| centres[i * 7919 % 100] * 1e4 + offsets[i])
+            .collect()
+    };
+    let repeated = |values: &[f64]| (0..count).map(|i| values[i % (count / 100)]).collect();
+    let far = |values: &[f64]| {
+        let mut values = values.to_vec();
+        values[count / 2] = 1e9;
+        values
+    };
+    [
+        ("clusters", clusters(3, 5), clusters(4, 6)),
+        ("outlier", far(&x), far(&y)),
+        ("repeated", repeated(&x), repeated(&y)),
+    ]
+}
+
+/// Finds the 6 nearest of all scan points on one thread, in spatial order.
+fn nearest(neighbors: &Neighbors<'_>, points: &[u32]) -> Outcome {
+    let order = neighbors.spatial_order(points);
+    neighbors.nearest_of_each(points, &order, 6, |_, found| {
+        black_box(found.len());
+    });
+    Ok(())
+}
+
+/// Measures the tree behind neighbours, which is kiddo's: building and asking it.
+fn searching(folder: &std::path::Path, keep: bool) -> Outcome {
+    const COUNT: usize = 100_000;
+    let points: Vec<u32> = (0..COUNT as u32).collect();
+    for (layout, x, y) in uneven(COUNT).into_iter().chain(layouts(COUNT)) {
+        if keep {
+            scan_of(&folder.join(format!("{layout}_{COUNT}.npz")), &x, &y)?;
+        }
+        let neighbors = Neighbors::on_tree(&x, &y, &points);
+        for (what, seconds) in [
+            (
+                "tree, build",
+                median(5, || {
+                    black_box(Neighbors::on_tree(&x, &y, &points));
+                    Ok(())
+                })?,
+            ),
+            (
+                "tree, 1 thread",
+                median(5, || nearest(&neighbors, &points))?,
+            ),
+        ] {
+            let per_position = seconds * 1e9 / COUNT as f64;
+            println!("{COUNT:>10} {layout:>8} {what:>22} {per_position:>16.0} {seconds:>9.3}");
+        }
     }
     Ok(())
 }
@@ -113,7 +150,7 @@ fn kiddo_with_ties(x: &[f64], y: &[f64], order: &[u32]) -> Outcome {
 fn grouping(folder: &std::path::Path, keep: bool) -> Outcome {
     println!(
         "{:>10} {:>8} {:>22} {:>16} {:>9}",
-        "positions", "layout", "what", "ns a position", "seconds"
+        "positions", "layout", "what", "ns per position", "seconds"
     );
     for count in [10_000, 1_000_000, 10_000_000] {
         for (layout, x, y) in layouts(count) {
@@ -130,12 +167,6 @@ fn grouping(folder: &std::path::Path, keep: bool) -> Outcome {
             print("groups, 1 thread", median(runs, || groups_in(1, &scan))?);
             print("groups, 2 threads", median(runs, || groups_in(2, &scan))?);
             if count <= 1_000_000 {
-                let points: Vec<u32> = (0..count as u32).collect();
-                let order = Neighbors::new(&x, &y, &points).spatial_order(&points);
-                print(
-                    "kiddo, ties, 1 thread",
-                    median(1, || kiddo_with_ties(&x, &y, &order))?,
-                );
                 let call = Call {
                     gridsize: 2,
                     neighbors: 6,
@@ -203,6 +234,7 @@ fn main() -> Outcome {
     let folder = kept.clone().unwrap_or(own);
     std::fs::create_dir_all(&folder)?;
     grouping(&folder, kept.is_some())?;
+    searching(&folder, kept.is_some())?;
     patches()?;
     if kept.is_none() {
         std::fs::remove_dir(&folder)?;
