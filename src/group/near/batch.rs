@@ -228,7 +228,7 @@ impl Block {
     }
 }
 
-/// What the memory of a block is for.
+/// Names what the memory of a block is for, in errors.
 const FOUND: &str = "the neighbours of one scan point";
 
 /// Holds the neighbours of some scan points, in the order in which they were searched.

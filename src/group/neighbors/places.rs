@@ -23,7 +23,7 @@ pub(super) struct Places {
     line: Option<usize>,
     /// Ordered along a Z-order curve: equal positions next to each other, the lowest scan point first.
     entries: Vec<Entry>,
-    /// Where the entries of each place begin; one more than there are places.
+    /// The index of the first entry of each place; one more than there are places.
     starts: Vec<u32>,
 }
 
