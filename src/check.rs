@@ -1,7 +1,7 @@
 //! Finds what is wrong with a file, and what is odd about it.
 //!
-//! [`check`] reads everything once: every member to its end, then the values of the scan. An error makes results wrong
-//! or impossible; a warning may be meant that way. Each [`Finding`] has a stable [`Code`]:
+//! [`check`] reads everything once: every member to its end, then the values of the scan. An error makes
+//! results wrong or impossible; a warning may be meant that way. Each [`Finding`] has a stable [`Code`]:
 //!
 //! | code | severity | what it means |
 //! |---|---|---|
@@ -24,27 +24,28 @@
 //! | `probe-shape` | warning | a probe whose last two axes are not those of a pattern |
 //! | `not-checked` | error | data that cannot be read |
 //!
-//! A frame is saturated if it has a pixel at the largest value of an integer dtype of up to 32 bits. It is saturated
-//! too, whatever the dtype, if at least 4 of its pixels have the largest value of all frames, and if more pixels of the
-//! frame have that value than have the frame's next lower value: a clipped peak is flat, whereas in a weak pattern of
-//! few counts the lower values are the more frequent.
+//! A frame is saturated if it has a pixel at the largest value of an integer dtype of up to 32 bits. It is
+//! saturated too, whatever the dtype, if at least 4 of its pixels have the largest value of all frames, and
+//! if more pixels of the frame have that value than have the frame's next lower value: a clipped peak is
+//! flat, whereas in a weak pattern of few counts the lower values are the more frequent.
 //!
 //! # What is not a finding
 //!
 //! - PtychoPINN's member `_metadata`, a pickled dictionary that no scan needs.
-//! - Saturation of patterns of booleans, of patterns whose largest value is 0 or less, and of a frame whose pixels all
-//!   have one value (unless that is the largest value of the dtype); the largest value of 64-bit integers has no
-//!   meaning of its own.
-//! - Dead frames relative to the median, where the median sum is 0, negative or not finite: then only sums of exactly 0
-//!   count. The median is over the frames that have finite values; a frame without any is not dead but not finite.
+//! - Saturation of patterns of booleans, of patterns whose largest value is 0 or less, and of a frame whose
+//!   pixels all have one value (unless that is the largest value of the dtype); the largest value of 64-bit
+//!   integers has no meaning of its own.
+//! - Dead frames relative to the median, where the median sum is 0, negative or not finite: then only sums of
+//!   exactly 0 count. The median is over the frames that have finite values; a frame without any is not dead
+//!   but not finite.
 //! - Constant frames of a single pixel, and of zeros (those are dead).
 //! - Duplicate positions among scan points whose position is not finite; 0 and -0 are the same place.
 //! - The unit of positions in steps or of unknown unit.
 //! - Values of members without a role: their bytes are checked, their numbers are not.
 //! - The values of a member whose bytes are damaged (`crc`).
 //!
-//! Sums are taken over the finite values as they are stored, amplitudes or counts; the real and imaginary parts of a
-//! complex number count as two values.
+//! Sums are taken over the finite values as they are stored, amplitudes or counts; the real and imaginary
+//! parts of a complex number count as two values.
 
 mod archive;
 mod fields;
@@ -74,14 +75,15 @@ use run::{Run, is_fatal};
 pub struct CheckOptions {
     /// How the scan is opened.
     pub scan: ScanOptions,
-    /// The listener to how many bytes were read, of how many in all; the task is the file's path. Default: none.
+    /// The listener to how many bytes were read, of how many in all; the task is the file's path. Default:
+    /// none.
     pub progress: Progress,
 }
 
 /// Reads all of a file, and says what is wrong with it.
 ///
-/// Memory is constant but for a few dozen bytes per frame. A deflated member with patterns is inflated as for any other
-/// use of it.
+/// Memory is constant but for a few dozen bytes per frame. A deflated member with patterns is inflated as for
+/// any other use of it.
 ///
 /// ```
 /// use std::sync::Arc;

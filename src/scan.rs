@@ -1,8 +1,8 @@
 //! A scan as tables: positions, patterns, probe and object of an NPZ file.
 //!
-//! [`Scan`] finds out which member plays which role ([`layout`]) from names and shapes alone; a member's data is read
-//! when a column of it is. The table `scan` has one row per position; [`Scan::scans`], [`Scan::probe`],
-//! [`Scan::object`] and [`arrays`] are the small tables beside it.
+//! [`Scan`] finds out which member plays which role ([`layout`]) from names and shapes alone; a member's data
+//! is read when a column of it is. The table `scan` has one row per position; [`Scan::scans`],
+//! [`Scan::probe`], [`Scan::object`] and [`arrays`] are the small tables beside it.
 //!
 //! # Columns of `scan`
 //!
@@ -96,7 +96,8 @@ impl Scan {
         Self::open_with(path, &ScanOptions::default())
     }
 
-    /// Opens a scan with options, such as the members that fill roles where their names are not the usual ones.
+    /// Opens a scan with options, such as the members that fill roles where their names are not the usual
+    /// ones.
     ///
     /// ```
     /// use ptychoarrow::Scan;
@@ -207,7 +208,8 @@ impl Scan {
             .copied())
     }
 
-    /// Iterates over the files that the scan is read from: the archive, and that of its patterns if it is another one.
+    /// Iterates over the files that the scan is read from: the archive, and that of its patterns if it is
+    /// another one.
     pub fn sources(&self) -> impl Iterator<Item = &Arc<NpzFile>> {
         std::iter::once(&self.inner.npz).chain(&self.inner.patterns)
     }
@@ -294,14 +296,15 @@ impl Scan {
         Ok(cell.get_or_init(|| positions))
     }
 
-    /// Returns whether positions (with `start`, the nominal ones) are stored as f32: PtychoPINN then computes in f32
-    /// too.
+    /// Returns whether positions (with `start`, the nominal ones) are stored as f32: PtychoPINN then computes
+    /// in f32 too.
     pub fn positions_are_single(&self, start: bool) -> bool {
         let starts = self.inner.start_source.as_ref().filter(|_| start);
         starts.unwrap_or(&self.inner.position_source).is_single()
     }
 
-    /// Returns the members of the archive that have one row per scan point, each with the axis that counts them.
+    /// Returns the members of the archive that have one row per scan point, each with the axis that counts
+    /// them.
     ///
     /// # Errors
     /// [`Error::BadMember`] if scan points run along two axes, as those of a raster do: from such a member no list of
@@ -338,8 +341,8 @@ impl Scan {
         }
     }
 
-    /// Opens the member that fills a role, with the rows that the layout gives it: object patches have one row per scan
-    /// point, the probe one per mode, the object one per layer.
+    /// Opens the member that fills a role, with the rows that the layout gives it: object patches have one
+    /// row per scan point, the probe one per mode, the object one per layer.
     ///
     /// # Errors
     /// If the member cannot be a column.

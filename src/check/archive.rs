@@ -105,8 +105,8 @@ fn refused(member: &Member, reason: &str, options: &ScanOptions) -> Option<Findi
     Some(finding.of(Some(&member.name)))
 }
 
-/// Returns whether a member has the name of a role, in another case too, but for names of one letter: `X` may be
-/// anything.
+/// Returns whether a member has the name of a role, in another case too, but for names of one letter: `X` may
+/// be anything.
 fn is_named_like_a_role(member: &str) -> bool {
     known_names().any(|name| member == name || name.len() > 1 && member.eq_ignore_ascii_case(name))
 }

@@ -51,8 +51,8 @@ pub fn check_patches(run: &mut Run, scan: &Scan) -> Result<()> {
     Ok(())
 }
 
-/// Checks that all values of a role's member are finite, and returns their summary; `None` if there is no such member,
-/// or if it holds no numbers.
+/// Checks that all values of a role's member are finite, and returns their summary; `None` if there is no
+/// such member, or if it holds no numbers.
 fn check_finite(run: &mut Run, scan: &Scan, role: Role) -> Result<Option<Summary>> {
     let Some(column) = scan.member_column(role)? else {
         return Ok(None);

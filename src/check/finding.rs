@@ -111,8 +111,8 @@ pub struct Finding {
     pub found: String,
     /// What helps; any one of the remedies may do.
     pub remedies: Vec<Remedy>,
-    /// The number of values (`not-finite` in patterns, probe and object; `negative`), else of scan points or frames
-    /// concerned; 1 where nothing is counted.
+    /// The number of values (`not-finite` in patterns, probe and object; `negative`), else of scan points or
+    /// frames concerned; 1 where nothing is counted.
     pub count: u64,
     /// The first scan points (of patterns: rows) concerned, at most 5, ascending.
     pub first: Vec<u64>,

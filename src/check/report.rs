@@ -40,8 +40,8 @@ impl CheckReport {
 
     /// Returns the report as JSON, with what helps in the terms of a front end.
     ///
-    /// Each finding has `severity`, `code`, `member`, `found`, `hint`, `count` and `first`; the report has `findings`,
-    /// `positions`, `frames`, `members` and `bytes`.
+    /// Each finding has `severity`, `code`, `member`, `found`, `hint`, `count` and `first`; the report has
+    /// `findings`, `positions`, `frames`, `members` and `bytes`.
     pub fn to_json(&self, terms: &dyn Terms) -> Value {
         let finding = |finding: &Finding| {
             json!({

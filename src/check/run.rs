@@ -31,8 +31,8 @@ impl Run<'_> {
         self.progress.bytes(&task, self.done, self.total);
     }
 
-    /// Checks the members of these roles, unless one is known to be damaged. That they cannot be read is a finding, so
-    /// that the other roles are still checked.
+    /// Checks the members of these roles, unless one is known to be damaged. That they cannot be read is a
+    /// finding, so that the other roles are still checked.
     ///
     /// # Errors
     /// If the file changed, or if the system cannot read it.

@@ -101,8 +101,8 @@ impl Summary {
 
 /// Sums up every row of a column of numbers, one batch at a time, on all cores.
 ///
-/// The result does not depend on the number of cores. It is empty for rows without values. `progress` is told the bytes
-/// of each batch after it was read, and may end the pass.
+/// The result does not depend on the number of cores. It is empty for rows without values. `progress` is told
+/// the bytes of each batch after it was read, and may end the pass.
 ///
 /// # Errors
 /// If the column cannot be read, or those of `progress`.
@@ -129,7 +129,8 @@ pub fn summaries(
     Ok(summaries)
 }
 
-/// Sums up one row, in pieces of one size that are added in order, so that the sum does not depend on the threads.
+/// Sums up one row, in pieces of one size that are added in order, so that the sum does not depend on the
+/// threads.
 fn of_row(data: &Numbers<'_>, place: usize) -> Summary {
     let bytes = PIECE * data.rows().scalar().num_bytes();
     let of_piece = |values: &mut Vec<f64>, piece: &[u8]| {

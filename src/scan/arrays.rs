@@ -14,9 +14,9 @@ use crate::table::{MemoryTable, Table, TableInfo};
 
 /// Creates the table `arrays`: what an archive holds, one row per member, plain array or not.
 ///
-/// Columns: `name`, `dtype` (as NumPy writes it: `<f4`), `shape` (as Python writes it), `method` (stored, deflated),
-/// `byte_offset` of the data in the file (null unless stored), `num_bytes` unpacked, `access` (mapped, copied, inflated,
-/// refused), `reason` (why the access is not mapped).
+/// Columns: `name`, `dtype` (as NumPy writes it: `<f4`), `shape` (as Python writes it), `method` (stored,
+/// deflated), `byte_offset` of the data in the file (null unless stored), `num_bytes` unpacked, `access`
+/// (mapped, copied, inflated, refused), `reason` (why the access is not mapped).
 pub fn arrays(npz: &Arc<NpzFile>) -> Result<MemoryTable> {
     let members = npz.members();
     let infos: Vec<Option<&ArrayInfo>> = members
@@ -65,9 +65,11 @@ fn text(values: impl Iterator<Item = Option<String>>) -> ArrayRef {
     Arc::new(StringArray::from_iter(values))
 }
 
-/// Creates the table `array`: a member with one row per index of its first axis; an array without axes is one row.
+/// Creates the table `array`: a member with one row per index of its first axis; an array without axes is one
+/// row.
 ///
-/// Columns: `row` Int64, `value` of the member's own type: a number, a text, a time, or a tensor of the other axes.
+/// Columns: `row` Int64, `value` of the member's own type: a number, a text, a time, or a tensor of the other
+/// axes.
 ///
 /// # Errors
 /// If there is no such member, or if it is no plain array.

@@ -14,7 +14,8 @@ use crate::npz::{ArrayInfo, NpzFile, Scalar};
 /// The metadata key of a position column's unit.
 pub const UNIT_KEY: &str = "ptychoarrow.unit";
 
-/// The metadata key that says what the numbers of a pattern column are, `amplitude` or `intensity`; absent if unknown.
+/// The metadata key that says what the numbers of a pattern column are, `amplitude` or `intensity`; absent if
+/// unknown.
 pub const MEASUREMENT_KEY: &str = "ptychoarrow.measurement";
 
 /// The names of the columns that a scan may have; a member of such a name becomes a column of another name.
@@ -215,8 +216,8 @@ fn number(name: &str) -> FieldRef {
     Arc::new(Field::new(name, DataType::Int64, false))
 }
 
-/// Opens the members without a role that have one row per scan point, and notes those that cannot be a column and those
-/// that become a column of another name.
+/// Opens the members without a role that have one row per scan point, and notes those that cannot be a column
+/// and those that become a column of another name.
 pub(super) fn other_members(npz: &Arc<NpzFile>, layout: &Layout) -> (Vec<Column>, Vec<Note>) {
     let names: Vec<&str> = without_role(npz, layout)
         .map(|info| info.name.as_str())
@@ -236,7 +237,8 @@ pub(super) fn other_members(npz: &Arc<NpzFile>, layout: &Layout) -> (Vec<Column>
     (columns, notes)
 }
 
-/// Returns a member's own name, or one with `member_` in front, as often as it takes for a name that no column has.
+/// Returns a member's own name, or one with `member_` in front, as often as it takes for a name that no
+/// column has.
 fn free_name(member: &str, members: &[&str]) -> String {
     let mut name = member.to_string();
     while RESERVED.contains(&name.as_str()) || name != member && members.contains(&name.as_str()) {

@@ -18,7 +18,8 @@ pub struct Joined {
     pub column: Column,
 }
 
-/// Finds the pattern of each position of `npz` in the file at `path`. Patterns without a position are left out.
+/// Finds the pattern of each position of `npz` in the file at `path`. Patterns without a position are left
+/// out.
 ///
 /// # Errors
 /// If the positions have patterns already, if one of the files has no frame index, if a frame occurs twice among the

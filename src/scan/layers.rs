@@ -15,8 +15,8 @@ use crate::table::{Table, TableInfo};
 impl Scan {
     /// Creates the table `probe`: one row per mode.
     ///
-    /// Columns: `mode` Int32, `power` Float64 (the sum of |P|^2 over the mode), `probe` as a tensor [N, N, 2] (real,
-    /// imaginary) in the precision of the file.
+    /// Columns: `mode` Int32, `power` Float64 (the sum of |P|^2 over the mode), `probe` as a tensor [N, N, 2]
+    /// (real, imaginary) in the precision of the file.
     ///
     /// # Errors
     /// [`Error::MissingRole`](crate::Error::MissingRole) if the file has no probe, or one that is not complex (N, N), (N, N, 1) or (..., N, N).
@@ -26,7 +26,8 @@ impl Scan {
 
     /// Creates the table `object`: one row per layer.
     ///
-    /// Columns: `layer` Int32, `object` as a tensor [rows, columns, 2] (real, imaginary) in the precision of the file.
+    /// Columns: `layer` Int32, `object` as a tensor [rows, columns, 2] (real, imaginary) in the precision of
+    /// the file.
     ///
     /// # Errors
     /// [`Error::MissingRole`](crate::Error::MissingRole) if the file has no object, or one that is not complex (..., rows, columns).

@@ -1,11 +1,11 @@
 //! Finds out which member plays which role.
 //!
-//! A file is taken for the known layout most of whose members it has (`layout/known_layouts.rs`). Roles that the layout
-//! leaves empty, or all of them if no layout fits, go to members by their names alone: exact spelling first, then any
-//! case. [`LayoutOptions::roles`] overrides both (`assign.rs`). The axes of each member are then told apart by their
-//! lengths (`place.rs`). Nothing is guessed silently: the choice is reported with its reason and the runner-up
-//! (`report.rs`) and with [`Note`]s, and what stays ambiguous is an error whose remedies name the option that settles
-//! it.
+//! A file is taken for the known layout most of whose members it has (`layout/known_layouts.rs`). Roles that
+//! the layout leaves empty, or all of them if no layout fits, go to members by their names alone: exact
+//! spelling first, then any case. [`LayoutOptions::roles`] overrides both (`assign.rs`). The axes of each
+//! member are then told apart by their lengths (`place.rs`). Nothing is guessed silently: the choice is
+//! reported with its reason and the runner-up (`report.rs`) and with [`Note`]s, and what stays ambiguous is
+//! an error whose remedies name the option that settles it.
 
 mod assign;
 mod candidates;
@@ -40,14 +40,15 @@ pub(crate) use roles::known_names;
 /// Holds which member fills which role, where in it the data lies, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Layout {
-    /// The name of the layout, such as `PtychoPINN raw`; `by synonyms` or `named by options` if no known one fits.
+    /// The name of the layout, such as `PtychoPINN raw`; `by synonyms` or `named by options` if no known one
+    /// fits.
     pub name: &'static str,
     /// The members that spoke for that layout, in one line.
     pub reason: String,
     /// The next best layout, and what speaks for or against it, in one line.
     pub runner_up: Option<String>,
-    /// What else a careful reader would want to know: members that could have filled a role, roles taken by a name
-    /// alone, the polarity of masks.
+    /// What else a careful reader would want to know: members that could have filled a role, roles taken by a
+    /// name alone, the polarity of masks.
     pub notes: Vec<Note>,
     /// The number of positions, M; in a file without positions the number of patterns.
     pub positions: usize,
@@ -143,8 +144,8 @@ impl Layout {
     }
 }
 
-/// Returns the layout's order of the columns of a member that holds both coordinates, if the layout chose the member
-/// and the member has that many columns.
+/// Returns the layout's order of the columns of a member that holds both coordinates, if the layout chose the
+/// member and the member has that many columns.
 fn known_order(assignment: &Assignment, layout: Option<&LayoutMatch>) -> Option<PositionOrder> {
     let x = assignment.get(Role::X).filter(|x| x.by == By::Layout)?;
     layout?
@@ -183,8 +184,8 @@ fn unit_of_names(names: [&str; 2]) -> Unit {
     }
 }
 
-/// Returns a note if the range of the positions, (min, max) of x and of y, is unlikely in their unit: more than 0.1
-/// metres, or less than 0.01 pixels unless all positions coincide.
+/// Returns a note if the range of the positions, (min, max) of x and of y, is unlikely in their unit: more
+/// than 0.1 metres, or less than 0.01 pixels unless all positions coincide.
 ///
 /// ```
 /// use ptychoarrow::scan::layout::{Unit, suspicious_unit};

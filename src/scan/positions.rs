@@ -70,7 +70,8 @@ pub(super) enum PositionSource {
 }
 
 impl PositionSource {
-    /// Returns where the positions of a scan come from: members if there are any, else the raster of its patterns.
+    /// Returns where the positions of a scan come from: members if there are any, else the raster of its
+    /// patterns.
     pub fn of(npz: &Arc<NpzFile>, layout: &Layout) -> Result<Self> {
         let members = pair(npz, layout, [Role::X, Role::Y])?;
         Ok(match (members, layout.raster) {

@@ -11,12 +11,12 @@ use crate::npz::NpzFile;
 pub const VERSION_KEY: &str = "ptychoarrow.version";
 /// The metadata key of the table's name.
 pub const TABLE_KEY: &str = "ptychoarrow.table";
-/// The metadata key of the sources: a JSON list of `name`, `size` in bytes, and `crc32`, the CRC-32 of each member in
-/// hexadecimal.
+/// The metadata key of the sources: a JSON list of `name`, `size` in bytes, and `crc32`, the CRC-32 of each
+/// member in hexadecimal.
 pub const SOURCES_KEY: &str = "ptychoarrow.sources";
 
-/// Returns version, table and sources under their keys. The CRC-32s are those of the archive's directory; nothing is
-/// read for them.
+/// Returns version, table and sources under their keys. The CRC-32s are those of the archive's directory;
+/// nothing is read for them.
 pub fn of<'a>(
     sources: impl IntoIterator<Item = &'a Arc<NpzFile>>,
     table: &str,
@@ -34,8 +34,8 @@ pub fn of<'a>(
 
 /// Returns JSON for a member of a cleaned archive: version, source, and what was kept of it.
 ///
-/// The CRC-32s of the source's members are left out where they would make the text longer than 8192 bytes. If the source
-/// was itself cleaned, its JSON is kept as `before` unless it is longer than that.
+/// The CRC-32s of the source's members are left out where they would make the text longer than 8192 bytes. If
+/// the source was itself cleaned, its JSON is kept as `before` unless it is longer than that.
 pub fn of_subset(
     npz: &NpzFile,
     among: Option<&str>,

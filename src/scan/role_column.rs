@@ -7,7 +7,8 @@ use crate::array::Column;
 use crate::error::Result;
 use crate::npz::NpzFile;
 
-/// Opens the part of a member that fills a role as a column called after the role; `None` if no member fills it.
+/// Opens the part of a member that fills a role as a column called after the role; `None` if no member fills
+/// it.
 ///
 /// # Errors
 /// If the member cannot be a column.

@@ -15,9 +15,9 @@ use crate::table::{MemoryTable, Table, TableInfo};
 impl Scan {
     /// Creates the table `scans`: one row for this file.
     ///
-    /// Columns: `scan_id` (0), `file`, `layout`, `measurement`, `unit`, `pixel_size_m`, `positions` (M), `height` and
-    /// `width` of a pattern in pixels, `dtype` of the patterns, `zero_frequency` (`centre`, `corner` or `unclear`),
-    /// `probe_modes`.
+    /// Columns: `scan_id` (0), `file`, `layout`, `measurement`, `unit`, `pixel_size_m`, `positions` (M),
+    /// `height` and `width` of a pattern in pixels, `dtype` of the patterns, `zero_frequency` (`centre`,
+    /// `corner` or `unclear`), `probe_modes`.
     ///
     /// # Errors
     /// If the probe or the pixel size cannot be read.
@@ -91,9 +91,9 @@ fn integer(value: Option<i64>) -> ArrayRef {
     Arc::new(Int64Array::from(vec![value]))
 }
 
-/// Returns where the zero frequency lies, from the mean of a few patterns: `centre`, `corner`, or `unclear` if neither
-/// holds twice what the other does. The regions compared are the central quarter and, of the same area, the four
-/// corners.
+/// Returns where the zero frequency lies, from the mean of a few patterns: `centre`, `corner`, or `unclear`
+/// if neither holds twice what the other does. The regions compared are the central quarter and, of the same
+/// area, the four corners.
 fn zero_frequency(patterns: &Column) -> Result<&'static str> {
     const PATTERNS: usize = 8;
     let [height, width] = patterns.row_shape() else {

@@ -1,4 +1,5 @@
-//! Decides which member fills which role: as an option names it, as the layout has it, else by its name alone.
+//! Decides which member fills which role: as an option names it, as the layout has it, else by its name
+//! alone.
 
 use super::candidates::{self, NamedByOptions};
 use super::known_layouts::LayoutMatch;
@@ -44,7 +45,8 @@ impl<'a> Assignment<'a> {
     ) -> Self {
         let mut assignment = Self(Vec::new());
         for (role, info) in named.iter() {
-            // An option that agrees with the layout leaves the unit and the column order of the layout in force.
+            // An option that agrees with the layout leaves the unit and the column order of the layout in
+            // force.
             let agrees = layout.is_some_and(|layout| layout.has(role, info));
             let by = if agrees { By::Layout } else { By::Option };
             assignment.0.push(RoleMember {
@@ -89,7 +91,8 @@ impl<'a> Assignment<'a> {
         }
     }
 
-    /// Fills the role, unless it is filled. A member that has a role gets no other but that of positions or patterns.
+    /// Fills the role, unless it is filled. A member that has a role gets no other but that of positions or
+    /// patterns.
     fn offer(&mut self, role: Role, found: Found<'a>, by: By) {
         let Found { info, spelling } = found;
         let is_filled =

@@ -1,7 +1,7 @@
 //! Lists the layouts that programs write, and ranks them by how well a file matches each.
 //!
-//! A layout fits if all its required members are there; of those that fit, the one most of whose members are there is
-//! chosen. What else comes near is the runner-up of the report.
+//! A layout fits if all its required members are there; of those that fit, the one most of whose members are
+//! there is chosen. What else comes near is the runner-up of the report.
 
 use std::cmp::Reverse;
 
@@ -80,7 +80,8 @@ const NONE: KnownLayout = KnownLayout {
     remark: None,
 };
 
-// Names that only PtychoPINN uses are enough by themselves; what then does not fit is an error, not another layout.
+// Names that only PtychoPINN uses are enough by themselves; what then does not fit is an error, not another
+// layout.
 const XCOORDS: KnownMember = member(Role::X, &["xcoords"], ShapeRule::Any);
 const YCOORDS: KnownMember = member(Role::Y, &["ycoords"], ShapeRule::Any);
 const PTYCHOPINN: &[KnownMember] = &[

@@ -33,8 +33,8 @@ impl Spelling {
     /// Both spellings, in the order they are tried.
     pub const BOTH: [Self; 2] = [Self::Exact, Self::AnyCase];
 
-    /// Returns whether a member's name is the known one. Names of one letter must be equal: `Y` means patches, `y`
-    /// positions.
+    /// Returns whether a member's name is the known one. Names of one letter must be equal: `Y` means
+    /// patches, `y` positions.
     pub fn matches(self, member: &str, known: &str) -> bool {
         match self {
             Self::Exact => member == known,
@@ -75,7 +75,8 @@ impl<'a> Members<'a> {
         self.members.iter().any(|member| member.name == name)
     }
 
-    /// Finds the first of the names whose array passes the rule: exact spelling through all names, then any case.
+    /// Finds the first of the names whose array passes the rule: exact spelling through all names, then any
+    /// case.
     pub fn find(&self, names: &[&str], rule: ShapeRule) -> Option<Found<'a>> {
         Spelling::BOTH
             .into_iter()
@@ -124,8 +125,8 @@ impl<'a> Members<'a> {
             .map_err(|problem| self.unreadable(name, problem))
     }
 
-    /// Creates the error for a role that no member fills: about a member that has its name but cannot fill it, if
-    /// there is one.
+    /// Creates the error for a role that no member fills: about a member that has its name but cannot fill
+    /// it, if there is one.
     pub fn missing(&self, role: Role) -> Error {
         for name in role.members() {
             let Some(member) = self.members.iter().find(|member| member.name == *name) else {

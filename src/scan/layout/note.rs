@@ -8,8 +8,8 @@ use crate::error::{Parameter, Remedy, RustTerms, Terms, with_remedies};
 
 /// Describes something about a scan that is no error, but that its user should know.
 ///
-/// As with [`Error`](crate::Error), [`Note::facts`] names no front end, and [`Note::remedies`] is data; `Display`
-/// joins both in the terms of the Rust API.
+/// As with [`Error`](crate::Error), [`Note::facts`] names no front end, and [`Note::remedies`] is data;
+/// `Display` joins both in the terms of the Rust API.
 ///
 /// ```
 /// use ptychoarrow::scan::{Note, layout::Role};

@@ -73,13 +73,13 @@ pub enum PatternAxis {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LayoutOptions {
-    /// The members that fill roles, where their names are not the usual ones; of several for one role the last counts.
-    /// A member that holds both coordinates may be named for x alone, or for x and y.
+    /// The members that fill roles, where their names are not the usual ones; of several for one role the
+    /// last counts. A member that holds both coordinates may be named for x alone, or for x and y.
     pub roles: Vec<(Role, String)>,
     /// What the numbers of the patterns are; by default intensity for an integer dtype, unknown otherwise.
     pub measurement: Option<Measurement>,
-    /// The unit of the positions; by default that of the layout, else metres for names that end in `_m`, pixels for
-    /// `xcoords` and `ycoords`, unknown otherwise.
+    /// The unit of the positions; by default that of the layout, else metres for names that end in `_m`,
+    /// pixels for `xcoords` and `ycoords`, unknown otherwise.
     pub unit: Option<Unit>,
     /// The size of a pixel of the object, in metres; by default what the member for [`Role::PixelSize`] says.
     pub pixel_size_m: Option<f64>,

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 /// The largest number of columns that a member with both coordinates may have.
 pub const MAX_COLUMNS: usize = 8;
 
-/// Says what each column of a member with both coordinates is: `yx`, `xy`, `zyx`, `_yx`; `_` or `z` is neither.
+/// Says what each column of a member with both coordinates is: `yx`, `xy`, `zyx`, `_yx`; `_` or `z` is
+/// neither.
 ///
 /// ```
 /// use ptychoarrow::scan::layout::PositionOrder;

@@ -16,14 +16,14 @@ use crate::array::View;
 use crate::error::{Error, Result};
 use crate::npz::ArrayInfo;
 
-/// Describes where in a member a role's data lies. All axes that are in neither list, in their order, are the shape of
-/// a row.
+/// Describes where in a member a role's data lies. All axes that are in neither list, in their order, are the
+/// shape of a row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placed {
     /// The member.
     pub member: String,
-    /// The axes that rows run along, slowest first: one for scan points, two for those of a raster, any number for the
-    /// modes of a probe; none if the whole array is one row.
+    /// The axes that rows run along, slowest first: one for scan points, two for those of a raster, any
+    /// number for the modes of a probe; none if the whole array is one row.
     pub rows: Vec<usize>,
     /// The axes taken at one index, as (axis, index).
     pub fixed: Vec<(usize, usize)>,
@@ -120,7 +120,8 @@ impl<'a> PatternShape<'a> {
     }
 }
 
-/// Places every member that fills a role; one that does so by its name alone loses the role if it does not fit.
+/// Places every member that fills a role; one that does so by its name alone loses the role if it does not
+/// fit.
 ///
 /// # Errors
 /// If there are neither positions nor patterns, if a member does not fit its role, or if its axes leave open how.
@@ -204,8 +205,8 @@ fn place_others<'a>(
     Ok(notes)
 }
 
-/// Returns whether a member that does not fit is an error: one that an option names, or one of a known layout that has
-/// one value per scan point.
+/// Returns whether a member that does not fit is an error: one that an option names, or one of a known layout
+/// that has one value per scan point.
 fn is_strict(filled: &RoleMember) -> bool {
     let per_point = matches!(filled.role, Role::XStart | Role::YStart | Role::FrameIndex);
     filled.by == By::Option || filled.by == By::Layout && per_point
@@ -285,8 +286,8 @@ fn ones(info: &ArrayInfo, keep: usize) -> Vec<(usize, usize)> {
         .collect()
 }
 
-/// Places a complex field, or several: all axes but the last two count them. Axes of length 1 in front, and one at the
-/// end of three or more, are taken at index 0.
+/// Places a complex field, or several: all axes but the last two count them. Axes of length 1 in front, and
+/// one at the end of three or more, are taken at index 0.
 fn layers(info: &ArrayInfo) -> Placed {
     let mut fixed = ones(info, 2);
     let (start, mut end) = (fixed.len(), info.shape.len());

@@ -237,7 +237,8 @@ impl Report<'_> {
         })
     }
 
-    /// Returns whether an array's first or last axis, or the product of its first two, counts the scan points.
+    /// Returns whether an array's first or last axis, or the product of its first two, counts the scan
+    /// points.
     fn counts_points(&self, info: &ArrayInfo) -> bool {
         let points = self.placements.points;
         let raster = info

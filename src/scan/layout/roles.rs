@@ -6,11 +6,13 @@ use super::shape_rule::ShapeRule;
 
 /// Names what a member of the file is for.
 ///
-/// M is the number of scan points, N x N (or H x W) the pixels of a pattern; axes of length 1 in front are ignored.
+/// M is the number of scan points, N x N (or H x W) the pixels of a pattern; axes of length 1 in front are
+/// ignored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
-    /// The scan positions along image columns, real (M,); or one column of a member that holds both coordinates.
+    /// The scan positions along image columns, real (M,); or one column of a member that holds both
+    /// coordinates.
     X,
     /// The scan positions along image rows, real (M,); or one column of a member that holds both coordinates.
     Y,
@@ -18,8 +20,8 @@ pub enum Role {
     XStart,
     /// The nominal positions along image rows, real (M,); those of `Y` where there are none.
     YStart,
-    /// The diffraction patterns, real (M, H, W) or (H, W, M); of a raster of R rows and S columns (R, S, H, W) or
-    /// (H, W, R, S), with scan points counted along S fastest.
+    /// The diffraction patterns, real (M, H, W) or (H, W, M); of a raster of R rows and S columns (R, S, H,
+    /// W) or (H, W, R, S), with scan points counted along S fastest.
     Diffraction,
     /// The probe, complex (N, N), (N, N, 1) or, with modes along the axes in front, (..., N, N).
     Probe,
@@ -29,11 +31,12 @@ pub enum Role {
     ObjectPatches,
     /// The detector's own frame numbers, integers (M,); 0 to M-1 where there are none.
     FrameIndex,
-    /// The mask of bad pixels, booleans or integers (H, W): true, or not 0, means that the pixel is not used. Its shape
-    /// must be that of a pattern, before any crop or binning; a mask of another shape is not used, which is a note.
+    /// The mask of bad pixels, booleans or integers (H, W): true, or not 0, means that the pixel is not used.
+    /// Its shape must be that of a pattern, before any crop or binning; a mask of another shape is not used,
+    /// which is a note.
     BadPixels,
-    /// The mask of valid pixels, booleans or integers (H, W): true, or not 0, means that the pixel is used. Its shape
-    /// must be that of a pattern, as for `BadPixels`.
+    /// The mask of valid pixels, booleans or integers (H, W): true, or not 0, means that the pixel is used.
+    /// Its shape must be that of a pattern, as for `BadPixels`.
     ValidPixels,
     /// The size of a pixel of the object in metres, one real number.
     PixelSize,

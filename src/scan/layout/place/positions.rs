@@ -1,4 +1,5 @@
-//! Places the positions, in one member each or in columns of one, and other members with one number per scan point.
+//! Places the positions, in one member each or in columns of one, and other members with one number per scan
+//! point.
 
 use super::{Placed, PointCount};
 use crate::error::{Error, Parameter, Remedy, Result};
