@@ -72,12 +72,27 @@ use run::{Run, is_fatal};
 
 /// Holds how a file is checked.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[non_exhaustive]
 pub struct CheckOptions {
     /// How the scan is opened.
     pub scan: ScanOptions,
     /// The listener to how many bytes were read, of how many in all; the task is the file's path. Default:
     /// none.
     pub progress: Progress,
+}
+
+impl CheckOptions {
+    /// Sets how the scan is opened.
+    pub fn with_scan(mut self, scan: ScanOptions) -> Self {
+        self.scan = scan;
+        self
+    }
+
+    /// Sets the listener to how many bytes were read.
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
 }
 
 /// Reads all of a file, and says what is wrong with it.
