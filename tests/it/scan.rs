@@ -6,7 +6,7 @@ use arrow::array::AsArray;
 use arrow::datatypes::{Float32Type, Int32Type};
 use ptychoarrow::scan::layout::{LayoutOptions, Measurement, PatternAxis, Role, Unit};
 use ptychoarrow::scan::{ScanOptions, arrays};
-use ptychoarrow::{Scan, Table};
+use ptychoarrow::{ReadOptions, Scan, Table};
 use zip::CompressionMethod;
 
 use crate::support::{
@@ -262,4 +262,37 @@ fn zero_frequency_is_reported() {
     assert_eq!(zero_frequency(&Scan::open(SIEMENS).unwrap()), "centre");
     let (_folder, even) = scan_of(&[0.0, 1.0], &[0.0, 1.0]);
     assert_eq!(zero_frequency(&even), "unclear");
+}
+
+#[test]
+fn frame_numbers_beyond_64_bits_with_a_sign_are_errors() {
+    let folder = folder();
+    let path = folder.path().join("a.npz");
+    let values: Vec<f64> = (0..6).map(f64::from).collect();
+    let frames: Vec<u8> = [0u64, 1, 2, 1 << 63, 4, u64::MAX]
+        .iter()
+        .flat_map(|frame| frame.to_le_bytes())
+        .collect();
+    let members = [
+        ("xcoords", npy("'<f8'", false, &[6], &f8(&values))),
+        ("ycoords", npy("'<f8'", false, &[6], &f8(&values))),
+        ("scan_index", npy("'<u8'", false, &[6], &frames)),
+    ];
+    npz(&path, &members, CompressionMethod::Stored);
+    let scan = Scan::open(&path).unwrap();
+    let read = |columns: &[&str], rows| {
+        let options = ReadOptions::default().with_columns(columns.iter().copied());
+        let batch = scan.read(&options.with_rows(rows)).unwrap().next().unwrap();
+        batch.map_err(|error| ptychoarrow::Error::from(error).to_string())
+    };
+    let told = read(&["frame_index"], 2..5).unwrap_err();
+    assert!(
+        told.contains("member `scan_index`: found 9223372036854775808 in row 3"),
+        "{told}"
+    );
+    assert_eq!(
+        int64(&read(&["frame_index"], 0..3).unwrap(), "frame_index"),
+        [0, 1, 2]
+    );
+    assert_eq!(read(&["x"], 0..6).unwrap().num_rows(), 6);
 }
