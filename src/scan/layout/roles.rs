@@ -20,8 +20,8 @@ pub enum Role {
     XStart,
     /// The nominal positions along image rows, real (M,); those of `Y` where there are none.
     YStart,
-    /// The diffraction patterns, real (M, H, W) or (H, W, M); of a raster of R rows and S columns (R, S, H,
-    /// W) or (H, W, R, S), with scan points counted along S fastest.
+    /// The diffraction patterns, real (M, H, W) or (H, W, M); of a raster of R rows and S columns
+    /// (R, S, H, W) or (H, W, R, S), with scan points counted along S fastest.
     Diffraction,
     /// The probe, complex (N, N), (N, N, 1) or, with modes along the axes in front, (..., N, N).
     Probe,
@@ -32,11 +32,13 @@ pub enum Role {
     /// The detector's own frame numbers, integers (M,); 0 to M-1 where there are none.
     FrameIndex,
     /// The mask of bad pixels, booleans or integers (H, W): true, or not 0, means that the pixel is not used.
-    /// Its shape must be that of a pattern, before any crop or binning; a mask of another shape is not used,
-    /// which is a note.
+    ///
+    /// Its shape must be that of a pattern as stored, before any crop or binning. A mask of another shape is
+    /// not used, which is a note; if an option names it, it is an error.
     BadPixels,
     /// The mask of valid pixels, booleans or integers (H, W): true, or not 0, means that the pixel is used.
-    /// Its shape must be that of a pattern, as for `BadPixels`.
+    ///
+    /// Its shape must be that of a pattern, as for `BadPixels`, which is used where a file has both.
     ValidPixels,
     /// The size of a pixel of the object in metres, one real number.
     PixelSize,
