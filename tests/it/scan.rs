@@ -191,7 +191,7 @@ fn options_say_what_the_file_does_not() {
         Scan::open(&path)
             .unwrap_err()
             .to_string()
-            .contains("--role x=NAME")
+            .contains("x=NAME")
     );
     let roles = [
         (Role::X, "pos_x_m"),
