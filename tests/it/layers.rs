@@ -2,10 +2,12 @@
 //! one arrow, and the tests' dependencies cost no second build of DataFusion.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use proc_macro2::{TokenStream, TokenTree};
+use serde_json::Value;
 
 use crate::source::{Crate, ModulePath, paths, tokens};
 use crate::support::crate_folder;
@@ -270,45 +272,67 @@ fn without_default_features_there_is_no_sql_and_no_command_line() {
     }
 }
 
-#[test]
-fn tests_switch_on_no_feature_of_what_datafusion_is_built_on() {
-    let features = |edges: &str| {
-        let lines = cargo_tree(&["-e", edges]);
-        lines
-            .into_iter()
-            .filter_map(|line| {
-                line.split_once(" feature ")
-                    .map(|(name, f)| (name.to_string(), f.to_string()))
-            })
-            .collect::<BTreeSet<_>>()
-    };
-    // Lines of features carry no version: of a package that is there in several, they tell nothing.
-    let all: Vec<String> = cargo_tree(&["-e", "normal,build,dev"])
-        .iter()
-        .map(|line| first_name(line))
-        .collect();
-    let is_single = |name: &String| all.iter().filter(|other| *other == name).count() == 1;
-    let packages = cargo_tree(&["-e", "normal,build"]);
-    let packages: BTreeSet<String> = packages
-        .iter()
-        .map(|line| first_name(line))
-        .filter(is_single)
-        .collect();
-    let normal = features("normal,build,features");
-    let added: Vec<(String, String)> = features("normal,build,dev,features")
-        .into_iter()
-        .filter(|line| !normal.contains(line))
-        .collect();
-    let costly: Vec<_> = added
-        .iter()
-        .filter(|(name, _)| packages.contains(name))
-        .collect();
+/// The units of work that cargo plans for a command, each as text with all that it is built from.
+///
+/// Features alone would not tell: those of a build script's dependencies change what is built on them, too.
+fn planned_units(command: &[&str]) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(command)
+        .args(["--offline", "--unit-graph", "-Z", "unstable-options"])
+        // Only prints the plan; nothing is built with it.
+        .env("RUSTC_BOOTSTRAP", "1")
+        .current_dir(crate_folder())
+        .output()
+        .unwrap();
     assert!(
-        costly.is_empty(),
-        "these would build DataFusion twice: {costly:?}"
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
     );
+    let graph: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let units = graph["units"].as_array().unwrap();
+    let mut hashes = vec![None; units.len()];
+    let texts = (0..units.len()).map(|at| {
+        let hash = unit_hash(units, at, &mut hashes);
+        format!(
+            "{} {} {hash:x}",
+            units[at]["pkg_id"], units[at]["target"]["name"]
+        )
+    });
+    texts.collect()
 }
 
-fn first_name(line: &str) -> String {
-    line.split(' ').next().unwrap_or_default().to_string()
+/// A hash of a unit and of all units below it; profiles go by their settings, not by their name.
+fn unit_hash(units: &[Value], at: usize, hashes: &mut Vec<Option<u64>>) -> u64 {
+    if let Some(hash) = hashes[at] {
+        return hash;
+    }
+    let mut unit = units[at].clone();
+    unit["profile"]["name"] = Value::Null;
+    let below = unit["dependencies"].take();
+    let below = below.as_array().into_iter().flatten();
+    let below: BTreeSet<u64> = below
+        .map(|unit| unit_hash(units, unit["index"].as_u64().unwrap() as usize, hashes))
+        .collect();
+    let mut hasher = DefaultHasher::new();
+    (unit.to_string(), below).hash(&mut hasher);
+    hashes[at] = Some(hasher.finish());
+    hasher.finish()
+}
+
+#[test]
+fn tests_and_the_command_share_one_build_of_datafusion() {
+    let command = planned_units(&["build", "--bin", "ptychoarrow"]);
+    let tests = planned_units(&["test"]);
+    let is_ours = |unit: &&String| unit.contains("ptychoarrow");
+    let apart: Vec<&String> = command
+        .difference(&tests)
+        .filter(|unit| !is_ours(unit))
+        .collect();
+    assert!(
+        apart.is_empty(),
+        "the tests' dependencies change these, so that they are built twice: {apart:#?}"
+    );
+    let of_datafusion = |unit: &&String| unit.contains("#datafusion");
+    assert!(command.intersection(&tests).filter(of_datafusion).count() > 20);
 }
