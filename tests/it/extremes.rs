@@ -86,7 +86,7 @@ const OTHER_OPTIONS: [&str; 23] = [
     "unit",
 ];
 
-const NUMERIC_ARGUMENTS: [&str; 11] = [
+const NUMERIC_ARGUMENTS: [&str; 12] = [
     "bin",
     "crop",
     "epoch",
@@ -98,8 +98,9 @@ const NUMERIC_ARGUMENTS: [&str; 11] = [
     "norm",
     "pixel_size",
     "seed",
+    "within",
 ];
-const OTHER_ARGUMENTS: [&str; 17] = [
+const OTHER_ARGUMENTS: [&str; 18] = [
     "among",
     "channels",
     "file",
@@ -109,6 +110,7 @@ const OTHER_ARGUMENTS: [&str; 17] = [
     "measure",
     "measurement",
     "name",
+    "of",
     "pattern_axis",
     "patterns",
     "position_order",
@@ -287,6 +289,8 @@ fn arguments(function: &str, file: &str) -> BTreeSet<String> {
         .split(" =>")
         .filter_map(|before| before.rsplit(['[', '(']).next());
     let found = found.filter(|word| !word.contains(')'));
+    // Of what tells how to read a file, one is a number.
+    let found = found.chain(said.contains("pixel_size").then_some("pixel_size"));
     found
         .map(|word| {
             assert!(
