@@ -4,6 +4,7 @@
 //! `Display` joins both in the terms of the Rust API; [`Error::report_in`] does so in the terms of another front end.
 
 mod facts;
+mod file_kind;
 mod kinds;
 mod names;
 mod parameter;
@@ -14,7 +15,8 @@ use std::path::{Path, PathBuf};
 
 use arrow::error::ArrowError;
 
-pub use kinds::{FileKind, GroupLimit, Number, OutputProblem};
+pub use file_kind::FileKind;
+pub use kinds::{GroupLimit, Number, OutputProblem};
 pub(crate) use names::nearest_name;
 pub use parameter::Parameter;
 pub use remedy::{Remedy, RustTerms, Task, Terms};

@@ -8,7 +8,7 @@ pub mod synthetic;
 use std::hint::black_box;
 use std::time::Instant;
 
-pub use private::{private_bytes, private_peak};
+pub use private::private_peak;
 
 use ptychoarrow::Scan;
 use ptychoarrow::array::RowSet;

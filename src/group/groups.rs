@@ -14,7 +14,6 @@ use super::columns::norm::Power;
 use super::columns::object_patches::PatchSource;
 use super::columns::transform::Transform;
 use super::index::GroupIndex;
-use super::members::GroupMembers;
 use super::note::GroupNote;
 use super::once::Once;
 use super::options::PatternOptions;
@@ -221,11 +220,6 @@ impl Groups {
             && self.shared.norm_factor.get().is_some();
         let unknown = is_unknown.then_some(GroupNote::UnknownMeasurement);
         skipped.into_iter().chain(unknown).collect()
-    }
-
-    /// Returns the table `group_members`: one row per member.
-    pub fn members(&self) -> GroupMembers {
-        GroupMembers::new(self.clone())
     }
 
     /// Reads the table `groups`.

@@ -63,8 +63,15 @@ const COLUMNS: [(MemberColumn, &str, DataType); 8] = [
     ),
 ];
 
+impl Groups {
+    /// Returns the table `group_members`: one row per member.
+    pub fn members(&self) -> GroupMembers {
+        GroupMembers::new(self.clone())
+    }
+}
+
 impl GroupMembers {
-    pub(super) fn new(groups: Groups) -> Self {
+    fn new(groups: Groups) -> Self {
         let fields = COLUMNS.map(|(_, name, data_type)| Field::new(name, data_type, false));
         let schema = Arc::new(Schema::new(fields.to_vec()));
         Self { groups, schema }

@@ -18,12 +18,9 @@ use zip::CompressionMethod;
 use crate::support::{f8, folder, npy, npz, ptychoarrow, scan_file, text};
 
 /// Calls in all, as the tables below make them. A change of the tables, or a new option, changes it.
-const CALLS: usize = 908;
+const CALLS: usize = 968;
 /// Parts of calls that are known to fail until what they show is mended. Empty is the aim.
-const WAITING: &[&str] = &[
-    "k => 99999) LIMIT 10",
-    "k => 18446744073709551615) LIMIT 10",
-];
+const WAITING: &[&str] = &[];
 
 const ADDRESS_SPACE_KIB: u64 = 6 << 20;
 const PATIENCE: Duration = Duration::from_secs(60);
