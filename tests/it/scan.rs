@@ -213,7 +213,7 @@ fn options_say_what_the_file_does_not() {
         open(&layout)
             .unwrap_err()
             .to_string()
-            .contains("--pattern-axis")
+            .contains("LayoutOptions::pattern_axis")
     );
     layout.pattern_axis = Some(PatternAxis::Last);
     let scan = open(&layout).unwrap();
