@@ -1,5 +1,5 @@
 //! What the benchmarks share: interleaved runs, medians, ratios against a limit of the machine, memory.
-#![allow(dead_code)] // no benchmark uses all of it
+#![allow(dead_code, unused_imports)] // no benchmark uses all of it
 
 #[path = "../../tests/it/private.rs"]
 mod private;
