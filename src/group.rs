@@ -2,8 +2,8 @@
 //!
 //! [`GroupSpec`] says which groups; [`Groups`] forms them in a scan and offers them as the tables `groups`
 //! (one row per group) and `group_members` (one row per member). The steps are modules of their own: `spec`,
-//! `options` and `plan` (what is asked for, checked), [`neighbors`] (who is near whom), `sampling` and
-//! [`rng`] (who is drawn), `index` (the result) and `columns` (what is made of it). [`ptychopinn`] draws
+//! `options` and `plan` (what is asked for, checked), `neighbors` (who is near whom), `sampling` and
+//! [`rng`] (who is drawn), `index` (the result) and `columns` (what is made of it). `ptychopinn` draws
 //! groups by the rules of PtychoPINN instead.
 //!
 //! # The native algorithm
@@ -131,11 +131,11 @@ pub(crate) mod neighbors;
 mod note;
 mod once;
 mod options;
-pub(crate) mod patch;
+pub mod patch;
 mod phases;
 mod plan;
 pub(crate) mod ptychopinn;
-pub(crate) mod rng;
+pub mod rng;
 mod sampling;
 mod spec;
 

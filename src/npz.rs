@@ -5,7 +5,7 @@
 //! is touched), an inflated copy for a deflated one (made once, kept while the file is open). A bare `.npy` file counts
 //! as an archive of one member, which is called as the file is.
 //!
-//! The file must not change while it is open: see [`NpzFile::open`](NpzFile::open#file-changes).
+//! The file must not change while it is open: see [`NpzFile::open`].
 
 mod directory;
 pub(crate) mod header;

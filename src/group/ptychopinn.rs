@@ -20,7 +20,7 @@
 //! positions).
 //!
 //! ```
-//! use ptychoarrow::group::ptychopinn::{Call, table};
+//! use ptychoarrow::internals::{Call, table};
 //!
 //! // A 4 x 4 raster: every distance is a tie.
 //! let (x, y): (Vec<f64>, Vec<f64>) = (0..16).map(|i| (f64::from(i % 4), f64::from(i / 4))).unzip();

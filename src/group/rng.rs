@@ -39,17 +39,17 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 /// Holds one stream of random words.
 #[derive(Debug)]
-pub struct Stream(ChaCha8Rng);
+pub(crate) struct Stream(ChaCha8Rng);
 
 impl Stream {
     /// Creates the stream that draws seed points; the epoch has no part in it.
-    pub fn of_seed_points(seed: u64) -> Self {
+    pub(crate) fn of_seed_points(seed: u64) -> Self {
         Self::new(seed, 0, 0)
     }
 
     /// Creates the stream that draws members for seed point number `group`, which is the number of its first
     /// group.
-    pub fn of_group(seed: u64, epoch: u64, group: u64) -> Self {
+    pub(crate) fn of_group(seed: u64, epoch: u64, group: u64) -> Self {
         Self::new(seed, epoch, group.wrapping_add(1))
     }
 
@@ -64,7 +64,7 @@ impl Stream {
     }
 
     /// Returns a whole number in `0..n`, all equally likely; `n` is at least 1.
-    pub fn below(&mut self, n: u32) -> u32 {
+    pub(crate) fn below(&mut self, n: u32) -> u32 {
         if n == 1 {
             return 0;
         }
@@ -83,7 +83,7 @@ impl Stream {
     ///
     /// # Panics
     /// If there are fewer items.
-    pub fn draw<T>(&mut self, items: &mut [T], count: usize) {
+    pub(crate) fn draw<T>(&mut self, items: &mut [T], count: usize) {
         for at in 0..count {
             let from = at + self.below((items.len() - at) as u32) as usize;
             items.swap(at, from);
@@ -95,7 +95,7 @@ impl Stream {
     ///
     /// # Panics
     /// If `count` is larger than `n`.
-    pub fn sample(&mut self, n: u32, count: u32) -> Vec<u32> {
+    pub(crate) fn sample(&mut self, n: u32, count: u32) -> Vec<u32> {
         let mut taken = vec![0u64; (n as usize).div_ceil(64)];
         let mut take = |number: u32| {
             let (word, bit) = (number as usize / 64, 1 << (number % 64));

@@ -75,7 +75,7 @@ impl Header {
     }
 }
 
-/// Returns the number of bytes from the begin of a member to its data, from its first [`PREFIX_LEN`] bytes.
+/// Returns the number of bytes from the begin of a member to its data, from its first 12 bytes.
 ///
 /// # Errors
 /// If those bytes do not begin an NPY file.

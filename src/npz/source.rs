@@ -20,7 +20,7 @@ use crate::error::{Error, FileKind, Result};
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum AccessMode {
     /// The file is mapped into memory, so that nothing is copied. The file must not change meanwhile: see
-    /// [`NpzFile::open`](super::NpzFile::open#file-changes).
+    /// [`NpzFile::open`](super::NpzFile::open).
     #[default]
     Map,
     /// The file is read by position: for network file systems and files still being written. A file that is cut short

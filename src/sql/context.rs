@@ -81,7 +81,7 @@ const RESERVED_PART: usize = 32;
 /// Adds this crate's functions to any DataFusion session.
 ///
 /// These are the table functions `scan`, `groups`, `group_members`, `neighbors`, `scans`, `probe`, `object`, `arrays` and
-/// `array`, the scalar [`functions`], and the format of `CREATE EXTERNAL TABLE s STORED AS NPZ LOCATION 'scan.npz'`. Files
+/// `array`, the scalar functions, and the format of `CREATE EXTERNAL TABLE s STORED AS NPZ LOCATION 'scan.npz'`. Files
 /// are opened as `options` say.
 ///
 /// ```

@@ -154,15 +154,8 @@ fn parts(places: &[Place], depth: usize) -> impl Iterator<Item = &[Place]> {
     };
     let mut rest = places;
     std::iter::from_fn(move || {
-        let mut points = 0;
-        let mut end = 0;
-        for run in rest.chunk_by(|a, b| a.point == b.point) {
-            if points == most {
-                break;
-            }
-            points += 1;
-            end += run.len();
-        }
+        let runs = rest.chunk_by(|a, b| a.point == b.point).take(most);
+        let end = runs.map(<[Place]>::len).sum();
         let (part, after) = rest.split_at(end);
         rest = after;
         (!part.is_empty()).then_some(part)
