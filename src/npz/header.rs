@@ -22,7 +22,7 @@ pub const PREFIX_LEN: usize = 12;
 const MAX_TEXT: usize = 1 << 16;
 
 /// The number of bytes of which the length of a header that is written here is a multiple.
-#[cfg(any(test, feature = "export"))]
+#[cfg(any(test, feature = "export", feature = "ndarray"))]
 const ALIGNMENT: usize = 64;
 
 /// NumPy's limit of axes.
@@ -127,7 +127,7 @@ fn text_range(bytes: &[u8]) -> Result<Range<usize>, MemberProblem> {
 }
 
 /// Writes an NPY header whose length is a multiple of 64, so that the data behind it is aligned as the header is.
-#[cfg(any(test, feature = "export"))]
+#[cfg(any(test, feature = "export", feature = "ndarray"))]
 pub fn format(descr: &str, shape: &[usize], fortran_order: bool) -> Vec<u8> {
     let shape = match shape {
         [len] => format!("({len},)"),
