@@ -2,8 +2,8 @@
 //! patterns are beside a copy of the same bytes, NumPy, and DuckDB over Parquet.
 //!
 //! `cargo bench --bench sql [-- PYTHON]` prints medians of interleaved runs. With a Python that has NumPy and DuckDB,
-//! benches/sql.py runs on the same file in the same run. `--profile dev` spares building DataFusion once more: what is
-//! measured is optimised there too.
+//! benches/sql.py runs on the same file in the same run. `--profile dev` with
+//! CARGO_PROFILE_DEV_OPT_LEVEL=3 spares building DataFusion once more.
 
 use std::hint::black_box;
 use std::io::{BufWriter, Write};
