@@ -302,6 +302,13 @@ pub enum Error {
         /// The output.
         path: PathBuf,
     },
+    /// The output is one of the files that it would be made of.
+    OutputIsInput {
+        /// The output.
+        path: PathBuf,
+        /// The input, as it was named.
+        input: PathBuf,
+    },
     /// The output cannot be written as asked.
     BadOutput {
         /// The output.
@@ -378,6 +385,7 @@ impl Error {
             | Self::UnitsDiffer { .. }
             | Self::TooLarge { .. }
             | Self::OutputExists { .. }
+            | Self::OutputIsInput { .. }
             | Self::BadOutput { .. }
             | Self::UnsupportedColumn { .. }
             | Self::BadPredicate { .. }

@@ -8,6 +8,12 @@
 //! A file is written without a name, or under a temporary name beside the output, and takes its name when it is
 //! complete. A call that fails, or whose process is killed, leaves nothing behind under the output's name.
 //!
+//! # Outputs that are inputs
+//!
+//! What is made of a file and is not it (groups, a table, a query's answer) never replaces that file: the writers are told
+//! their sources ([`ExportOptions::sources`]) and refuse an output that is one of them, by whichever path or link. What
+//! is a scan written anew ([`align()`], [`clean()`]) may replace its own source; the new file is read back first.
+//!
 //! # Power failures
 //!
 //! A file that replaces another ([`IfExists::Replace`]) is written through to the disk before it takes the name: after
@@ -31,10 +37,11 @@ mod parquet;
 mod ptychopinn;
 mod subset;
 mod target;
+mod verify;
 
 use std::collections::BTreeMap;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchOptions, RecordBatchReader};
@@ -50,7 +57,7 @@ pub use describe::{Description, describe};
 pub use npz::{NpzMember, write_npz};
 pub use ptychopinn::{default_columns, write_groups};
 pub use subset::{PROVENANCE_MEMBER, Subset};
-use target::Target;
+use target::{Place, Target};
 
 /// Names the file formats that rows are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -114,6 +121,9 @@ pub enum IfExists {
 pub struct ExportOptions {
     /// What to do if the output exists. Default: an error.
     pub if_exists: IfExists,
+    /// The files that the rows are made of: the output never replaces one of them, whatever `if_exists` says and however
+    /// its path is spelled. Default: none that the writer does not know itself.
+    pub sources: Vec<PathBuf>,
     /// Keys and values that are added to the schema's metadata; they must not depend on time, host or path.
     /// Default: none. An NPZ file has no place for them.
     pub provenance: BTreeMap<String, String>,
@@ -132,6 +142,19 @@ impl ExportOptions {
     /// Sets what to do if the output exists.
     pub fn with_if_exists(mut self, if_exists: IfExists) -> Self {
         self.if_exists = if_exists;
+        self
+    }
+
+    /// Sets the files that the rows are made of, which the output never replaces.
+    ///
+    /// ```no_run
+    /// use ptychoarrow::export::ExportOptions;
+    /// let scan = ptychoarrow::Scan::open("scan.npz")?;
+    /// let options = ExportOptions::default().with_sources(scan.sources().map(|npz| npz.path()));
+    /// # Ok::<_, ptychoarrow::Error>(())
+    /// ```
+    pub fn with_sources(mut self, sources: impl IntoIterator<Item: Into<PathBuf>>) -> Self {
+        self.sources = sources.into_iter().map(Into::into).collect();
         self
     }
 
@@ -163,6 +186,16 @@ impl ExportOptions {
     pub fn with_progress(mut self, progress: Progress) -> Self {
         self.progress = progress;
         self
+    }
+
+    /// Returns the place of an output that is made of the sources, and so replaces none of them.
+    fn place<'a>(&'a self, path: &'a Path) -> Place<'a> {
+        Place {
+            path,
+            if_exists: self.if_exists,
+            sources: &self.sources,
+            may_replace_source: false,
+        }
     }
 }
 
@@ -202,7 +235,7 @@ pub fn write(
     options: &ExportOptions,
 ) -> Result<Option<Written>> {
     let format = Format::of(path)?;
-    let Some(mut target) = Target::create(path, options.if_exists)? else {
+    let Some(mut target) = Target::create(options.place(path))? else {
         return Ok(None);
     };
     target.check_space(options.expected_bytes)?;
@@ -234,10 +267,10 @@ fn span(path: &Path) -> tracing::Span {
 /// as it is.
 ///
 /// # Errors
-/// If the output exists, or cannot be written.
-pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
+/// If the output exists, is one of the options' sources, or cannot be written.
+pub fn check(path: &Path, options: &ExportOptions) -> Result<bool> {
     Format::of(path)?;
-    target::check(path, if_exists)
+    target::check(options.place(path))
 }
 
 /// Adds the file to an error of the disk, which Arrow reports without it.

@@ -21,6 +21,7 @@ mod relation;
 mod schema;
 mod session;
 mod source;
+mod sources;
 mod table;
 mod terms;
 #[cfg(test)]

@@ -32,7 +32,7 @@ pub struct AlignArgs {
 
 pub fn run(args: &AlignArgs, _run: &RunArgs) -> Result<()> {
     let path = args.output.require(&["npz"], ".npz")?;
-    if !args.output.check()? {
+    if !args.output.check([])? {
         return Ok(());
     }
     let npz = Arc::new(NpzFile::open_with(&args.file, &args.open.options())?);

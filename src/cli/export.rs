@@ -62,10 +62,14 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
         .output
         .file
         .require(&[], ".arrow, .arrows, .parquet, .csv or .npz")?;
-    if !args.output.file.check()? {
+    // A scan may take its own place; what is made of it may not.
+    let is_scan = Format::of(output)? == Format::Npz;
+    let sources = args.input.sources(&args.file);
+    let kept = if is_scan { &sources[1..] } else { &sources };
+    if !args.output.file.check(kept.to_vec())? {
         return Ok(());
     }
-    if Format::of(output)? == Format::Npz {
+    if is_scan {
         write_scan(args, output)
     } else {
         write_table(args, output, run)
@@ -86,7 +90,7 @@ fn write_table(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
         provenance,
         expected_bytes: Some(reader.num_bytes()),
         expected_rows: Some(reader.rows_left() as u64),
-        ..args.output.options()
+        ..args.output.options(args.input.sources(&args.file))
     };
     let Some(written) = output::write(reader, output, &options)? else {
         return Ok(());

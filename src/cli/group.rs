@@ -78,7 +78,8 @@ impl GroupArgs {
 const SHOWN_GROUPS: usize = 10;
 
 pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
-    if !args.output.file.check()? {
+    let sources = args.input.sources(&args.file);
+    if !args.output.file.check(sources.clone())? {
         return Ok(());
     }
     let start = Instant::now();
@@ -101,7 +102,7 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         provenance: groups.provenance(),
         expected_bytes: Some(reader.num_bytes()),
         expected_rows: Some(reader.rows_left() as u64),
-        ..args.output.options()
+        ..args.output.options(sources)
     };
     output::announce(output, &options);
     let written = match format {

@@ -66,6 +66,12 @@ impl OpenArgs {
 }
 
 impl InputArgs {
+    /// Returns the files that a command over `file` reads.
+    pub fn sources(&self, file: &Path) -> Vec<PathBuf> {
+        let file = std::iter::once(file.to_path_buf());
+        file.chain(self.patterns.clone()).collect()
+    }
+
     /// Returns the library's options.
     pub fn options(&self) -> ScanOptions {
         let layout = LayoutOptions {

@@ -42,9 +42,11 @@ pub struct RowOutputArgs {
 
 impl RowOutputArgs {
     /// Returns the options of a writer, apart from what is known about the rows.
-    pub fn options(&self) -> ExportOptions {
+    /// `sources` are the files that the rows are made of.
+    pub fn options(&self, sources: impl IntoIterator<Item = PathBuf>) -> ExportOptions {
         ExportOptions {
             if_exists: self.file.if_exists(),
+            sources: sources.into_iter().collect(),
             tensors: self.tensors,
             progress: progress::shown(),
             ..Default::default()
@@ -86,15 +88,19 @@ impl OutputArgs {
         Ok(path)
     }
 
-    /// Checks the output before any work is done; returns false if it exists and is to be left as it is.
+    /// Checks the output before any work is done; returns false if it exists and is to be left as it is. `sources` are
+    /// the files that it must not replace.
     ///
     /// # Errors
-    /// If the output exists, or cannot be written.
-    pub fn check(&self) -> Result<bool> {
+    /// If the output exists, is one of the sources, or cannot be written.
+    pub fn check(&self, sources: impl IntoIterator<Item = PathBuf>) -> Result<bool> {
         let Some(path) = &self.output else {
             return Ok(true);
         };
-        let proceed = export::check(path, self.if_exists())?;
+        let options = ExportOptions::default()
+            .with_if_exists(self.if_exists())
+            .with_sources(sources);
+        let proceed = export::check(path, &options)?;
         if !proceed {
             log(&format!("{} exists and is left as it is", path.display()));
         }

@@ -64,7 +64,7 @@ enum RowFormat {
 }
 
 pub fn run(args: &SqlArgs, run: &RunArgs) -> Result<()> {
-    if !args.output.file.check()? {
+    if !args.output.file.check(sources(args))? {
         return Ok(());
     }
     let text = text(args)?;
@@ -122,14 +122,27 @@ fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -
         (QUERY_KEY, statement.to_string().trim().to_string()),
     ];
     let provenance = said.map(|(key, value)| (key.to_string(), value)).into();
+    let named = session.sources(&statement)?;
+    let sources = sources(args).into_iter().chain(named);
     let options = ExportOptions {
         provenance,
-        ..args.output.options()
+        ..args.output.options(sources)
     };
+    // Once more, now that the files that the query names are known, and before it is started.
+    if !export::check(path, &options)? {
+        return Ok(());
+    }
     let written = export::write(session.run(statement)?, path, &options)?;
     written.map_or(Ok(()), |written| {
         output::result(&format!("{} rows to {}", written.rows, path.display()))
     })
+}
+
+/// Returns the files that the command line names as inputs.
+fn sources(args: &SqlArgs) -> Vec<PathBuf> {
+    let patterns = args.input.options().patterns;
+    let others = args.file.iter().cloned().chain(patterns);
+    args.files.iter().cloned().chain(others).collect()
 }
 
 /// Returns the queries of the command line, a file, or standard input; `None` if there is a terminal to ask at.

@@ -227,6 +227,16 @@ impl Error {
                 folder.display()
             ),
             Self::OutputExists { path } => format!("{}: output exists", path.display()),
+            Self::OutputIsInput { path, input } if path == input => format!(
+                "{}: cannot be the output: it is an input, and what is made of a file never replaces it",
+                path.display()
+            ),
+            Self::OutputIsInput { path, input } => format!(
+                "{}: cannot be the output: it is the same file as the input {}, and what is made of a file never \
+                 replaces it",
+                path.display(),
+                input.display()
+            ),
             Self::BadOutput { path, problem } => {
                 format!(
                     "{}: cannot be the output: {}",
@@ -311,6 +321,7 @@ impl Error {
                 ]
             }
             Self::OutputExists { .. } => vec![R::WriteElsewhere, R::Set(P::IfExists, "replace")],
+            Self::OutputIsInput { .. } => vec![R::WriteElsewhere],
             Self::BadOutput { problem, .. } => problem.remedies(),
             Self::UnsupportedColumn { .. } => {
                 vec![

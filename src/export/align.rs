@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::target::Target;
+use super::target::{Place, Target};
+use super::verify::{Expected, verify};
 use super::{IfExists, span};
 use crate::array::{Access, Column, RowSet, View};
 use crate::error::{Error, Result};
@@ -73,12 +74,20 @@ pub struct Aligned {
 ///
 /// NumPy reads the same keys, dtypes, shapes and values from the new archive. Members that are not arrays, or that this
 /// crate does not read, keep their bytes. Memory does not grow with the members. The same archive gives the same bytes.
+/// The output may be the archive itself ([`IfExists::Replace`]): it is replaced once the new file has been read back.
 ///
 /// # Errors
 /// If a member is damaged (its CRC-32 is verified) or cannot be unpacked; if the output exists, cannot be written, or
 /// does not fit the disk. Nothing is left behind then.
 pub fn align(npz: &Arc<NpzFile>, path: &Path, options: &AlignOptions) -> Result<Option<Aligned>> {
-    let Some(mut target) = Target::create(path, options.if_exists)? else {
+    let sources = [npz.path().to_path_buf()];
+    let place = Place {
+        path,
+        if_exists: options.if_exists,
+        sources: &sources,
+        may_replace_source: true,
+    };
+    let Some(mut target) = Target::create(place)? else {
         return Ok(None);
     };
     let total = npz.members().iter().map(|member| member.size).sum();
@@ -122,6 +131,10 @@ pub fn align(npz: &Arc<NpzFile>, path: &Path, options: &AlignOptions) -> Result<
         .and_then(|mut out| out.flush())
         .map_err(|e| Error::io(path, "write", e))?;
     options.progress.bytes(&task, total, total);
+    if let Some(new) = target.to_verify() {
+        let expected = npz.members().iter().map(Expected::of);
+        verify(&new, path, expected)?;
+    }
     aligned.bytes = target.commit()?;
     span.record("bytes", aligned.bytes);
     Ok(Some(aligned))

@@ -55,7 +55,10 @@ const FRAME_NUMBERS: &str = "scan_index";
 /// Members that have one row per scan point, by their role or by their shape, are cut; probe, object and all others are
 /// kept whole. The dtype, the byte order and the axes of every member stay; data is aligned to 64 bytes. Memory does not
 /// grow with the members. The same points of the same archive give the same bytes. If the scan does not number its frames, the member `scan_index` is added, with the numbers that the scan
-/// points had. The member [`PROVENANCE_MEMBER`] is added, with the source and what was kept of it.
+/// points had. The member [`PROVENANCE_MEMBER`] is added, with the source and what was kept of it. A member in Fortran order
+/// whose first axis counts the scan points is written in C order.
+///
+/// The output may be the archive itself ([`IfExists::Replace`]): it is replaced once the new file has been read back.
 ///
 /// # Errors
 /// If the scan takes its patterns from another file; if there are no points, or if one lies beyond the scan; if a member

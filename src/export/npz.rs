@@ -38,7 +38,7 @@ pub fn write_npz(
     path: &Path,
     options: &ExportOptions,
 ) -> Result<Option<Written>> {
-    let Some(mut target) = Target::create(path, options.if_exists)? else {
+    let Some(mut target) = Target::create(options.place(path))? else {
         return Ok(None);
     };
     target.check_space(options.expected_bytes)?;

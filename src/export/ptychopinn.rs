@@ -50,7 +50,7 @@ pub fn default_columns(schema: &Schema) -> Vec<String> {
 /// [`Semantics::Ptychopinn`] the dtypes too are those that PtychoPINN would write.
 ///
 /// # Errors
-/// If a column has no key; and for the reasons that [`write_npz`] gives.
+/// If a column has no key; if the output is a file that the groups are made of; and for the reasons that [`write_npz`] gives.
 pub fn write_groups(
     groups: &Groups,
     read: &ReadOptions,
@@ -84,7 +84,12 @@ pub fn write_groups(
     if columns.iter().any(|column| column == "object_patches") {
         members.extend(object(groups)?);
     }
-    write_npz(members, path, options)
+    let mut options = options.clone();
+    let sources = groups.scan().sources();
+    options
+        .sources
+        .extend(sources.map(|npz| npz.path().to_path_buf()));
+    write_npz(members, path, &options)
 }
 
 fn no_key(schema: &Schema, column: &str) -> Error {

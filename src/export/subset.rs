@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::align::Copy;
-use super::target::Target;
+use super::target::{Place, Target};
+use super::verify::{Expected, verify};
 use super::{IfExists, span};
 use crate::array::{Column, RowData, RowSet, View};
 use crate::error::{Error, Parameter, Remedy, Result};
@@ -69,7 +70,14 @@ pub fn subset(npz: &Arc<NpzFile>, path: &Path, options: &SubsetOptions) -> Resul
             parameter: Parameter::Among,
         });
     }
-    let Some(mut target) = Target::create(path, options.if_exists)? else {
+    let sources = [npz.path().to_path_buf()];
+    let place = Place {
+        path,
+        if_exists: options.if_exists,
+        sources: &sources,
+        may_replace_source: true,
+    };
+    let Some(mut target) = Target::create(place)? else {
         return Ok(None);
     };
     let fates = npz.members().iter().map(|member| Fate::of(member, options));
@@ -109,9 +117,40 @@ pub fn subset(npz: &Arc<NpzFile>, path: &Path, options: &SubsetOptions) -> Resul
         .and_then(|mut out| out.flush())
         .map_err(|e| Error::io(path, "write", e))?;
     options.progress.bytes(&task, total, total);
+    if let Some(new) = target.to_verify() {
+        verify(&new, path, expected(npz, options))?;
+    }
     subset.bytes = target.commit()?;
     span.record("bytes", subset.bytes);
     Ok(Some(subset))
+}
+
+/// Returns what the new archive must hold.
+fn expected<'a>(
+    npz: &'a NpzFile,
+    options: &'a SubsetOptions,
+) -> impl Iterator<Item = Expected> + 'a {
+    let kept = npz
+        .members()
+        .iter()
+        .filter(|member| member.name != PROVENANCE_MEMBER)
+        .map(|member| {
+            let mut expected = Expected::of(member);
+            let axis = options.axes.get(&member.name);
+            if let (Some(shape), Some(axis)) = (&mut expected.shape, axis) {
+                shape[*axis] = options.points.len();
+            }
+            expected
+        });
+    let numbers = options.numbers.iter().map(|name| Expected {
+        name: name.clone(),
+        shape: Some(vec![options.points.len()]),
+    });
+    let provenance = Expected {
+        name: PROVENANCE_MEMBER.to_string(),
+        shape: Some(Vec::new()),
+    };
+    kept.chain(numbers).chain([provenance])
 }
 
 /// Says what becomes of a member.

@@ -13,6 +13,19 @@ use super::IfExists;
 use crate::error::{Error, OutputProblem, Result};
 use crate::npz::free_bytes;
 
+/// Says where an output goes, and which files it is made of.
+#[derive(Debug, Clone, Copy)]
+pub struct Place<'a> {
+    /// The path as given.
+    pub path: &'a Path,
+    /// What to do if the output exists.
+    pub if_exists: IfExists,
+    /// The files that the output is made of.
+    pub sources: &'a [PathBuf],
+    /// Whether the output may replace one of them: if it is the same scan, written anew.
+    pub may_replace_source: bool,
+}
+
 /// Holds an output that is being written.
 pub struct Target {
     /// The path as given.
@@ -20,6 +33,10 @@ pub struct Target {
     /// The path that the file gets: where a symbolic link leads, else the path as given.
     place: PathBuf,
     if_exists: IfExists,
+    /// The files that the new file must not replace.
+    kept: Vec<PathBuf>,
+    /// Whether the new file replaces one that it is made of.
+    replaces_source: bool,
     kind: Kind,
 }
 
@@ -31,7 +48,8 @@ enum Kind {
 }
 
 /// Checks whether the output may be written; returns false if it exists and is to be left as it is.
-pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
+pub fn check(place: Place<'_>) -> Result<bool> {
+    let (path, if_exists) = (place.path, place.if_exists);
     let bad = |problem| Error::BadOutput {
         path: path.to_path_buf(),
         problem,
@@ -47,6 +65,9 @@ pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
             Err(_) => Ok(true),
         };
     };
+    if !place.may_replace_source {
+        refuse_sources(path, path, place.sources)?;
+    }
     match if_exists {
         _ if metadata.is_dir() => Err(bad(OutputProblem::IsFolder)),
         // A pipe or a device exists in order to be written to.
@@ -59,10 +80,40 @@ pub fn check(path: &Path, if_exists: IfExists) -> Result<bool> {
     }
 }
 
+/// Refuses a file, known to the user as `path`, that is one of these sources.
+fn refuse_sources(path: &Path, file: &Path, sources: &[PathBuf]) -> Result<()> {
+    match sources.iter().find(|source| is_same_file(file, source)) {
+        None => Ok(()),
+        Some(source) => Err(Error::OutputIsInput {
+            path: path.to_path_buf(),
+            input: source.clone(),
+        }),
+    }
+}
+
+/// Returns whether two paths lead to one file: through symbolic links, hard links and other spellings.
+fn is_same_file(first: &Path, second: &Path) -> bool {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt;
+        let of = |path: &Path| {
+            let metadata = std::fs::metadata(path).ok()?;
+            Some((metadata.dev(), metadata.ino()))
+        };
+        of(first).is_some_and(|first| Some(first) == of(second))
+    }
+    #[cfg(not(unix))]
+    {
+        let of = |path: &Path| path.canonicalize().ok();
+        of(first).is_some_and(|first| Some(first) == of(second))
+    }
+}
+
 impl Target {
     /// Opens an output; returns `None` if it exists and is to be left as it is.
-    pub fn create(path: &Path, if_exists: IfExists) -> Result<Option<Self>> {
-        if !check(path, if_exists)? {
+    pub fn create(at: Place<'_>) -> Result<Option<Self>> {
+        let path = at.path;
+        if !check(at)? {
             return Ok(None);
         }
         let failed = |e| Error::io(path, "write", e);
@@ -81,9 +132,26 @@ impl Target {
         Ok(Some(Self {
             path: path.to_path_buf(),
             place,
-            if_exists,
+            if_exists: at.if_exists,
+            kept: match at.may_replace_source {
+                true => Vec::new(),
+                false => at.sources.to_vec(),
+            },
+            replaces_source: at.sources.iter().any(|source| is_same_file(path, source)),
             kind,
         }))
+    }
+
+    /// Returns a path under which the file can be read before it has its name, if it takes the place of one that it is
+    /// made of: then it has to be verified first.
+    pub fn to_verify(&self) -> Option<PathBuf> {
+        match &self.kind {
+            _ if !self.replaces_source => None,
+            #[cfg(target_os = "linux")]
+            Kind::Unnamed(file) => Some(descriptor_path(file)),
+            Kind::Named(file) => Some(file.path().to_path_buf()),
+            Kind::Device(_) => None,
+        }
     }
 
     /// Returns the file to write to.
@@ -114,6 +182,8 @@ impl Target {
     /// Gives the file its name; returns its size in bytes.
     pub fn commit(self) -> Result<u64> {
         let (path, place) = (self.path, self.place);
+        // The output may have become a link to a source meanwhile.
+        refuse_sources(&path, &place, &self.kept)?;
         let failed = |e: std::io::Error| match e.kind() {
             std::io::ErrorKind::AlreadyExists => Error::OutputExists { path: path.clone() },
             _ => Error::io(&path, "write", e),
@@ -177,6 +247,13 @@ fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
+/// Returns a path that leads to an open file, even to one without a name.
+#[cfg(target_os = "linux")]
+fn descriptor_path(file: &File) -> PathBuf {
+    use std::os::fd::AsRawFd;
+    PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
 /// Gives an unnamed file the name `path`. A link cannot replace a file, but a rename can: to replace one, the file first
 /// gets a temporary name.
 #[cfg(target_os = "linux")]
@@ -184,8 +261,8 @@ fn link(file: &File, path: &Path, replace: bool) -> std::io::Result<()> {
     use rustix::fs::{AtFlags, CWD, linkat};
     use std::os::fd::AsRawFd;
 
-    let from = format!("/proc/self/fd/{}", file.as_raw_fd());
-    let link = |to: &Path| linkat(CWD, from.as_str(), CWD, to, AtFlags::SYMLINK_FOLLOW);
+    let from = descriptor_path(file);
+    let link = |to: &Path| linkat(CWD, &from, CWD, to, AtFlags::SYMLINK_FOLLOW);
     match link(path) {
         Err(rustix::io::Errno::EXIST) if replace => {
             let name = format!(".ptychoarrow-{}-{}", std::process::id(), file.as_raw_fd());

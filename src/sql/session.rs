@@ -1,6 +1,6 @@
 //! Runs SQL for callers that are not async: a context with threads of its own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{RecordBatch, RecordBatchReader};
@@ -12,6 +12,7 @@ use futures::StreamExt;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::error::{of_execution, of_planning};
+use super::sources::sources;
 use super::{
     FileFormat, RegisterOptions, SessionOptions, Statement, context, query, register,
     register_file, register_npz, run, statements,
@@ -108,6 +109,16 @@ impl Session {
     /// [`Error::BadQuery`] if one cannot be parsed.
     pub fn statements(&self, sql: &str) -> Result<Vec<Statement>> {
         statements(sql).map_err(of_planning)
+    }
+
+    /// Returns the files that a statement's rows would be made of: those of the tables that it names, through views too.
+    /// The statement is planned and not started.
+    ///
+    /// # Errors
+    /// [`Error::BadQuery`] if it cannot be planned; if a file that it names cannot be opened.
+    pub fn sources(&self, statement: &Statement) -> Result<Vec<PathBuf>> {
+        let files = sources(&self.context, statement.clone());
+        self.threads.block_on(files)?.map_err(of_planning)
     }
 
     /// Runs a statement of [`Session::statements`].

@@ -1,6 +1,6 @@
 //! Describes tables of files as plain data, and opens them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
@@ -84,6 +84,20 @@ pub struct TableSource {
 }
 
 impl TableSource {
+    /// Returns the files that the table's rows are made of: the file, that of its patterns, and another scan whose points
+    /// are the neighbours.
+    pub(super) fn files(&self) -> Vec<&Path> {
+        let of = match &self.relation {
+            Relation::Neighbors(query) => query.of.as_ref().map(|of| &of.path),
+            _ => None,
+        };
+        let others = self.scan.patterns.iter().chain(of);
+        std::iter::once(&self.path)
+            .chain(others)
+            .map(PathBuf::as_path)
+            .collect()
+    }
+
     /// Opens the table, if the file is still what it was.
     ///
     /// # Errors

@@ -26,6 +26,11 @@ impl NpzTable {
     pub fn new(source: TableSource, table: Arc<dyn Table>) -> Self {
         Self { source, table }
     }
+
+    /// Returns the description of the table as plain data.
+    pub(super) fn source(&self) -> &TableSource {
+        &self.source
+    }
 }
 
 #[async_trait]

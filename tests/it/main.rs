@@ -21,6 +21,8 @@ mod kill;
 mod language;
 mod layers;
 mod npz;
+#[cfg(unix)]
+mod outputs;
 mod private;
 mod public;
 mod relation;
