@@ -8,6 +8,7 @@ mod group;
 mod input;
 mod inspect;
 mod norm;
+mod notices;
 mod output;
 mod print;
 mod profile;
@@ -63,6 +64,9 @@ struct RunArgs {
     #[arg(long, global = true, value_name = "BYTES", default_value = "8MiB", value_parser = parse_bytes,
           help_heading = "Running")]
     batch_bytes: u64,
+    /// Treat warnings as errors: exit with code 1, and keep no output.
+    #[arg(long, global = true, help_heading = "Running")]
+    strict: bool,
     /// Print where the time went, how many bytes moved, and how much memory was used.
     #[arg(long, global = true, help_heading = "Running")]
     profile: bool,
@@ -133,10 +137,10 @@ fn run(cli: Cli) -> Result<ExitCode> {
 
 fn execute(cli: &Cli) -> Result<ExitCode> {
     let done = match &cli.command {
-        Command::Check(args) => return check::run(args),
-        Command::Inspect(args) => inspect::run(args),
+        Command::Check(args) => return check::run(args, &cli.run),
+        Command::Inspect(args) => inspect::run(args, &cli.run),
         Command::Group(args) => group::run(args, &cli.run),
-        Command::Norm(args) => norm::run(args),
+        Command::Norm(args) => norm::run(args, &cli.run),
         Command::Sql(args) => sql::run(args, &cli.run),
         Command::Export(args) => export::run(args, &cli.run),
         Command::Align(args) => align::run(args, &cli.run),

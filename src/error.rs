@@ -7,6 +7,7 @@ mod facts;
 mod file_kind;
 mod kinds;
 mod names;
+mod notice;
 mod parameter;
 mod remedy;
 
@@ -18,6 +19,7 @@ use arrow::error::ArrowError;
 pub use file_kind::FileKind;
 pub use kinds::{GroupLimit, Number, OutputProblem};
 pub(crate) use names::nearest_name;
+pub use notice::{Level, Notice};
 pub use parameter::Parameter;
 pub use remedy::{Remedy, RustTerms, Task, Terms};
 pub(crate) use remedy::{alternatives, with_remedies};

@@ -21,6 +21,7 @@ mod columns;
 mod join;
 mod layers;
 pub mod layout;
+mod notices;
 mod options;
 mod positions;
 pub mod provenance;
@@ -37,7 +38,7 @@ use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::array::{Access, Column, RowSet};
-use crate::error::{Error, Remedy, Result};
+use crate::error::{Error, Notice, Remedy, Result};
 use crate::npz::NpzFile;
 use crate::table::{ReadOptions, Table, TableInfo, TableReader, is_wide};
 pub use arrays::{array, arrays, shape_text};
@@ -84,6 +85,8 @@ struct Inner {
     positions: OnceLock<Positions>,
     /// The nominal positions, once they were read.
     start_positions: OnceLock<Positions>,
+    /// What the positions tell, once they were looked at.
+    position_notes: OnceLock<Vec<Note>>,
 }
 
 impl Scan {
@@ -159,6 +162,7 @@ impl Scan {
             diffraction,
             positions: OnceLock::new(),
             start_positions: OnceLock::new(),
+            position_notes: OnceLock::new(),
         };
         Ok(Self {
             inner: Arc::new(inner),
@@ -409,6 +413,10 @@ impl TableInfo for Scan {
         {
             column.will_need(rows);
         }
+    }
+
+    fn notices(&self, columns: &[usize]) -> Vec<Notice> {
+        self.notices_of(&self.uses_of_columns(columns))
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

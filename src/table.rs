@@ -19,7 +19,7 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 
 use crate::array::{Access, RowSet};
-use crate::error::Result;
+use crate::error::{Notice, Result};
 pub use columns::ColumnTable;
 pub(crate) use columns::project;
 pub use memory::MemoryTable;
@@ -157,6 +157,12 @@ pub trait TableInfo: fmt::Debug + Send + Sync {
     /// Returns the time that each phase of working out the rows has taken so far; the same phases at every
     /// call.
     fn phases(&self) -> Vec<(&'static str, Duration)> {
+        Vec::new()
+    }
+
+    /// Returns what the reader of these columns should know, as far as it is known by now: more may be known once
+    /// the rows were read.
+    fn notices(&self, _columns: &[usize]) -> Vec<Notice> {
         Vec::new()
     }
 

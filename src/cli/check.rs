@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::failure::CommandTerms;
 use super::input::{InputArgs, shown};
-use super::{PrintFormat, output, progress};
+use super::{PrintFormat, RunArgs, output, progress};
 use crate::check::{CheckOptions, CheckReport, Finding, check};
 use crate::error::Result;
 use crate::npz::NpzFile;
@@ -22,9 +22,6 @@ pub struct CheckArgs {
     /// The NPZ files to check.
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
-    /// Exit with code 1 on warnings as well as on errors.
-    #[arg(long)]
-    strict: bool,
     /// The form in which to print the findings.
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
@@ -33,12 +30,12 @@ pub struct CheckArgs {
 }
 
 /// Checks every file, even if an earlier one cannot be opened. The exit code is the highest of all files.
-pub fn run(args: &CheckArgs) -> super::failure::Result<ExitCode> {
+pub fn run(args: &CheckArgs, run: &RunArgs) -> super::failure::Result<ExitCode> {
     let mut code = 0;
     let mut objects = Vec::new();
     for file in &args.files {
         let report = report(file, args);
-        code = code.max(code_of(&report, args.strict));
+        code = code.max(code_of(&report, run.strict));
         match (&report, args.format) {
             (Err(error), _) => output::log(&format!("error: {}", error.report_in(&TERMS))),
             (Ok(report), PrintFormat::Table) => output::result_text(&text(file, report))?,

@@ -9,13 +9,14 @@ use clap::{Args, ValueEnum};
 
 use super::failure::{Failure, Result};
 use super::input::InputArgs;
+use super::notices::{Attentive, Speaker};
 use super::output::{self, RowOutputArgs};
 use super::{RunArgs, progress};
 use crate::export::{CleanOptions, ExportOptions, Format, clean};
 use crate::npz::NpzFile;
 use crate::scan::{Scan, array, arrays};
 use crate::sql::scan_points;
-use crate::table::{ReadOptions, Rows, Table, TableReader};
+use crate::table::{ReadOptions, Rows, Table, TableInfo, TableReader};
 
 #[derive(Debug, Args)]
 pub struct ExportArgs {
@@ -70,7 +71,7 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
         return Ok(());
     }
     if is_scan {
-        write_scan(args, output)
+        write_scan(args, output, run)
     } else {
         write_table(args, output, run)
     }
@@ -86,13 +87,18 @@ fn write_table(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
     };
     let provenance = table.provenance();
     let reader = TableReader::try_new(table, &read)?;
+    let speaker = Speaker::new("export", run.strict);
+    speaker.say(&reader.notices())?;
     let options = ExportOptions {
         provenance,
         expected_bytes: Some(reader.num_bytes()),
         expected_rows: Some(reader.rows_left() as u64),
         ..args.output.options(args.input.sources(&args.file))
     };
-    let Some(written) = output::write(reader, output, &options)? else {
+    let reader = Attentive::new(reader, &speaker, TableReader::notices);
+    let written = output::write(reader, output, &options);
+    speaker.check()?;
+    let Some(written) = written? else {
         return Ok(());
     };
     let size = ByteSize::b(written.bytes);
@@ -131,7 +137,7 @@ fn open(args: &ExportArgs) -> Result<(Arc<dyn Table>, Rows)> {
 }
 
 /// Writes the scan as a new archive, with some of its scan points.
-fn write_scan(args: &ExportArgs, output: &Path) -> Result<()> {
+fn write_scan(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
     if args.table != TableArg::Scan || args.array.is_some() || args.columns.is_some() {
         return Err(Failure::usage_of(
             output,
@@ -144,6 +150,8 @@ fn write_scan(args: &ExportArgs, output: &Path) -> Result<()> {
         Some(points) => points,
         None => (0..scan.num_positions()).collect(),
     };
+    let every_column: Vec<usize> = (0..scan.schema().fields().len()).collect();
+    Speaker::new("export", run.strict).say(&scan.notices(&every_column))?;
     let options = CleanOptions {
         if_exists: args.output.file.if_exists(),
         among: args.among.clone(),

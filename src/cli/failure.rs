@@ -24,6 +24,8 @@ pub enum Failure {
         /// What is wrong, and what would be right.
         text: String,
     },
+    /// There were this many warnings, which the user wants treated as errors.
+    Warnings(usize),
 }
 
 impl Failure {
@@ -47,6 +49,7 @@ impl Failure {
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Library(error) if !error.is_usage() => 1,
+            Self::Warnings(_) => 1,
             Self::Library(_) | Self::Usage { .. } => 2,
         }
     }
@@ -60,6 +63,8 @@ impl Failure {
                 text,
             } => format!("{}: {text}", path.display()),
             Self::Usage { path: None, text } => text.clone(),
+            Self::Warnings(1) => "1 warning, which --strict makes an error".to_string(),
+            Self::Warnings(count) => format!("{count} warnings, which --strict makes errors"),
         }
     }
 }

@@ -10,12 +10,14 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde_json::json;
 
-use super::failure::{CommandTerms, Result};
+use super::failure::Result;
 use super::input::{InputArgs, SpecArgs, shown};
-use super::output::{self, RowOutputArgs, log};
+use super::notices::Speaker;
+use super::output::{self, RowOutputArgs};
 use super::print::{data_type_name, table};
 use super::{PrintFormat, RunArgs};
 use crate::array::{Access, tensor};
+use crate::error::Notice;
 use crate::export;
 use crate::export::{ExportOptions, Format, Written, default_columns, write_groups};
 use crate::group::{Channels, Groups, Measure, PatternOptions};
@@ -83,6 +85,7 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         return Ok(());
     }
     let start = Instant::now();
+    let speaker = Speaker::new("group", run.strict);
     let scan = Scan::open_with(&args.file, &args.input.options())?;
     let format = args
         .output
@@ -93,10 +96,12 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         .transpose()?;
     let groups = args.spec.query(args.patterns(format)).resolve(&scan)?;
     let Some(output) = &args.output.file.output else {
-        return show(args, run, &groups);
+        return show(args, run, &groups, &speaker);
     };
     let read = read_options(columns(args, &groups, format), Rows::All, run);
     let reader = reader(&groups, &read)?;
+    let written_columns: Vec<String> = column_names(&reader.schema());
+    speaker.say(&notices(&groups, &written_columns))?;
     let schema = reader.schema();
     let options = ExportOptions {
         provenance: groups.provenance(),
@@ -112,9 +117,11 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     let Some(written) = written else {
         return Ok(());
     };
-    log_warnings(&groups, "group");
+    let notices = notices(&groups, &written_columns);
+    speaker.say(&notices)?;
     let done = Done {
         groups: &groups,
+        warnings: speaker.texts(&notices),
         output,
         schema: &schema,
         written,
@@ -127,12 +134,14 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
 }
 
 /// Prints the first groups, without wide columns.
-fn show(args: &GroupArgs, run: &RunArgs, groups: &Groups) -> Result<()> {
+fn show(args: &GroupArgs, run: &RunArgs, groups: &Groups, speaker: &Speaker) -> Result<()> {
     let rows = Rows::Range(0..SHOWN_GROUPS);
     let reader = reader(
         groups,
         &read_options(columns(args, groups, None), rows, run),
     )?;
+    speaker.say(&reader.notices())?;
+    let shown_columns = column_names(&reader.schema());
     let batches = reader.collect::<std::result::Result<Vec<RecordBatch>, _>>()?;
     match args.format {
         PrintFormat::Table => {
@@ -145,8 +154,7 @@ fn show(args: &GroupArgs, run: &RunArgs, groups: &Groups) -> Result<()> {
         }
         PrintFormat::Json => output::result(&super::print::json(&batches)?)?,
     }
-    log_warnings(groups, "group");
-    Ok(())
+    speaker.say(&notices(groups, &shown_columns))
 }
 
 fn read_options(columns: Vec<String>, rows: Rows, run: &RunArgs) -> ReadOptions {
@@ -160,23 +168,33 @@ fn read_options(columns: Vec<String>, rows: Rows, run: &RunArgs) -> ReadOptions 
 
 fn reader(groups: &Groups, options: &ReadOptions) -> Result<TableReader> {
     groups.index()?;
-    Ok(groups.read(options)?)
+    let reader = groups.read(options)?;
+    // What the factor shows is to be known before anything is written.
+    if column_names(&reader.schema())
+        .iter()
+        .any(|name| NORMALISED.contains(&name.as_str()))
+    {
+        groups.norm_factor()?;
+    }
+    Ok(reader)
 }
 
-/// Returns what is doubtful about the groups, in the words of a command.
-pub fn warnings(groups: &Groups, command: &'static str) -> Vec<String> {
-    let notes = groups.notes();
-    notes
-        .iter()
-        .map(|note| note.in_terms(&CommandTerms { command }))
-        .collect()
+/// The columns that the normalisation factor is computed for.
+const NORMALISED: [&str; 2] = ["norm_factor", "diffraction_normalized"];
+
+fn column_names(schema: &Schema) -> Vec<String> {
+    let fields = schema.fields().iter();
+    fields.map(|field| field.name().clone()).collect()
 }
 
-/// Prints what is doubtful about the groups.
-pub fn log_warnings(groups: &Groups, command: &'static str) {
-    warnings(groups, command)
+/// Returns what the user of these columns should know, as far as it is known by now.
+pub fn notices(groups: &Groups, columns: &[String]) -> Vec<Notice> {
+    let schema = groups.schema();
+    let indices: Vec<usize> = columns
         .iter()
-        .for_each(|warning| log(&format!("warning: {warning}")));
+        .filter_map(|name| schema.index_of(name).ok())
+        .collect();
+    groups.notices(&indices)
 }
 
 /// Returns the columns asked for, or the default ones: the columns that are narrow and quick to compute, and in formats
@@ -204,6 +222,7 @@ fn columns(args: &GroupArgs, groups: &Groups, format: Option<Format>) -> Vec<Str
 /// Reports what was done.
 struct Done<'a> {
     groups: &'a Groups,
+    warnings: Vec<String>,
     output: &'a Path,
     schema: &'a Arc<Schema>,
     written: Written,
@@ -292,7 +311,7 @@ impl Done<'_> {
             "bytes": self.written.bytes,
             "seconds": self.seconds,
             "columns": self.schema.fields().iter().map(field).collect::<Vec<_>>(),
-            "warnings": warnings(self.groups, "group"),
+            "warnings": self.warnings,
         })
     }
 }

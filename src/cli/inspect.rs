@@ -11,12 +11,12 @@ use bytesize::ByteSize;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use super::failure::CommandTerms;
+use super::failure::{CommandTerms, Failure};
 use super::input::{InputArgs, shown};
 use super::print::{number, table};
-use super::{PrintFormat, output};
+use super::{PrintFormat, RunArgs, output};
 use crate::array::{Access, Column};
-use crate::error::Result;
+use crate::error::{Notice, Result};
 use crate::group::{Spacing, spacing};
 use crate::npz::{ArrayInfo, NpzFile};
 use crate::scan::layout::{Role, suspicious_unit};
@@ -63,13 +63,20 @@ struct PositionReport {
     duplicates: usize,
 }
 
-pub fn run(args: &InspectArgs) -> super::failure::Result<()> {
+pub fn run(args: &InspectArgs, run: &RunArgs) -> super::failure::Result<()> {
+    let mut warnings = 0;
     for (number, file) in args.files.iter().enumerate() {
         let text = match (rows::described(file)?, args.format) {
             (Some(rows), PrintFormat::Json) => format!("{:#}", rows::json(file, &rows)),
             (Some(rows), PrintFormat::Table) => rows::text(file, &rows),
-            (None, PrintFormat::Json) => format!("{:#}", Report::of(file, args)?.json()?),
-            (None, PrintFormat::Table) => Report::of(file, args)?.text()?,
+            (None, format) => {
+                let report = Report::of(file, args)?;
+                warnings += report.warnings().count();
+                match format {
+                    PrintFormat::Json => format!("{:#}", report.json()?),
+                    PrintFormat::Table => report.text()?,
+                }
+            }
         };
         let gap = if number == 0 || args.format == PrintFormat::Json {
             ""
@@ -78,7 +85,10 @@ pub fn run(args: &InspectArgs) -> super::failure::Result<()> {
         };
         output::result(&format!("{gap}{text}"))?;
     }
-    Ok(())
+    match run.strict && warnings > 0 {
+        true => Err(Failure::Warnings(warnings)),
+        false => Ok(()),
+    }
 }
 
 impl Report {
@@ -95,6 +105,19 @@ impl Report {
         Ok(Self { npz, scan, stats })
     }
 
+    /// Returns all that the user should know, about the archive and about the scan.
+    fn notices(&self) -> Vec<Notice> {
+        let notes = self.scan.iter().flat_map(|scan| scan.scan.notes());
+        let archive = self.npz.notes().iter().map(Notice::from);
+        archive
+            .chain(notes.map(|note| Notice::from(&note)))
+            .collect()
+    }
+
+    fn warnings(&self) -> impl Iterator<Item = Notice> {
+        self.notices().into_iter().filter(Notice::is_warning)
+    }
+
     fn arrays(&self) -> Result<RecordBatch> {
         let reader = TableReader::try_new(Arc::new(arrays(&self.npz)?), &ReadOptions::default())?;
         let schema = arrow::array::RecordBatchReader::schema(&reader);
@@ -109,7 +132,7 @@ impl Report {
         self.npz
             .notes()
             .iter()
-            .for_each(|note| text += &format!("note: {note}\n"));
+            .for_each(|note| text += &format!("warning: {note}\n"));
         text += &table(&[self.arrays()?])?;
         for (name, stats) in &self.stats {
             let Stats {
@@ -160,6 +183,11 @@ impl Report {
         report.insert("size".to_string(), json!(self.npz.identity().size));
         let notes: Vec<String> = self.npz.notes().iter().map(ToString::to_string).collect();
         report.insert("notes".to_string(), json!(notes));
+        let warnings: Vec<String> = self
+            .warnings()
+            .map(|notice| notice.in_terms(&TERMS))
+            .collect();
+        report.insert("warnings".to_string(), json!(warnings));
         report.insert("arrays".to_string(), members.collect());
         match &self.scan {
             Ok(scan) => report.insert("scan".to_string(), scan.json()),
@@ -202,8 +230,12 @@ impl ScanReport {
                 .iter()
                 .map(|runner_up| ("runner-up", runner_up.clone())),
         );
-        let notes = layout.notes.iter();
-        lines.extend(notes.map(|note| ("note", note.in_terms(&TERMS))));
+        let notes = self.scan.notes();
+        lines.extend(
+            notes
+                .iter()
+                .map(|note| (note.level().word(), note.in_terms(&TERMS))),
+        );
         match &self.positions {
             Some(positions) => lines.extend(positions.lines(&self.scan)),
             None => lines.push((
@@ -274,7 +306,7 @@ impl ScanReport {
             "layout": layout.name,
             "reason": layout.reason,
             "runner_up": layout.runner_up,
-            "notes": layout.notes.iter().map(|note| note.in_terms(&TERMS)).collect::<Vec<_>>(),
+            "notes": self.scan.notes().iter().map(|note| note.in_terms(&TERMS)).collect::<Vec<_>>(),
             "roles": roles,
             "unit": self.scan.unit().word(),
             "raster": layout.raster,
@@ -339,10 +371,6 @@ impl PositionReport {
                 format!("{of} {unit} to the nearest neighbour (min / median / max)"),
             ));
         }
-        lines.extend(
-            suspicious_unit(scan.unit(), self.x, self.y)
-                .map(|note| ("SUSPICIOUS", note.in_terms(&TERMS))),
-        );
         lines
     }
 

@@ -7,7 +7,8 @@ use serde_json::json;
 
 use super::failure::Result;
 use super::input::{InputArgs, SpecArgs, shown};
-use super::{PrintFormat, output};
+use super::notices::Speaker;
+use super::{PrintFormat, RunArgs, output};
 use crate::group::PatternOptions;
 use crate::scan::Scan;
 
@@ -25,17 +26,19 @@ pub struct NormArgs {
     input: InputArgs,
 }
 
-pub fn run(args: &NormArgs) -> Result<()> {
+pub fn run(args: &NormArgs, run: &RunArgs) -> Result<()> {
+    let speaker = Speaker::new("norm", run.strict);
     let scan = Scan::open_with(&args.file, &args.input.options())?;
     let groups = args.spec.query(PatternOptions::default()).resolve(&scan)?;
     let factor = groups.norm_factor()?;
-    super::group::log_warnings(&groups, "norm");
+    let notices = super::group::notices(&groups, &["norm_factor".to_string()]);
+    speaker.say(&notices)?;
     match args.format {
         PrintFormat::Table => output::result(&factor.to_string()),
         PrintFormat::Json => {
             let file = shown(&args.file);
             output::result(
-                &json!({"file": file, "norm_factor": factor, "warnings": super::group::warnings(&groups, "norm")})
+                &json!({"file": file, "norm_factor": factor, "warnings": speaker.texts(&notices)})
                     .to_string(),
             )
         }

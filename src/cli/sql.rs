@@ -12,12 +12,13 @@ use clap::{Args, ValueEnum};
 
 use super::failure::{Failure, Result};
 use super::input::{InputArgs, SpecArgs};
+use super::notices::{Attentive, Speaker};
 use super::output::{self, RowOutputArgs};
 use super::{RunArgs, parse_bytes};
 use crate::error::Error;
 use crate::export::{self, ExportOptions};
 use crate::scan::provenance;
-use crate::sql::{Session, SessionOptions, Statement};
+use crate::sql::{QueryReader, Session, SessionOptions, Statement};
 use print::print;
 
 /// The metadata key of the query that made a file.
@@ -78,6 +79,7 @@ pub fn run(args: &SqlArgs, run: &RunArgs) -> Result<()> {
     let Some(text) = text else {
         return prompt::run(&session, args.format);
     };
+    let speaker = Speaker::new("sql", run.strict);
     let mut statements = session.statements(&text)?;
     let Some(last) = statements.pop() else {
         return Err(no_query());
@@ -87,12 +89,14 @@ pub fn run(args: &SqlArgs, run: &RunArgs) -> Result<()> {
             for statement in statements {
                 run_silently(&session, statement)?;
             }
-            write(&session, last, path, args)
+            write(&session, last, path, args, &speaker)
         }
         None => statements
             .into_iter()
             .chain([last])
-            .try_for_each(|statement| print(session.run(statement)?, args.format).map(drop)),
+            .try_for_each(|statement| {
+                print(session.run(statement)?, args.format, &speaker).map(drop)
+            }),
     }
 }
 
@@ -111,7 +115,13 @@ fn run_silently(session: &Session, statement: Statement) -> Result<()> {
         .map_err(Failure::from)
 }
 
-fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -> Result<()> {
+fn write(
+    session: &Session,
+    statement: Statement,
+    path: &Path,
+    args: &SqlArgs,
+    speaker: &Speaker,
+) -> Result<()> {
     // This is added to what the rows' own tables say.
     let said = [
         (
@@ -132,8 +142,12 @@ fn write(session: &Session, statement: Statement, path: &Path, args: &SqlArgs) -
     if !export::check(path, &options)? {
         return Ok(());
     }
-    let written = export::write(session.run(statement)?, path, &options)?;
-    written.map_or(Ok(()), |written| {
+    let rows = session.run(statement)?;
+    speaker.say(&rows.notices())?;
+    let rows = Attentive::new(rows, speaker, QueryReader::notices);
+    let written = export::write(rows, path, &options);
+    speaker.check()?;
+    written?.map_or(Ok(()), |written| {
         output::result(&format!("{} rows to {}", written.rows, path.display()))
     })
 }

@@ -11,7 +11,7 @@ use super::columns::coords::{self, Source};
 use super::groups::Groups;
 use super::index::INDEX;
 use crate::array::{Access, RowSet};
-use crate::error::{Error, Parameter, Result};
+use crate::error::{Error, Notice, Parameter, Result};
 use crate::scan::provenance::TABLE_KEY;
 use crate::table::{Table, TableInfo};
 
@@ -123,6 +123,11 @@ impl TableInfo for GroupMembers {
 
     fn phases(&self) -> Vec<(&'static str, Duration)> {
         self.groups.phases()
+    }
+
+    /// Returns what concerns the positions, and the groups themselves.
+    fn notices(&self, _columns: &[usize]) -> Vec<Notice> {
+        self.groups.notices(&[])
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

@@ -13,7 +13,8 @@ use super::Once;
 use super::neighbors::{Neighbor, Neighbors, Reach, SharedEngine};
 use super::plan::non_finite;
 use crate::array::RowSet;
-use crate::error::{Error, Parameter, Result};
+use crate::error::{Error, Notice, Parameter, Result};
+use crate::scan::layout::{Role, Uses};
 use crate::scan::{Positions, Scan, provenance};
 use crate::table::{Table, TableInfo};
 use batch::{Cache, Extents, Place};
@@ -292,6 +293,12 @@ impl TableInfo for NeighborsTable {
         let within = within.map(|within| format!("within={within}"));
         let parts = [k, within, of.as_ref().map(file)];
         Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
+    }
+
+    fn notices(&self, _columns: &[usize]) -> Vec<Notice> {
+        let uses = Uses::of_roles(&[Role::X, Role::Y]);
+        let scans = std::iter::once(&self.scan).chain(&self.options.of);
+        scans.flat_map(|scan| scan.notices_of(&uses)).collect()
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

@@ -1,6 +1,6 @@
 //! Tells what a user should know about groups, as facts with remedies.
 
-use crate::error::{Parameter, Remedy, RustTerms, Terms, with_remedies};
+use crate::error::{Level, Notice, Parameter, Remedy, RustTerms, Terms, with_remedies};
 
 /// Describes something that a user should know about groups although they could be formed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,6 +59,17 @@ impl GroupNote {
     /// Returns facts and remedies in the terms of a front end.
     pub fn in_terms(&self, terms: &dyn Terms) -> String {
         with_remedies(self.facts(), &self.remedies(), terms)
+    }
+}
+
+impl From<&GroupNote> for Notice {
+    fn from(note: &GroupNote) -> Self {
+        Self {
+            level: Level::Warning,
+            code: note.code(),
+            facts: note.facts(),
+            remedies: note.remedies(),
+        }
     }
 }
 

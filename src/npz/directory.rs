@@ -12,7 +12,7 @@ use std::ops::Range;
 use super::records::{self, CentralRecord, DirectoryEnd, EndRecord};
 use super::source::FileSource;
 use super::{MemberProblem, header};
-use crate::error::{Error, FileKind, Result};
+use crate::error::{Error, FileKind, Level, Notice, Remedy, Result};
 
 /// Names how a member is packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,6 +46,19 @@ pub enum ArchiveNote {
         /// The number of members of that name.
         times: usize,
     },
+}
+
+impl From<&ArchiveNote> for Notice {
+    fn from(note: &ArchiveNote) -> Self {
+        Self {
+            level: Level::Warning,
+            code: match note {
+                ArchiveNote::DuplicateName { .. } => "duplicate_member",
+            },
+            facts: note.to_string(),
+            remedies: vec![Remedy::SaveWithUniqueNames],
+        }
+    }
 }
 
 impl fmt::Display for ArchiveNote {

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int32Array};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::layout::Role;
+use super::layout::{Role, Uses};
 use super::{Scan, provenance};
 use crate::array::{Column, RowSet};
-use crate::error::Result;
+use crate::error::{Notice, Result};
 use crate::table::{Table, TableInfo};
 
 impl Scan {
@@ -40,6 +40,7 @@ impl Scan {
 #[derive(Debug)]
 pub struct LayerTable {
     scan: Scan,
+    role: Role,
     name: &'static str,
     layers: Column,
     schema: SchemaRef,
@@ -58,6 +59,7 @@ impl LayerTable {
         fields.push(Arc::clone(layers.field()));
         Ok(Self {
             scan: scan.clone(),
+            role,
             name,
             layers,
             schema: Arc::new(Schema::new(fields)),
@@ -74,6 +76,10 @@ impl LayerTable {
 impl TableInfo for LayerTable {
     fn known_rows(&self) -> Option<usize> {
         Some(self.layers.num_rows())
+    }
+
+    fn notices(&self, _columns: &[usize]) -> Vec<Notice> {
+        self.scan.notices_of(&Uses::of_roles(&[self.role]))
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

@@ -20,6 +20,7 @@ mod roles;
 mod shape_rule;
 #[cfg(test)]
 mod tests;
+mod uses;
 
 use std::path::Path;
 
@@ -36,6 +37,7 @@ pub use place::Placed;
 use report::Report;
 pub use roles::Role;
 pub(crate) use roles::known_names;
+pub(crate) use uses::Uses;
 
 /// Holds which member fills which role, where in it the data lies, and why.
 #[derive(Debug, Clone, PartialEq)]

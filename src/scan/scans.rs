@@ -6,10 +6,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
-use super::layout::Role;
+use super::layout::{Role, Uses};
 use super::{Scan, provenance};
 use crate::array::{Column, RowSet};
-use crate::error::Result;
+use crate::error::{Notice, Result};
 use crate::table::{MemoryTable, Table, TableInfo};
 
 impl Scan {
@@ -137,6 +137,21 @@ pub struct ScansTable {
 impl TableInfo for ScansTable {
     fn known_rows(&self) -> Option<usize> {
         Some(1)
+    }
+
+    fn notices(&self, columns: &[usize]) -> Vec<Notice> {
+        let mut uses = Uses::default();
+        for column in columns {
+            match self.schema.field(*column).name().as_str() {
+                "measurement" => uses.measurement = true,
+                "positions" | "unit" => uses.add(Role::X),
+                "pixel_size_m" => uses.add(Role::PixelSize),
+                "height" | "width" | "dtype" | "zero_frequency" => uses.add(Role::Diffraction),
+                "probe_modes" => uses.add(Role::Probe),
+                _ => {}
+            }
+        }
+        self.scan.notices_of(&uses)
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

@@ -36,6 +36,7 @@ use datafusion::physical_plan::{
 };
 
 use super::TableSource;
+use crate::error::Notice;
 use crate::table::{Table, is_wide, row_bytes};
 use reader::FilteredReader;
 
@@ -128,6 +129,20 @@ impl NpzScanExec {
             .zip(self.schema.fields())
             .filter_map(of_column)
             .collect()
+    }
+
+    /// Returns what the user of the rows should know, as far as it is known by now.
+    pub fn notices(&self) -> Vec<Notice> {
+        let filtered = self.filters.iter().flat_map(collect_columns);
+        let mut columns: Vec<usize> = filtered
+            .map(|column| column.index())
+            .chain(self.projection.iter().copied())
+            .collect();
+        columns.sort_unstable();
+        columns.dedup();
+        self.table
+            .get()
+            .map_or_else(Vec::new, |table| table.notices(&columns))
     }
 
     fn num_partitions(&self) -> usize {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::predicate::Predicate;
 use crate::array::{Access, RowSet};
-use crate::error::{Error, Parameter, Result};
+use crate::error::{Error, Notice, Parameter, Result};
 use crate::group::{GroupSpec, Groups, PatternOptions};
 use crate::scan::Scan;
 use crate::table::{Table, TableInfo};
@@ -251,6 +251,13 @@ impl TableInfo for PredicateTable {
 
     fn phases(&self) -> Vec<(&'static str, Duration)> {
         self.resolved.get().unwrap_or(&self.template).phases()
+    }
+
+    fn notices(&self, columns: &[usize]) -> Vec<Notice> {
+        self.resolved
+            .get()
+            .unwrap_or(&self.template)
+            .notices(columns)
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

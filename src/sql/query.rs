@@ -1,16 +1,20 @@
 //! Parses, plans and starts statements.
 
+use std::sync::Arc;
+
 use arrow::datatypes::Schema;
 use datafusion::common::plan_err;
-use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::error::Result as DfResult;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
-use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
 use datafusion::sql::parser::{DFParserBuilder, Statement};
 
+use super::exec::NpzScanExec;
 use super::schema;
+use crate::error::Notice;
 use crate::table::{DEFAULT_BATCH_BYTES, row_bytes};
 
 /// Plans and starts one statement.
@@ -22,9 +26,17 @@ use crate::table::{DEFAULT_BATCH_BYTES, row_bytes};
 /// If the statement cannot be parsed, planned or started, or if it would write anything. Queries are run, and names within
 /// the session can be given and removed (`CREATE EXTERNAL TABLE`, `CREATE VIEW`, `DROP`).
 pub async fn query(ctx: &SessionContext, sql: &str) -> DfResult<SendableRecordBatchStream> {
+    run(ctx, only_statement(sql)?).await
+}
+
+/// Parses the one statement of a text.
+///
+/// # Errors
+/// If there is none, or more than one; if it cannot be parsed.
+pub(super) fn only_statement(sql: &str) -> DfResult<Statement> {
     let mut statements = statements(sql)?;
     match (statements.pop(), statements.is_empty()) {
-        (Some(statement), true) => run(ctx, statement).await,
+        (Some(statement), true) => Ok(statement),
         (None, _) => plan_err!("expected a statement, found none"),
         (Some(_), false) => plan_err!("expected one statement, found {}", statements.len() + 1),
     }
@@ -49,6 +61,40 @@ pub async fn run(
     ctx: &SessionContext,
     statement: Statement,
 ) -> DfResult<SendableRecordBatchStream> {
+    Ok(start(ctx, statement).await?.stream)
+}
+
+/// Holds a statement that has been started.
+pub(super) struct Started {
+    /// The rows.
+    pub stream: SendableRecordBatchStream,
+    /// The plan that yields them; `None` for a statement that changes the session only.
+    pub plan: Option<Arc<dyn ExecutionPlan>>,
+}
+
+/// Returns what the tables that a plan reads have to say, each notice once.
+pub(super) fn notices(plan: &Arc<dyn ExecutionPlan>) -> Vec<Notice> {
+    let mut notices: Vec<Notice> = Vec::new();
+    let visit = |node: &Arc<dyn ExecutionPlan>| {
+        if let Some(scan) = node.downcast_ref::<NpzScanExec>() {
+            for notice in scan.notices() {
+                if !notices.contains(&notice) {
+                    notices.push(notice);
+                }
+            }
+        }
+        Ok(TreeNodeRecursion::Continue)
+    };
+    // The visitor never fails.
+    drop(plan.apply(visit));
+    notices
+}
+
+/// Plans and starts one statement that has been parsed, as [`run`] does, and keeps its plan.
+///
+/// # Errors
+/// As [`query`].
+pub(super) async fn start(ctx: &SessionContext, statement: Statement) -> DfResult<Started> {
     let state = ctx.state();
     let plan = state.statement_to_plan(statement).await?;
     if changes_the_session_only(&plan) {
@@ -60,7 +106,12 @@ pub async fn run(
                 drop.name
             );
         }
-        return ctx.execute_logical_plan(plan).await?.execute_stream().await;
+        let stream = ctx
+            .execute_logical_plan(plan)
+            .await?
+            .execute_stream()
+            .await?;
+        return Ok(Started { stream, plan: None });
     }
     SQLOptions::new()
         .with_allow_ddl(false)
@@ -82,7 +133,10 @@ pub async fn run(
         .query_planner()
         .create_physical_plan(&plan, &state)
         .await?;
-    execute_stream(physical, state.task_ctx())
+    Ok(Started {
+        stream: execute_stream(Arc::clone(&physical), state.task_ctx())?,
+        plan: Some(physical),
+    })
 }
 
 /// Returns whether a statement changes only names or settings of this session.

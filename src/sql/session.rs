@@ -7,17 +7,18 @@ use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
 use arrow::error::ArrowError;
 use datafusion::execution::context::SessionContext;
-use datafusion::physical_plan::SendableRecordBatchStream;
+use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream};
 use futures::StreamExt;
 use tokio::runtime::{Builder, Handle, Runtime};
 
 use super::error::{of_execution, of_planning};
+use super::query::{Started, notices, only_statement, start};
 use super::sources::sources;
 use super::{
-    FileFormat, RegisterOptions, SessionOptions, Statement, context, query, register,
-    register_file, register_npz, run, statements,
+    FileFormat, RegisterOptions, SessionOptions, Statement, context, register, register_file,
+    register_npz, statements,
 };
-use crate::error::{Error, Result};
+use crate::error::{Error, Notice, Result};
 use crate::npz::NpzFile;
 use crate::scan::ScanOptions;
 
@@ -126,7 +127,7 @@ impl Session {
     /// # Errors
     /// As [`Session::query`].
     pub fn run(&self, statement: Statement) -> Result<QueryReader> {
-        self.read(run(&self.context, statement))
+        self.read(start(&self.context, statement))
     }
 
     /// Runs a query, whose rows come as they are computed.
@@ -134,17 +135,19 @@ impl Session {
     /// # Errors
     /// [`Error::BadQuery`] if it cannot be planned; the table's own error if that is at fault.
     pub fn query(&self, sql: &str) -> Result<QueryReader> {
-        self.read(query(&self.context, sql))
+        let statement = only_statement(sql).map_err(of_planning)?;
+        self.read(start(&self.context, statement))
     }
 
     fn read(
         &self,
-        stream: impl Future<Output = datafusion::error::Result<SendableRecordBatchStream>> + Send,
+        started: impl Future<Output = datafusion::error::Result<Started>> + Send,
     ) -> Result<QueryReader> {
-        let stream = self.threads.block_on(stream)?.map_err(of_planning)?;
+        let Started { stream, plan } = self.threads.block_on(started)?.map_err(of_planning)?;
         Ok(QueryReader {
             schema: stream.schema(),
             stream,
+            plan,
             threads: Arc::clone(&self.threads),
         })
     }
@@ -157,7 +160,16 @@ impl Session {
 pub struct QueryReader {
     schema: SchemaRef,
     stream: SendableRecordBatchStream,
+    plan: Option<Arc<dyn ExecutionPlan>>,
     threads: Arc<Threads>,
+}
+
+impl QueryReader {
+    /// Returns what the tables of the query have to say that its user should know, as far as it is known by now: more
+    /// may be known once the rows were read.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.plan.as_ref().map_or_else(Vec::new, notices)
+    }
 }
 
 impl Iterator for QueryReader {

@@ -10,7 +10,7 @@ use arrow::error::ArrowError;
 
 use super::{Table, batch_rows, project, read_batch, row_bytes, value_bytes};
 use crate::array::RowSet;
-use crate::error::{Error, Parameter, Result};
+use crate::error::{Error, Notice, Parameter, Result};
 use crate::memory;
 
 /// The default bound of a batch, in bytes.
@@ -289,6 +289,12 @@ impl TableReader {
     /// Returns the number of rows still to come.
     pub fn rows_left(&self) -> usize {
         self.num_rows - self.next
+    }
+
+    /// Returns what the user of the rows should know, as far as it is known by now: more may be known once they were
+    /// read.
+    pub fn notices(&self) -> Vec<Notice> {
+        self.source.table().notices(self.source.columns())
     }
 
     /// Returns the bytes of data that all rows take together; `u64::MAX` if there are more.

@@ -4,6 +4,7 @@ use arrow::array::{RecordBatch, RecordBatchReader};
 
 use super::RowFormat;
 use crate::cli::failure::Result;
+use crate::cli::notices::Speaker;
 use crate::cli::output::{self, log};
 use crate::cli::print::{json, table};
 use crate::export::text_columns;
@@ -14,7 +15,18 @@ const SHOWN_ROWS: usize = 40;
 
 /// Prints the rows of a query; of a statement without columns nothing is printed. Returns the number of rows, or, for a
 /// table, the number of rows that are shown.
-pub fn print(reader: QueryReader, format: RowFormat) -> Result<usize> {
+///
+/// What the user should know is said after the rows.
+///
+/// # Errors
+/// If the query fails; if stdout cannot be written to; with `--strict` if there are warnings.
+pub fn print(mut reader: QueryReader, format: RowFormat, speaker: &Speaker) -> Result<usize> {
+    let rows = print_rows(&mut reader, format)?;
+    speaker.say(&reader.notices())?;
+    Ok(rows)
+}
+
+fn print_rows(reader: &mut QueryReader, format: RowFormat) -> Result<usize> {
     if reader.schema().fields().is_empty() {
         return reader.map(|batch| Ok(batch?.num_rows())).sum();
     }
@@ -39,7 +51,7 @@ pub fn print(reader: QueryReader, format: RowFormat) -> Result<usize> {
     }
 }
 
-fn print_table(reader: QueryReader) -> Result<usize> {
+fn print_table(reader: &mut QueryReader) -> Result<usize> {
     let schema = reader.schema();
     let mut batches = vec![RecordBatch::new_empty(schema)];
     let mut rows = 0;

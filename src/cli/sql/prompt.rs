@@ -14,6 +14,7 @@ use super::RowFormat;
 use super::print::print;
 use crate::cli::failure::{CommandTerms, Result};
 use crate::cli::is_broken_pipe;
+use crate::cli::notices::Speaker;
 use crate::cli::output::log;
 use crate::cli::progress;
 use crate::error::Error;
@@ -98,7 +99,7 @@ const FUNCTIONS: &str = "SELECT syntax_example AS call, description FROM informa
 fn statements(session: &Session, text: &str, format: RowFormat) -> Result<()> {
     for statement in session.statements(text)? {
         let start = Instant::now();
-        let rows = print(session.run(statement)?, format)?;
+        let rows = print(session.run(statement)?, format, &Speaker::new("sql", false))?;
         let s = if rows == 1 { "" } else { "s" };
         log(&format!(
             "{rows} row{s}, {:.3} s",

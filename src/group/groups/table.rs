@@ -9,11 +9,13 @@ use arrow::datatypes::SchemaRef;
 
 use super::Groups;
 use crate::array::{Access, Column, RowSet};
-use crate::error::Result;
+use crate::error::{Notice, Result};
+use crate::group::columns::coords::Source;
 use crate::group::columns::early;
 use crate::group::columns::fields::GroupColumn;
 use crate::group::index::GroupIndex;
 use crate::group::{PATTERNS_KEY, SPEC_KEY};
+use crate::scan::layout::{Role, Uses};
 use crate::scan::provenance;
 use crate::table::{Table, TableInfo};
 
@@ -79,12 +81,51 @@ impl TableInfo for Groups {
         spent
     }
 
+    fn notices(&self, columns: &[usize]) -> Vec<Notice> {
+        let notes = self.notes();
+        let mut notices = self.scan().notices_of(&self.uses_of_columns(columns));
+        notices.extend(notes.iter().map(Notice::from));
+        notices
+    }
+
     fn provenance(&self) -> BTreeMap<String, String> {
         let patterns = serde_json::json!(self.patterns()).to_string();
         let mut provenance = provenance::of(self.scan().sources(), self.name());
         provenance.insert(SPEC_KEY.to_string(), self.spec().to_json());
         provenance.insert(PATTERNS_KEY.to_string(), patterns);
         provenance
+    }
+}
+
+impl Groups {
+    /// Returns what a reader of these columns reads of the scan.
+    fn uses_of_columns(&self, columns: &[usize]) -> Uses {
+        let mut uses = Uses::of_roles(&[Role::X, Role::Y]);
+        for column in columns {
+            match self.shared.columns[*column] {
+                GroupColumn::Coords(_, Source::Start) => {
+                    uses.add(Role::XStart);
+                    uses.add(Role::YStart);
+                }
+                GroupColumn::Diffraction
+                | GroupColumn::DiffractionNormalized
+                | GroupColumn::NormFactor => {
+                    uses.add(Role::Diffraction);
+                    // The factor and the column's metadata rest on what the numbers are.
+                    uses.measurement = true;
+                }
+                GroupColumn::ObjectPatches => {
+                    uses.add(Role::Object);
+                    uses.add(Role::ObjectPatches);
+                }
+                _ => {}
+            }
+        }
+        if self.patterns().mask && uses.has(Role::Diffraction) {
+            uses.add(Role::BadPixels);
+            uses.add(Role::ValidPixels);
+        }
+        uses
     }
 }
 

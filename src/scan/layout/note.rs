@@ -15,7 +15,7 @@ use crate::error::{Parameter, Remedy, RustTerms, Terms, with_remedies};
 /// use ptychoarrow::scan::{Note, layout::Role};
 /// let note = Note::TakenByNameAlone { member: "dp".to_string(), roles: vec![Role::Diffraction] };
 /// assert_eq!(note.facts(), "`dp` is taken for diffraction by its name alone");
-/// assert_eq!(note.remedies(), []);
+/// assert_eq!(note.code(), "taken_by_name_alone");
 /// ```
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -99,6 +99,27 @@ pub enum Note {
         /// The name of its column.
         column: String,
     },
+    /// The patterns are taken for intensities because their dtype is an integer one, and for no other reason.
+    MeasurementByDtype {
+        /// The member that holds the patterns.
+        member: String,
+        /// NumPy's text for its dtype.
+        dtype: String,
+    },
+    /// Scan points lie at exactly the position of an earlier one.
+    DuplicatePositions {
+        /// The number of such scan points.
+        count: usize,
+        /// The first of them.
+        first: usize,
+    },
+    /// Positions are infinite or not a number.
+    PositionsNotFinite {
+        /// The number of such scan points.
+        count: usize,
+        /// The first of them.
+        first: usize,
+    },
 }
 
 impl Note {
@@ -173,6 +194,18 @@ impl Note {
             Self::RenamedColumn { member, column } => {
                 format!("`{member}` is the column `{column}`: its own name is taken")
             }
+            Self::MeasurementByDtype { member, dtype } => format!(
+                "the patterns in `{member}` are taken for intensities (counts) because they are integers (dtype \
+                 {dtype}), and for no other reason"
+            ),
+            Self::DuplicatePositions { count, first } => format!(
+                "{} at exactly the position of an earlier one, the first is scan point {first}",
+                points_are(*count)
+            ),
+            Self::PositionsNotFinite { count, first } => format!(
+                "{} at a position that is infinite or not a number, the first is scan point {first}",
+                points_are(*count)
+            ),
         }
     }
 
@@ -210,8 +243,18 @@ impl Note {
                 ]
             }
             Self::UnlikelyUnit { .. } => vec![Remedy::Set(Parameter::Unit, "metres")],
-            Self::TakenByNameAlone { .. }
-            | Self::TakenInAnotherCase { .. }
+            Self::MeasurementByDtype { .. } => vec![
+                Remedy::Set(Parameter::Measurement, "intensity"),
+                Remedy::Set(Parameter::Measurement, "amplitude"),
+            ],
+            Self::DuplicatePositions { .. } => vec![Remedy::LeaveOutPoints],
+            Self::PositionsNotFinite { .. } => vec![Remedy::CorrectFile, Remedy::LeaveOutPoints],
+            Self::TakenByNameAlone { member, roles } => roles
+                .first()
+                .map(|role| name(*role, Some(member)))
+                .into_iter()
+                .collect(),
+            Self::TakenInAnotherCase { .. }
             | Self::MaskPolarity { .. }
             | Self::Remark { .. }
             | Self::NoColumn { .. }
@@ -228,6 +271,14 @@ impl Note {
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.in_terms(&RustTerms))
+    }
+}
+
+/// Writes `1 scan point is`, `7 scan points are`.
+fn points_are(count: usize) -> String {
+    match count {
+        1 => "1 scan point is".to_string(),
+        count => format!("{count} scan points are"),
     }
 }
 

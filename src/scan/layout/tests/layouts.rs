@@ -202,7 +202,7 @@ fn ptychodus_product() {
         (layout.name, layout.member(Role::Diffraction)),
         ("ptychodus product", Some("patterns"))
     );
-    insta::assert_snapshot!(layout.notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"), @"`patterns` is taken for diffraction by its name alone");
+    insta::assert_snapshot!(layout.notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"), @"`patterns` is taken for diffraction by its name alone; name the member with LayoutOptions::roles = diffraction=patterns");
 }
 
 #[test]

@@ -384,7 +384,7 @@ fn other_candidates_are_noted() {
     note: `indexes` does not serve as frame_index: found shape [9], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = frame_index=NAME
     note: `bad_pixels` does not serve as bad_pixels: found shape [8, 9], expected shape [8, 8], that of a pattern in `diff3d`; correct the file or name the member with LayoutOptions::roles = bad_pixels=NAME
     note: `xcoords_start` alone is no position: x_start and y_start come in pairs; name the member with LayoutOptions::roles = x_start=NAME or name the member with LayoutOptions::roles = y_start=NAME
-    note: `valid_pixel_mask` is taken for valid_pixels by its name alone
+    note: `valid_pixel_mask` is taken for valid_pixels by its name alone; name the member with LayoutOptions::roles = valid_pixels=valid_pixel_mask
     note: `valid_pixel_mask`: true means a good pixel
     note: `probe` does not serve as probe: found dtype <f4, expected complex numbers; correct the file or name the member with LayoutOptions::roles = probe=NAME
     note: `objectGuess` does not serve as object: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); correct the file or name the member with LayoutOptions::roles = object=NAME
@@ -401,7 +401,7 @@ fn other_candidates_are_noted() {
         array("valid_pixel_mask", "<i4", &[1, 8, 8]),
     ];
     insta::assert_snapshot!(detect(&list([&coords(7), &members[..1], &masks])).notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"), @"
-    `valid_pixel_mask` is taken for valid_pixels by its name alone
+    `valid_pixel_mask` is taken for valid_pixels by its name alone; name the member with LayoutOptions::roles = valid_pixels=valid_pixel_mask
     masks of opposite polarity: true means a bad pixel in `bad_pixels`, a good one in `valid_pixel_mask`
     ");
     let many: Vec<Member> = (0..20)

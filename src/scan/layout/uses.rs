@@ -1,0 +1,124 @@
+//! Says what a job reads of a scan, and which notes concern it.
+
+use super::note::Note;
+use super::roles::Role;
+use crate::error::{Level, Notice};
+
+/// Says what a job reads of a scan.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Uses {
+    /// The roles whose members are read.
+    pub roles: Vec<Role>,
+    /// Whether the result rests on what the numbers of the patterns are.
+    pub measurement: bool,
+    /// The columns of `scan` that are read and that no role stands behind.
+    pub columns: Vec<String>,
+    /// Whether every column of `scan` is read, so that a member without a column is missed.
+    pub every_column: bool,
+}
+
+impl Uses {
+    /// Creates the uses of a job that reads these roles.
+    pub fn of_roles(roles: &[Role]) -> Self {
+        Self {
+            roles: roles.to_vec(),
+            ..Self::default()
+        }
+    }
+
+    /// Adds a role, unless it is used already.
+    pub fn add(&mut self, role: Role) {
+        if !self.has(role) {
+            self.roles.push(role);
+        }
+    }
+
+    /// Returns whether the job reads the role's member.
+    pub fn has(&self, role: Role) -> bool {
+        self.roles.contains(&role)
+    }
+
+    fn has_any(&self, roles: &[Role]) -> bool {
+        roles.iter().any(|role| self.has(*role))
+    }
+}
+
+impl Note {
+    /// Returns a short name for the kind of note, which stays the same in every version.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Misfit { .. } => "misfit",
+            Self::TakenByNameAlone { .. } => "taken_by_name_alone",
+            Self::TakenInAnotherCase { .. } => "taken_in_another_case",
+            Self::MaskPolarity { .. } => "mask_polarity",
+            Self::HalfOfPair { .. } => "half_of_pair",
+            Self::LooksLikePatterns { .. } => "looks_like_patterns",
+            Self::ComplexWithoutRole { .. } => "complex_without_role",
+            Self::Remark { .. } => "remark",
+            Self::UnlikelyUnit { .. } => "unlikely_unit",
+            Self::NoColumn { .. } => "no_column",
+            Self::RenamedColumn { .. } => "renamed_column",
+            Self::MeasurementByDtype { .. } => "measurement_by_dtype",
+            Self::DuplicatePositions { .. } => "duplicate_positions",
+            Self::PositionsNotFinite { .. } => "positions_not_finite",
+        }
+    }
+
+    /// Returns how much the note matters.
+    pub fn level(&self) -> Level {
+        match self {
+            Self::TakenInAnotherCase { .. }
+            | Self::MaskPolarity { .. }
+            | Self::Remark { .. }
+            | Self::RenamedColumn { .. } => Level::Note,
+            Self::Misfit { .. }
+            | Self::TakenByNameAlone { .. }
+            | Self::HalfOfPair { .. }
+            | Self::LooksLikePatterns { .. }
+            | Self::ComplexWithoutRole { .. }
+            | Self::UnlikelyUnit { .. }
+            | Self::NoColumn { .. }
+            | Self::MeasurementByDtype { .. }
+            | Self::DuplicatePositions { .. }
+            | Self::PositionsNotFinite { .. } => Level::Warning,
+        }
+    }
+
+    /// Returns whether the note concerns a job that reads this of the scan.
+    pub(crate) fn concerns(&self, uses: &Uses) -> bool {
+        match self {
+            Self::Misfit { roles, .. }
+            | Self::TakenByNameAlone { roles, .. }
+            | Self::TakenInAnotherCase { roles, .. } => uses.has_any(roles),
+            Self::MaskPolarity { .. } => uses.has_any(&[Role::BadPixels, Role::ValidPixels]),
+            Self::HalfOfPair { pair, .. } => uses.has_any(pair),
+            // Whoever groups a scan without patterns should hear of what may be its patterns.
+            Self::LooksLikePatterns { has_patterns, .. } => {
+                uses.has(Role::Diffraction) || !has_patterns && !uses.roles.is_empty()
+            }
+            Self::ComplexWithoutRole { .. } => {
+                uses.has_any(&[Role::Probe, Role::Object, Role::ObjectPatches])
+            }
+            Self::Remark { .. } => uses.has_any(&[Role::X, Role::Diffraction]),
+            Self::UnlikelyUnit { .. }
+            | Self::DuplicatePositions { .. }
+            | Self::PositionsNotFinite { .. } => uses.has_any(&[Role::X, Role::Y]),
+            Self::NoColumn { .. } => uses.every_column,
+            Self::RenamedColumn { column, .. } => {
+                uses.every_column || uses.columns.contains(column)
+            }
+            Self::MeasurementByDtype { .. } => uses.measurement,
+        }
+    }
+}
+
+impl From<&Note> for Notice {
+    fn from(note: &Note) -> Self {
+        Self {
+            level: note.level(),
+            code: note.code(),
+            facts: note.facts(),
+            remedies: note.remedies(),
+        }
+    }
+}
