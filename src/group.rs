@@ -28,9 +28,10 @@
 //!    `g mod T`. So n <= S gives one group per seed point, whether or not `group_oversampling` is set.
 //! 3. **Groups of one.** With C = 1 a group is its seed point, and the steps below do not apply.
 //! 4. **Pool** of seed point s: the candidates other than s (by number, not by position), in the order of
-//!    (d2(s, i), i), of which the first K are taken, or all P - 1 if there are fewer. Those with d2 > D * D
-//!    are left out, where D is `max_distance`. Squares that overflow are infinite, and so come last, by scan
-//!    point. Then the seed point may be put in front of the pool:
+//!    (d2(s, i), i), of which the first K are taken, or all P - 1 if there are fewer. Those with
+//!    sqrt(d2) > D are left out, where D is `max_distance` and the root is rounded to f64: it is the distance
+//!    that the tables print. Squares that overflow are infinite, and so come last, by scan point. Then the
+//!    seed point may be put in front of the pool:
 //!    - [`IncludeSeed::Never`]: only if P = C, because there would be no group otherwise;
 //!    - [`IncludeSeed::Pool`]: always, so that the pool may have K + 1 scan points;
 //!    - [`IncludeSeed::First`]: never, also with P = C, because it has a slot of its own.

@@ -59,8 +59,8 @@ impl Reach {
     }
 }
 
-/// Returns the largest number whose square root, rounded, is at most `root`; negative if there is none.
-fn largest_square(root: f64) -> f64 {
+/// Returns the largest number whose square root, rounded, is at most `root`; negative if there is none. `root` is not NaN.
+pub fn largest_square(root: f64) -> f64 {
     let mut square = (root * root).min(if root.is_finite() {
         f64::MAX
     } else {

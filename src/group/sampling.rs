@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use self::draw::Draw;
 use super::index::{GroupIndex, INDEX};
-use super::neighbors::Neighbors;
+use super::neighbors::{Neighbors, largest_square};
 use super::phases::{Phase, Phases};
 use super::plan::{Plan, non_finite};
 use super::rng::Stream;
@@ -43,6 +43,7 @@ pub fn index(
         spec,
         neighbors,
         seeds: &seeds,
+        limit2: spec.max_distance.map_or(f64::INFINITY, largest_square),
         numbers,
     };
     phases.time(Phase::Sampling, || draw.index())

@@ -33,8 +33,9 @@ pub struct GroupSpec {
     pub sampling: Sampling,
     /// Whether a seed point may be a member of its own group. Default: never.
     pub include_seed: IncludeSeed,
-    /// The largest distance D from the seed point to a member, in the unit of the positions: scan points
-    /// whose squared distance, computed in f64, is larger than D * D leave the pool. Default: no limit.
+    /// The largest distance D from the seed point to a member, in the unit of the positions, itself included:
+    /// scan points whose distance, the rounded root of d2 that the tables print, is larger than D leave the
+    /// pool. Default: no limit.
     pub max_distance: Option<f64>,
     /// Whether there may be more groups than seed points. Default: false.
     pub group_oversampling: bool,

@@ -289,3 +289,37 @@ fn an_index_that_memory_cannot_hold_is_an_error() {
         );
     }
 }
+
+/// Writes a scan of these positions, without patterns.
+fn write_scan(path: &std::path::Path, pairs: &[(f64, f64)]) -> Scan {
+    let (x, y): (Vec<f64>, Vec<f64>) = pairs.iter().copied().unzip();
+    let mut out = crate::npz::write::NpzWriter::new(std::fs::File::create(path).unwrap());
+    for (name, values) in [("xcoords", x), ("ycoords", y)] {
+        out.begin(name, "<f8", &[values.len()], values.len() as u64 * 8)
+            .unwrap();
+        for value in values {
+            std::io::Write::write_all(&mut out, &value.to_le_bytes()).unwrap();
+        }
+    }
+    out.finish().unwrap();
+    Scan::open(path).unwrap()
+}
+
+#[test]
+fn a_member_at_the_printed_distance_is_within_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let places = [(0.0, 0.0), (2.0, 3.0), (3.0, 2.0), (-2.0, 3.0), (3.0, -2.0)];
+    let scan = write_scan(&folder.path().join("scan.npz"), &places);
+    // The square of the printed root of 13 is less than 13.
+    let printed = 3.605551275463989;
+    assert_eq!(13f64.sqrt(), printed);
+    assert!(printed * printed < 13.0);
+    let groups = |max_distance: f64| {
+        let spec = GroupSpec::default()
+            .with_seeds_from(vec![0])
+            .with_max_distance(max_distance);
+        Groups::try_new(&scan, spec).unwrap().num_rows().unwrap()
+    };
+    let before = printed.next_down();
+    assert_eq!((groups(printed), groups(before)), (1, 0));
+}

@@ -24,6 +24,8 @@ pub struct Draw<'a> {
     pub neighbors: Neighbors<'a>,
     /// All S seed points.
     pub seeds: &'a [u32],
+    /// The largest squared distance whose root is within `max_distance`.
+    pub limit2: f64,
     /// The groups to draw.
     pub numbers: Numbers<'a>,
 }
@@ -118,16 +120,12 @@ impl Draw<'_> {
 
     /// Fills in the pool of a seed point, in its original order.
     fn fill_pool(&self, seed_point: u32, found: &[Neighbor], pool: &mut Vec<u32>) {
-        let max2 = self
-            .spec
-            .max_distance
-            .map_or(f64::INFINITY, |max| max * max);
         let joins = match self.spec.include_seed {
             IncludeSeed::Never => self.plan.candidates.len() == self.plan.group_size,
             IncludeSeed::Pool => true,
             IncludeSeed::First => false,
         };
-        let near = found.iter().filter(|near| near.distance2 <= max2);
+        let near = found.iter().filter(|near| near.distance2 <= self.limit2);
         pool.clear();
         pool.extend(joins.then_some(seed_point));
         pool.extend(near.map(|near| near.scan_point));
