@@ -140,6 +140,8 @@ pub mod rng;
 mod sampling;
 mod spec;
 
+#[cfg(feature = "sql")]
+pub(crate) use columns::fields::{KEY, NORMALIZED};
 pub use groups::Groups;
 pub use index::GroupIndex;
 pub use members::GroupMembers;

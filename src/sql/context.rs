@@ -106,6 +106,9 @@ pub fn register_all(context: &SessionContext, options: &ScanOptions) -> Result<(
     functions::all()
         .into_iter()
         .for_each(|function| context.register_udf(function));
+    functions::aggregates()
+        .into_iter()
+        .for_each(|function| context.register_udaf(function));
     let factory = Arc::new(external::NpzFactory {
         options: options.clone(),
     });

@@ -5,12 +5,15 @@
 
 mod center;
 mod compare;
+mod diameter;
+mod finite;
 mod overlap;
 mod photons;
 mod pixel;
 mod probe;
 mod reduce;
 mod tensors;
+mod total;
 
 use std::sync::{Arc, LazyLock};
 
@@ -19,11 +22,11 @@ use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::plan_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::{
-    ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDF,
-    ScalarUDFImpl, Signature, Volatility,
+    AggregateUDF, ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs,
+    ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
 
-/// Defines a function; there is one constant per function.
+/// Defines a scalar function; there is one constant per function.
 struct Definition {
     name: &'static str,
     /// The names of the arguments, each with a description.
@@ -53,9 +56,16 @@ static DEFINITIONS: &[&Definition] = &[
     &probe::PROBE_DIAMETER,
     &overlap::LINEAR_OVERLAP,
     &overlap::AREA_OVERLAP,
+    &finite::IS_FINITE,
+    &finite::IS_INF,
 ];
 
-/// Returns every function, ready to be registered in a session.
+/// Returns every aggregate function, ready to be registered in a session.
+pub fn aggregates() -> Vec<AggregateUDF> {
+    vec![total::function()]
+}
+
+/// Returns every scalar function, ready to be registered in a session.
 pub fn all() -> Vec<ScalarUDF> {
     static DOCUMENTED: LazyLock<Vec<Documentation>> = LazyLock::new(|| {
         DEFINITIONS
@@ -84,7 +94,20 @@ pub fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
     DEFINITIONS
         .iter()
         .map(|definition| (definition.name, definition.example))
+        .chain([(total::NAME, total::EXAMPLE)])
 }
+
+/// Returns the section of the documentation that the functions belong to.
+fn section() -> DocSection {
+    DocSection {
+        include: true,
+        label: SECTION,
+        description: None,
+    }
+}
+
+/// The label of the section of the documentation that the functions belong to.
+const SECTION: &str = "Ptychography";
 
 impl Definition {
     fn syntax(&self) -> String {
@@ -98,12 +121,7 @@ impl Definition {
     }
 
     fn documentation(&self) -> Documentation {
-        let section = DocSection {
-            include: true,
-            label: "Ptychography",
-            description: None,
-        };
-        let builder = Documentation::builder(section, self.description, self.syntax())
+        let builder = Documentation::builder(section(), self.description, self.syntax())
             .with_sql_example(self.example);
         let arguments = self.arguments.iter();
         arguments

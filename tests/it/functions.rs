@@ -313,6 +313,12 @@ fn wrong_arguments_are_told() {
         "SELECT pattern_saturated(diffraction, 'a') FROM scan",
         "SELECT photons(diffraction) FROM scan",
         "SELECT photons(diffraction, 'counts') FROM scan",
+        "SELECT photons(diffraction_normalized) FROM groups",
+        "SELECT isfinite(diffraction) FROM scan",
+        "SELECT total_probe_diameter(diffraction, 0.9) FROM scan",
+        "SELECT total_probe_diameter(probe, 0) FROM probe",
+        "SELECT total_probe_diameter(DISTINCT probe, 0.5) FROM probe",
+        "SELECT total_probe_diameter(p, f) FROM (SELECT probe AS p, 0.5 AS f FROM probe UNION ALL SELECT probe, 0.6 FROM probe)",
         "SELECT center_of_mass(diffraction) FROM groups",
         "SELECT pixel(diffraction, 64, 0) FROM scan",
         "SELECT pixel(diffraction, 0, -1) FROM scan",
@@ -327,4 +333,90 @@ fn wrong_arguments_are_told() {
         .map(|sql| format!("{sql}\n  {}", failure(&session, sql)))
         .collect();
     insta::assert_snapshot!("function_errors", told.join("\n"));
+}
+
+/// Two modes, of which the second is five times as wide and has 1.9 % of the power: 90 % of the whole are near the first.
+#[test]
+fn the_diameter_of_all_modes_is_that_of_their_summed_power() {
+    const N: usize = 256;
+    let (narrow, wide, share) = (4.0, 20.0, 0.019);
+    let mode = |s: f64, power: f64| {
+        let at = |i: usize| i as f64 - 128.0;
+        let square = move |i: usize| at(i / N).powi(2) + at(i % N).powi(2);
+        // |P|^2 is a Gaussian whose sum is `power`.
+        let peak = power / (2.0 * std::f64::consts::PI * s * s);
+        (0..N * N).flat_map(move |i| [(peak * (-square(i) / (2.0 * s * s)).exp()).sqrt(), 0.0])
+    };
+    let pixels: Vec<f64> = mode(narrow, 1.0 - share).chain(mode(wide, share)).collect();
+    let folder = folder();
+    let path = folder.path().join("scan.npz");
+    let members = [
+        ("xcoords", npy("'<f8'", false, &[2], &f8(&[0.0, 1.0]))),
+        ("ycoords", npy("'<f8'", false, &[2], &f8(&[0.0, 1.0]))),
+        (
+            "diff3d",
+            npy("'<f8'", false, &[2, N, N], &f8(&vec![1.0; 2 * N * N])),
+        ),
+        ("probeGuess", npy("'<c16'", false, &[2, N, N], &f8(&pixels))),
+    ];
+    npz(&path, &members, CompressionMethod::Stored);
+    // 1 - 0.981 exp(-r^2 / 2 s1^2) - 0.019 exp(-r^2 / 2 s2^2) = 0.9
+    let outside = |r: f64, s: f64| (-r * r / (2.0 * s * s)).exp();
+    let held = |r: f64| 1.0 - (1.0 - share) * outside(r, narrow) - share * outside(r, wide);
+    let (mut low, mut high) = (0.0, 100.0);
+    for _ in 0..60 {
+        let middle = f64::midpoint(low, high);
+        if held(middle) < 0.9 {
+            low = middle
+        } else {
+            high = middle
+        }
+    }
+    let session = session_of(&text(&path), None);
+    let sql = "SELECT total_probe_diameter(probe, 0.9) AS total, max(probe_diameter(probe, 0.9)) AS widest, \
+               total_probe_diameter(probe, 0.9) FILTER (WHERE mode = 1) AS second, \
+               total_probe_diameter(probe, 0.9) FILTER (WHERE mode > 1) AS none FROM probe";
+    let found = rows(&session, sql);
+    let of = |name: &str| float64(&found, name)[0];
+    assert!(
+        (of("total") / (2.0 * high) - 1.0).abs() < 0.005,
+        "{} {}",
+        of("total"),
+        2.0 * high
+    );
+    assert!((of("widest") / (2.0 * wide * (2.0 * 10f64.ln()).sqrt()) - 1.0).abs() < 0.005);
+    assert_eq!(of("second"), of("widest"));
+    assert!(found["none"].is_null(0));
+    // Parts that are added up separately: as many rows as make several partitions.
+    let many = "SELECT total_probe_diameter(probe, 0.9) AS total FROM probe CROSS JOIN generate_series(1, 40)";
+    assert!((float64(&rows(&session, many), "total")[0] / of("total") - 1.0).abs() < 1e-9);
+}
+
+#[test]
+fn integers_beyond_2_53_are_not_rounded() {
+    let edge = 1u64 << 53;
+    let folder = folder();
+    let path = folder.path().join("scan.npz");
+    let pixels: Vec<u8> = [edge, edge + 1, edge + 3, u64::MAX]
+        .iter()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
+    let members = [
+        ("xcoords", npy("'<f8'", false, &[1], &f8(&[0.0]))),
+        ("ycoords", npy("'<f8'", false, &[1], &f8(&[0.0]))),
+        ("diff3d", npy("'<u8'", false, &[1, 2, 2], &pixels)),
+    ];
+    npz(&path, &members, CompressionMethod::Stored);
+    let session = session_of(&text(&path), None);
+    let sql = "SELECT pattern_saturated(diffraction, 9007199254740993) AS a, \
+               pattern_saturated(diffraction, 9007199254740994) AS b, \
+               pattern_saturated(diffraction, 18446744073709551615) AS c, \
+               pattern_saturated(diffraction, 1e300) AS d, \
+               CAST(pattern_max(diffraction) = 18446744073709551615 AS BIGINT) AS e, \
+               CAST(pattern_min(diffraction) = 9007199254740992 AS BIGINT) AS f FROM scan";
+    let found = rows(&session, sql);
+    let told: Vec<i64> = ["a", "b", "c", "d", "e", "f"]
+        .map(|name| int64(&found, name)[0])
+        .to_vec();
+    assert_eq!(told, [3, 2, 1, 0, 1, 1]);
 }

@@ -14,6 +14,9 @@ use crate::scan::{Scan, measured};
 /// The metadata key under which a column keeps the name that its contents have in PtychoPINN.
 pub const KEY: &str = "ptychoarrow.key";
 
+/// The key of the normalised patterns.
+pub const NORMALIZED: &str = "X_full";
+
 /// Names a column of `groups` that the seed point alone decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SeedColumn {
@@ -117,7 +120,7 @@ impl Shapes<'_> {
             ),
             GroupColumn::NormFactor => float64("norm_factor"),
             GroupColumn::DiffractionNormalized => {
-                keyed(self.patterns("diffraction_normalized"), "X_full")
+                keyed(self.patterns("diffraction_normalized"), NORMALIZED)
             }
             GroupColumn::ObjectPatches => keyed(self.object_patches(), "Y"),
         }

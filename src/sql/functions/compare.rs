@@ -19,7 +19,8 @@ pub const CORRELATION: Definition = Definition {
     ],
     optional: 0,
     description: "Returns Pearson's correlation of two patterns, from -1 to 1. It is 1 for patterns that differ only by \
-                  a positive factor and an offset, and null where a pattern is constant.",
+                  a positive factor and an offset, and null where a pattern is constant, or holds a pixel that is NaN \
+                  or infinite.",
     example: "SELECT a.scan_point, round(correlation(a.diffraction, b.diffraction), 6) AS r FROM scan AS a JOIN scan \
               AS b ON b.scan_point = a.scan_point + 1 WHERE a.scan_point < 3 ORDER BY a.scan_point",
     returns,
@@ -62,6 +63,10 @@ fn call(arguments: &Arguments) -> Result<ArrayRef> {
 }
 
 fn correlation<A: Pixel, B: Pixel>(a: &[A], b: &[B]) -> Option<f64> {
+    // The rounded mean of equal numbers may be another number, from which all of them deviate alike.
+    if is_constant(a) || is_constant(b) {
+        return None;
+    }
     let (mean_a, mean_b) = (mean(a), mean(b));
     let (mut products, mut squares_a, mut squares_b) = (0.0, 0.0, 0.0);
     for (a, b) in a.chunks(1024).zip(b.chunks(1024)) {
@@ -75,5 +80,40 @@ fn correlation<A: Pixel, B: Pixel>(a: &[A], b: &[B]) -> Option<f64> {
         squares_b += sum_of(&pairs, |(_, b)| b * b);
     }
     let scale = (squares_a * squares_b).sqrt();
-    (scale > 0.0).then(|| products / scale)
+    let correlation = (products / scale).clamp(-1.0, 1.0);
+    (scale > 0.0 && !correlation.is_nan()).then_some(correlation)
+}
+
+fn is_constant<T: Pixel>(values: &[T]) -> bool {
+    values.iter().all(|value| *value == values[0])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn constants_have_no_correlation_however_their_means_are_rounded() {
+        for len in [1, 3, 10, 64 * 64, 100 * 100] {
+            let of = |value: f64| vec![value; len];
+            assert_eq!(correlation(&of(0.1), &of(0.1)), None, "{len}");
+            assert_eq!(correlation(&of(0.1), &of(0.3)), None, "{len}");
+            let ramp: Vec<f64> = (0..len).map(|i| i as f64).collect();
+            assert_eq!(correlation(&ramp, &of(0.1)), None, "{len}");
+        }
+        assert_eq!(correlation::<f64, f64>(&[], &[]), None);
+    }
+
+    #[test]
+    fn what_is_no_number_has_no_correlation_and_none_is_beyond_one() {
+        let ramp: Vec<f64> = (0..99).map(|i| f64::from(i) / 7.0).collect();
+        for bad in [f64::NAN, f64::INFINITY] {
+            let mut spoilt = ramp.clone();
+            spoilt[50] = bad;
+            assert_eq!(correlation(&ramp, &spoilt), None);
+        }
+        let scaled: Vec<f64> = ramp.iter().map(|value| 1.0 - 3.0 * value).collect();
+        assert_eq!(correlation(&ramp, &ramp), Some(1.0));
+        assert!((correlation(&ramp, &scaled).unwrap() + 1.0).abs() < 1e-14);
+    }
 }

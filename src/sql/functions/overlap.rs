@@ -20,7 +20,7 @@ pub const LINEAR_OVERLAP: Definition = Definition {
     arguments: ARGUMENTS,
     optional: 0,
     description: "Returns 1 - d/D: 1 for one place, 0 where two discs touch, and less than 0 where there is a gap between \
-                  them.",
+                  them. NaN where a number is NaN, null where D is not above 0.",
     example: "SELECT linear_overlap(5, 20) AS overlap",
     returns,
     call: |arguments| call(arguments, linear),
@@ -31,7 +31,8 @@ pub const AREA_OVERLAP: Definition = Definition {
     arguments: ARGUMENTS,
     optional: 0,
     description: "Returns the common area of two discs of diameter D at the distance d, divided by the area of one disc: \
-                  [2R^2 acos(d/2R) - (d/2) sqrt(4R^2 - d^2)] / (pi R^2) with D = 2R; 0 from d = D on.",
+                  [2R^2 acos(d/2R) - (d/2) sqrt(4R^2 - d^2)] / (pi R^2) with D = 2R; 0 from d = D on. NaN where \
+                  a number is NaN, null where D is not above 0.",
     example: "SELECT rank, round(avg(area_overlap(distance, 20)), 3) AS overlap FROM neighbors GROUP BY rank ORDER BY \
               rank",
     returns,
@@ -48,10 +49,13 @@ fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
 fn call(arguments: &Arguments, overlap: fn(f64, f64) -> f64) -> Result<ArrayRef> {
     let (distances, diameters) = (arguments.numbers(0)?, arguments.numbers(1)?);
     let pairs = distances.iter().zip(diameters.iter());
-    // Without a positive diameter the overlap is not defined.
+    // Without a positive diameter the overlap is not defined. NaN is no diameter either, but it shows.
     let overlap = |(d, diameter): (Option<f64>, Option<f64>)| {
-        d.zip(diameter.filter(|diameter| *diameter > 0.0))
-            .map(|(d, diameter)| overlap(d.abs(), diameter))
+        let (d, diameter) = d.zip(diameter)?;
+        match d.is_nan() || diameter.is_nan() {
+            true => Some(f64::NAN),
+            false => (diameter > 0.0).then(|| overlap(d.abs(), diameter)),
+        }
     };
     Ok(Arc::new(pairs.map(overlap).collect::<Float64Array>()))
 }

@@ -11,6 +11,7 @@ use datafusion::error::Result;
 use super::reduce::Pixel;
 use super::tensors::{expect_tensors, typed};
 use super::{Arguments, Definition};
+use crate::group;
 use crate::scan::MEASUREMENT_KEY;
 use crate::scan::layout::Measurement;
 
@@ -26,7 +27,8 @@ pub const PHOTONS: Definition = Definition {
     optional: 1,
     description: "Returns the counts of a pattern: the sum of intensities, or the sum of the squares of amplitudes. The \
                   column says which of them its numbers are; where it does not, the second argument does, or the \
-                  argument measurement => of the table function.",
+                  argument measurement => of the table function. Of diffraction_normalized there are no counts: its \
+                  numbers are amplitudes times norm_factor.",
     example: "SELECT scan_point, photons(diffraction, 'amplitude') AS counts FROM scan ORDER BY counts DESC LIMIT 3",
     returns,
     call,
@@ -41,6 +43,13 @@ fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
                 said.data_type()
             )
         }
+        None if is_normalized(&fields[0]) => plan_err!(
+            "{name}: the numbers of `{}` are amplitudes times the factor in the column `norm_factor`, so the sum of \
+             their squares is no number of counts; write photons(diffraction), or \
+             pattern_energy({}) / (norm_factor * norm_factor)",
+            fields[0].name(),
+            fields[0].name()
+        ),
         None if known(&fields[0]).is_none() => plan_err!(
             "{name}: the file does not say whether the numbers of `{}` are amplitudes or intensities; write \
              photons({}, 'amplitude'), or measurement => 'amplitude' where the table function is called",
@@ -49,6 +58,14 @@ fn returns(name: &'static str, fields: &[FieldRef]) -> Result<DataType> {
         ),
         _ => Ok(DataType::Float64),
     }
+}
+
+/// Returns whether a column holds normalised patterns, which the training takes as its input.
+fn is_normalized(field: &FieldRef) -> bool {
+    field
+        .metadata()
+        .get(group::KEY)
+        .is_some_and(|key| key == group::NORMALIZED)
 }
 
 /// Returns what the numbers of a column are, if its metadata says so.

@@ -3,10 +3,11 @@
 //! Sums of floats and of squares are computed in f64, sums of integers in integers. All use several independent
 //! accumulators, so that the loops vectorise for every stored type.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array};
-use arrow::datatypes::{DataType, FieldRef};
+use arrow::array::{ArrayRef, AsArray, Float64Array, Int64Array, PrimitiveArray};
+use arrow::datatypes::{DataType, FieldRef, Int64Type, UInt64Type};
 use datafusion::error::Result;
 use half::f16;
 
@@ -56,6 +57,51 @@ macro_rules! each {
     }};
 }
 
+/// Creates a function that returns one of a pattern's numbers. Float64 holds all of them but integers of 64 bits.
+const fn extreme(
+    name: &'static str,
+    description: &'static str,
+    example: &'static str,
+    call: fn(&Arguments) -> Result<ArrayRef>,
+) -> Definition {
+    let mut definition = reduction(name, description, example, call);
+    definition.returns = |name, fields| match expect_tensors(name, &fields[0])? {
+        exact @ (DataType::Int64 | DataType::UInt64) => Ok(exact.clone()),
+        _ => Ok(DataType::Float64),
+    };
+    definition
+}
+
+/// Returns the smallest or the largest number of each pattern.
+fn extremes(arguments: &Arguments, which: Ordering) -> Result<ArrayRef> {
+    let tensors = arguments.tensors(0)?;
+    macro_rules! whole {
+        ($type:ty) => {{
+            let values = tensors.values.as_primitive::<$type>().values();
+            let of_row = |row| {
+                let values = values[tensors.row(row)?].iter().copied();
+                values.reduce(|best, value| {
+                    if value.cmp(&best) == which {
+                        value
+                    } else {
+                        best
+                    }
+                })
+            };
+            let found = (0..arguments.rows).map(of_row);
+            Ok(Arc::new(found.collect::<PrimitiveArray<$type>>()) as ArrayRef)
+        }};
+    }
+    match (tensors.values.data_type(), which) {
+        (DataType::Int64, _) => whole!(Int64Type),
+        (DataType::UInt64, _) => whole!(UInt64Type),
+        (_, Ordering::Less) => {
+            each!(arguments, row => Pixel::extreme(row, |value, least| value < least))
+        }
+        _ => each!(arguments, row => Pixel::extreme(row, |value, most| value > most)),
+    }
+}
+
 pub const SUM: Definition = reduction(
     "pattern_sum",
     "Returns the sum of a pattern's numbers as Float64.",
@@ -63,18 +109,20 @@ pub const SUM: Definition = reduction(
     |arguments| each!(arguments, row => Some(Pixel::sum(row))),
 );
 
-pub const MIN: Definition = reduction(
+pub const MIN: Definition = extreme(
     "pattern_min",
-    "Returns the smallest number of a pattern; NaN if the pattern holds a NaN.",
+    "Returns the smallest number of a pattern; NaN if the pattern holds a NaN. Of integers of 64 bits it is of their own \
+     type, else Float64.",
     "SELECT min(pattern_min(diffraction)) AS smallest FROM scan",
-    |arguments| each!(arguments, row => Pixel::extreme(row, |value, least| value < least)),
+    |arguments| extremes(arguments, Ordering::Less),
 );
 
-pub const MAX: Definition = reduction(
+pub const MAX: Definition = extreme(
     "pattern_max",
-    "Returns the largest number of a pattern; NaN if the pattern holds a NaN.",
+    "Returns the largest number of a pattern; NaN if the pattern holds a NaN. Of integers of 64 bits it is of their own \
+     type, else Float64.",
     "SELECT scan_point, pattern_max(diffraction) AS peak FROM scan ORDER BY peak DESC LIMIT 3",
-    |arguments| each!(arguments, row => Pixel::extreme(row, |value, most| value > most)),
+    |arguments| extremes(arguments, Ordering::Greater),
 );
 
 pub const MEAN: Definition = reduction(
@@ -108,15 +156,17 @@ pub const SATURATED: Definition = Definition {
         ),
     ],
     optional: 0,
-    description: "Returns the number of a pattern's pixels that are at a level or above it.",
+    description: "Returns the number of a pattern's pixels that are at a level or above it. Integers are compared as \
+                  integers, however large they are.",
     example: "SELECT count(*) AS frames FROM scan WHERE pattern_saturated(diffraction, 1000) > 0",
     returns: count_of_patterns,
     call: |arguments| {
-        let levels = arguments.numbers(1)?;
+        let levels = arguments.levels(1)?;
         let tensors = arguments.tensors(0)?;
         let counts: Result<Int64Array> = typed!(tensors.values, values => {
-            let of_row = |(row, level): (usize, Option<f64>)| {
-                tensors.row(row).zip(level).map(|(range, level)| count(&values[range], |value| value >= level))
+            let of_row = |(row, level): (usize, &Option<Level>)| {
+                let (range, level) = tensors.row(row).zip(*level)?;
+                Some(Pixel::count_from(&values[range], level))
             };
             levels.iter().enumerate().map(of_row).collect()
         });
@@ -134,12 +184,42 @@ pub const NOT_FINITE: Definition = Definition {
     call: |arguments| {
         let tensors = arguments.tensors(0)?;
         let counts: Result<Int64Array> = typed!(tensors.values, values => {
-            let of_row = |row| tensors.row(row).map(|range| count(&values[range], |value| !value.is_finite()));
+            let of_row = |row| tensors.row(row).map(|range| count(&values[range], |value| !value.to_f64().is_finite()));
             (0..arguments.rows).map(of_row).collect()
         });
         Ok(Arc::new(counts?))
     },
 };
+
+/// Holds a number that pixels are compared with.
+#[derive(Debug, Clone, Copy)]
+pub enum Level {
+    /// An integer.
+    Whole(i128),
+    /// Any other number.
+    Real(f64),
+}
+
+impl Level {
+    /// Returns the smallest f64 that is not below the level.
+    fn as_real(self) -> f64 {
+        match self {
+            Self::Real(level) => level,
+            Self::Whole(level) => match level as f64 {
+                rounded if (rounded as i128) < level => rounded.next_up(),
+                rounded => rounded,
+            },
+        }
+    }
+
+    /// Returns the smallest integer that is not below the level, as far as i128 has it; `None` for NaN.
+    fn as_whole(self) -> Option<i128> {
+        match self {
+            Self::Whole(level) => Some(level),
+            Self::Real(level) => (!level.is_nan()).then(|| level.ceil() as i128),
+        }
+    }
+}
 
 /// Computes with numbers of one stored type.
 pub trait Pixel: Copy + PartialOrd {
@@ -149,6 +229,8 @@ pub trait Pixel: Copy + PartialOrd {
     fn sum(values: &[Self]) -> f64;
     /// Returns the sum of the squares of some values.
     fn energy(values: &[Self]) -> f64;
+    /// Returns the number of values that are at a level or above it, compared without rounding.
+    fn count_from(values: &[Self], level: Level) -> i64;
 
     /// Returns whether the value is NaN.
     #[inline]
@@ -213,12 +295,12 @@ fn deviation<T: Pixel>(values: &[T]) -> f64 {
     (squares / values.len() as f64).sqrt()
 }
 
-fn count<T: Pixel>(values: &[T], counts: impl Fn(f64) -> bool) -> i64 {
+fn count<T: Copy>(values: &[T], counts: impl Fn(T) -> bool) -> i64 {
     // A block is short enough for a 32-bit counter, which vectorises better.
     let of_block = |block: &[T]| {
         block
             .iter()
-            .map(|value| u32::from(counts(value.to_f64())))
+            .map(|value| u32::from(counts(*value)))
             .sum::<u32>()
     };
     values
@@ -239,6 +321,10 @@ macro_rules! float {
             }
             fn energy(values: &[Self]) -> f64 {
                 sum_of(values, |value| f64::from(value) * f64::from(value))
+            }
+            fn count_from(values: &[Self], level: Level) -> i64 {
+                let level = level.as_real();
+                count(values, |value| value.to_f64() >= level)
             }
         }
     };
@@ -271,6 +357,16 @@ macro_rules! integer {
                     .map(|block| block.iter().map(square).sum::<u64>() as f64)
                     .sum()
             }
+            fn count_from(values: &[Self], level: Level) -> i64 {
+                let Some(level) = level.as_whole() else {
+                    return 0;
+                };
+                match Self::try_from(level) {
+                    Ok(level) => count(values, |value| value >= level),
+                    Err(_) if level < 0 => values.len() as i64,
+                    Err(_) => 0,
+                }
+            }
         }
     };
 }
@@ -288,6 +384,16 @@ macro_rules! wide {
             }
             fn energy(values: &[Self]) -> f64 {
                 sum_of(values, |value| value as f64 * value as f64)
+            }
+            fn count_from(values: &[Self], level: Level) -> i64 {
+                let Some(level) = level.as_whole() else {
+                    return 0;
+                };
+                match Self::try_from(level) {
+                    Ok(level) => count(values, |value| value >= level),
+                    Err(_) if level < 0 => values.len() as i64,
+                    Err(_) => 0,
+                }
             }
         }
     };
@@ -364,7 +470,7 @@ mod tests {
             assert_eq!(Pixel::extreme(&counts, |a, b| a > b), most);
             assert_eq!(Pixel::extreme(&real, |a, b| a > b), most);
             assert_eq!(
-                count(&counts, |value| value >= 60000.0),
+                Pixel::count_from(&counts, Level::Real(59999.5)),
                 counts.iter().filter(|v| **v >= 60000).count() as i64
             );
         }
@@ -393,8 +499,38 @@ mod tests {
                 Pixel::extreme(&values, |a, b| a < b).is_some_and(f64::is_nan),
                 "{place}"
             );
-            assert_eq!(count(&values, |value| !value.is_finite()), 1);
+            assert_eq!(count(&values, |value: f32| !value.is_finite()), 1);
         }
+    }
+
+    /// Compares integers and levels around 2^53, where f64 has only every second integer.
+    #[test]
+    fn levels_are_compared_without_rounding() {
+        let edge = 1u64 << 53;
+        let values: Vec<u64> = vec![edge, edge + 1, edge + 2, u64::MAX];
+        let signed: Vec<i64> = vec![i64::MIN, -1, edge as i64, edge as i64 + 1];
+        for (level, above) in [
+            (edge, 4),
+            (edge + 1, 3),
+            (edge + 2, 2),
+            (edge + 3, 1),
+            (u64::MAX, 1),
+        ] {
+            let level = Level::Whole(i128::from(level));
+            assert_eq!(Pixel::count_from(&values, level), above, "{level:?}");
+        }
+        assert_eq!(Pixel::count_from(&signed, Level::Whole(1 << 53)), 2);
+        assert_eq!(Pixel::count_from(&signed, Level::Whole((1 << 53) + 1)), 1);
+        assert_eq!(Pixel::count_from(&signed, Level::Real(-1.5)), 3);
+        assert_eq!(Pixel::count_from(&values, Level::Real(-1e300)), 4);
+        assert_eq!(Pixel::count_from(&values, Level::Real(1e300)), 0);
+        assert_eq!(Pixel::count_from(&values, Level::Real(f64::NAN)), 0);
+        // 2^53 + 1 lies between two numbers of f64: the upper one is at that level, the lower one is not.
+        let real: Vec<f64> = vec![edge as f64, (edge + 2) as f64, f64::NAN];
+        assert_eq!(Pixel::count_from(&real, Level::Whole((1 << 53) + 1)), 1);
+        assert_eq!(Pixel::count_from(&real, Level::Whole(1 << 53)), 2);
+        assert_eq!(Pixel::count_from(&[7u8, 8, 255], Level::Real(7.5)), 2);
+        assert_eq!(Pixel::count_from(&[7u8, 8, 255], Level::Whole(256)), 0);
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::ops::Range;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array};
 use arrow::compute::{CastOptions, cast, cast_with_options};
-use arrow::datatypes::{DataType, Field, Float64Type, Int64Type};
+use arrow::datatypes::{DataType, Field, Float64Type, Int64Type, UInt64Type};
 use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 
 use super::Arguments;
+use super::reduce::Level;
 use crate::array::tensor;
 
 /// Holds a column with one tensor per row: a list of any kind.
@@ -19,6 +20,20 @@ pub struct Tensors<'a> {
 }
 
 impl<'a> Tensors<'a> {
+    /// Takes an array of lists as tensors; `name` is the function that reads them.
+    ///
+    /// # Errors
+    /// If it holds no lists.
+    pub fn of(name: &str, list: &'a ArrayRef) -> Result<Self> {
+        let values = match list.data_type() {
+            DataType::FixedSizeList(..) => list.as_fixed_size_list().values(),
+            DataType::List(_) => list.as_list::<i32>().values(),
+            DataType::LargeList(_) => list.as_list::<i64>().values(),
+            other => return exec_err!("{name}: expected tensors, found {other}"),
+        };
+        Ok(Self { list, values })
+    }
+
     /// Returns the range of a row's numbers in [`Tensors::values`]; `None` for a null, or a tensor that holds one.
     pub fn row(&self, row: usize) -> Option<Range<usize>> {
         if self.list.is_null(row) {
@@ -50,14 +65,7 @@ impl<'a> Tensors<'a> {
 impl Arguments {
     /// Returns an argument that has one tensor per row.
     pub fn tensors(&self, place: usize) -> Result<Tensors<'_>> {
-        let list = &self.arrays[place];
-        let values = match list.data_type() {
-            DataType::FixedSizeList(..) => list.as_fixed_size_list().values(),
-            DataType::List(_) => list.as_list::<i32>().values(),
-            DataType::LargeList(_) => list.as_list::<i64>().values(),
-            other => return exec_err!("{}: expected tensors, found {other}", self.name),
-        };
-        Ok(Tensors { list, values })
+        Tensors::of(self.name, &self.arrays[place])
     }
 
     /// Returns an argument that has one number per row.
@@ -65,6 +73,33 @@ impl Arguments {
         Ok(cast(&self.arrays[place], &DataType::Float64)?
             .as_primitive::<Float64Type>()
             .clone())
+    }
+
+    /// Returns an argument that has one level per row; integers stay integers.
+    pub fn levels(&self, place: usize) -> Result<Vec<Option<Level>>> {
+        let array = &self.arrays[place];
+        let whole = |value: Option<i128>| value.map(Level::Whole);
+        Ok(match array.data_type() {
+            DataType::UInt64 => {
+                let levels = array.as_primitive::<UInt64Type>();
+                levels
+                    .iter()
+                    .map(|value| whole(value.map(i128::from)))
+                    .collect()
+            }
+            found if found.is_integer() => {
+                let levels = self.whole(place)?;
+                levels
+                    .iter()
+                    .map(|value| whole(value.map(i128::from)))
+                    .collect()
+            }
+            _ => self
+                .numbers(place)?
+                .iter()
+                .map(|value| value.map(Level::Real))
+                .collect(),
+        })
     }
 
     /// Returns an argument that has one whole number per row.
