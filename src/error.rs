@@ -259,6 +259,24 @@ pub enum Error {
         /// The other file.
         patterns: PathBuf,
     },
+    /// Positions and patterns do not pair.
+    Unpaired {
+        /// The file of the positions.
+        path: PathBuf,
+        /// The member that holds the positions, or their frame numbers.
+        member: String,
+        /// The number of positions.
+        positions: usize,
+        /// The file of the patterns.
+        other: PathBuf,
+        /// The member that holds the patterns, or their frame numbers.
+        other_member: String,
+        /// The number of patterns.
+        patterns: usize,
+        /// Where both have frame numbers, how many of the positions and of the patterns are without a partner, and
+        /// the first such number.
+        joined: Option<[(usize, Option<i64>); 2]>,
+    },
     /// The positions of two scans are in different units.
     UnitsDiffer {
         /// The file of one scan.
@@ -401,6 +419,7 @@ impl Error {
             | Self::NonFinitePosition { .. }
             | Self::PositionsTooFarApart { .. }
             | Self::TooFewPoints { .. }
+            | Self::Unpaired { .. }
             | Self::FileChanged { .. }
             | Self::ScratchFull { .. }
             | Self::DiskFull { .. }

@@ -18,6 +18,7 @@
 
 mod arrays;
 mod columns;
+mod files;
 mod join;
 mod layers;
 pub mod layout;
@@ -25,7 +26,6 @@ mod notices;
 mod options;
 mod positions;
 pub mod provenance;
-mod role_column;
 mod scans;
 #[cfg(test)]
 mod tests;
@@ -39,18 +39,20 @@ use arrow::datatypes::{Schema, SchemaRef};
 
 use crate::array::{Access, Column, RowSet};
 use crate::error::{Error, Notice, Remedy, Result};
-use crate::npz::NpzFile;
+use crate::npz::{ArrayInfo, NpzFile};
 use crate::table::{ReadOptions, Table, TableInfo, TableReader, is_wide};
 pub use arrays::{array, arrays, shape_text};
 pub(crate) use columns::measured;
 use columns::{Columns, Parts, ScanColumn};
 pub use columns::{MEASUREMENT_KEY, UNIT_KEY};
+use files::Files;
+pub(crate) use files::RoleSource;
+use join::{Pairing, Rows};
 pub use layout::Note;
 use layout::{Layout, LayoutOptions, Measurement, Placed, Role, Unit};
 pub use options::ScanOptions;
 use positions::PositionSource;
 pub use positions::Positions;
-use role_column::role_column;
 
 /// Holds an open scan; it is cheap to clone.
 ///
@@ -70,10 +72,8 @@ pub struct Scan {
 
 #[derive(Debug)]
 struct Inner {
-    npz: Arc<NpzFile>,
-    /// The file that the patterns are in, if it is another one.
-    patterns: Option<Arc<NpzFile>>,
-    layout: Layout,
+    files: Files,
+    pairing: Pairing,
     options: LayoutOptions,
     measurement: Measurement,
     schema: SchemaRef,
@@ -121,7 +121,9 @@ impl Scan {
     /// ```
     ///
     /// # Errors
-    /// As [`Scan::open`]; with [`ScanOptions::patterns`] also if a position has no pattern in that file.
+    /// As [`Scan::open`]; with [`ScanOptions::patterns`] also if one file lacks nothing that the other has. Where
+    /// positions and patterns both have frame numbers, these are read: it is an error if one occurs twice.
+    /// Without [`LayoutOptions::unpaired`], it is an error if a position has no pattern, or a pattern no position.
     pub fn open_with(path: impl AsRef<Path>, options: &ScanOptions) -> Result<Self> {
         Self::try_new(Arc::new(NpzFile::open_with(path, &options.open)?), options)
     }
@@ -132,16 +134,25 @@ impl Scan {
     /// As [`Scan::open_with`].
     pub fn try_new(npz: Arc<NpzFile>, options: &ScanOptions) -> Result<Self> {
         let _span = tracing::debug_span!("scan", file = %npz.path().display()).entered();
-        let mut layout = Layout::detect(&npz, &options.layout)?;
-        let position_source = PositionSource::of(&npz, &layout)?;
-        let start_source = PositionSource::of_starts(&npz, &layout)?;
-        let frame_index = role_column(&npz, &layout, Role::FrameIndex)?;
-        let (patterns, diffraction) = patterns_of(&npz, &layout, frame_index.as_ref(), options)?;
+        let mut files = Files::open(npz, options)?;
+        let (pairing, mut notes) = Pairing::of(&files, options.layout.unpaired)?;
+        let parts = Opened {
+            files: &files,
+            pairing: &pairing,
+        };
+        let raster = files.of_patterns().and_then(|file| file.layout.raster);
+        let scan_columns = raster.map(|[_, scan_columns]| scan_columns);
+        let position_source = PositionSource::of(parts.pair([Role::X, Role::Y])?, scan_columns);
+        let start_source = parts.pair([Role::XStart, Role::YStart])?;
+        let start_source = start_source.map(|columns| PositionSource::Members(Box::new(columns)));
+        let frame_index = parts.column(Role::FrameIndex)?;
+        let diffraction = parts.column(Role::Diffraction)?;
         let measurement = measurement_of(diffraction.as_ref(), &options.layout);
-        let (others, notes) = columns::other_members(&npz, &layout);
-        layout.notes.extend(notes);
+        let (others, of_others) = columns::other_members(&files, &pairing);
         let Columns { fields, columns } = Columns::build(Parts {
-            layout: &layout,
+            unit: files.unit(),
+            scan_columns,
+            patterns: &pairing.patterns,
             positions: &position_source,
             starts: start_source.as_ref(),
             frame_index,
@@ -149,10 +160,12 @@ impl Scan {
             diffraction: diffraction.as_ref(),
             measurement,
         });
+        notes.extend(files.notes_of_second());
+        notes.extend(of_others);
+        files.first.layout.notes.extend(notes);
         let inner = Inner {
-            npz,
-            patterns,
-            layout,
+            files,
+            pairing,
             options: options.layout.clone(),
             measurement,
             schema: Arc::new(Schema::new(fields)),
@@ -171,12 +184,45 @@ impl Scan {
 
     /// Returns the archive.
     pub fn npz(&self) -> &Arc<NpzFile> {
-        &self.inner.npz
+        &self.inner.files.first.npz
     }
 
-    /// Returns which member plays which role, and why.
+    /// Returns which member of the archive plays which role, and why. Where the scan is read from two files, some
+    /// roles may be filled by the other one: see [`Scan::member`].
     pub fn layout(&self) -> &Layout {
-        &self.inner.layout
+        &self.inner.files.first.layout
+    }
+
+    /// Returns which member of the other file plays which role, if the scan is read from two.
+    pub fn other_layout(&self) -> Option<&Layout> {
+        self.inner.files.second.as_ref().map(|file| &file.layout)
+    }
+
+    /// Returns the numbers of scan rows and scan columns, R and S, if the patterns are a raster.
+    pub fn raster(&self) -> Option<[usize; 2]> {
+        self.inner.files.of_patterns()?.layout.raster
+    }
+
+    /// Returns the name of the member that fills a role, in whichever file it is.
+    pub fn member(&self, role: Role) -> Option<&str> {
+        self.source(role)
+            .map(|source| source.placed.member.as_str())
+    }
+
+    /// Returns the member that fills a role, and the file it is in.
+    pub(crate) fn source(&self, role: Role) -> Option<RoleSource<'_>> {
+        self.inner.files.source(role)
+    }
+
+    /// Creates the error that says why no member fills a role.
+    pub(crate) fn missing(&self, role: Role) -> Error {
+        let files = &self.inner.files;
+        let file = match role {
+            Role::Diffraction | Role::BadPixels | Role::ValidPixels => files.of_patterns(),
+            _ => None,
+        };
+        let file = file.unwrap_or(&files.first);
+        file.layout.missing(&file.npz, role)
     }
 
     /// Returns the options that the layout was found with.
@@ -191,7 +237,7 @@ impl Scan {
 
     /// Returns the unit of the positions.
     pub fn unit(&self) -> Unit {
-        self.inner.layout.unit
+        self.inner.files.unit()
     }
 
     /// Returns the size of a pixel of the object in metres, if the options or the file say so.
@@ -215,12 +261,13 @@ impl Scan {
     /// Iterates over the files that the scan is read from: the archive, and that of its patterns if it is
     /// another one.
     pub fn sources(&self) -> impl Iterator<Item = &Arc<NpzFile>> {
-        std::iter::once(&self.inner.npz).chain(&self.inner.patterns)
+        self.inner.files.iter().map(|file| &file.npz)
     }
 
-    /// Returns the number of positions, M; without positions the number of patterns.
+    /// Returns the number of scan points, M: that of the positions, or of the patterns where there are no
+    /// positions; with [`LayoutOptions::unpaired`], that of the pairs of both.
     pub fn num_positions(&self) -> usize {
-        self.inner.layout.positions
+        self.inner.pairing.points
     }
 
     /// Returns whether the scan has positions, its own or those of a raster.
@@ -235,7 +282,7 @@ impl Scan {
     pub(crate) fn require_positions(&self) -> Result<()> {
         match self.has_positions() {
             true => Ok(()),
-            false => Err(self.inner.layout.missing(&self.inner.npz, Role::X)),
+            false => Err(self.missing(Role::X)),
         }
     }
 
@@ -249,12 +296,8 @@ impl Scan {
     /// # Errors
     /// [`Error::MissingRole`] for a scan without patterns.
     pub fn require_diffraction(&self) -> Result<&Column> {
-        let missing = || {
-            self.inner
-                .layout
-                .missing(&self.inner.npz, Role::Diffraction)
-        };
-        self.diffraction().ok_or_else(missing)
+        self.diffraction()
+            .ok_or_else(|| self.missing(Role::Diffraction))
     }
 
     /// Returns whether the file has nominal positions of its own.
@@ -294,7 +337,7 @@ impl Scan {
             PositionSource::Members(columns) => Positions::read(columns, points)?,
             PositionSource::Raster(scan_columns) => Positions::of_raster(*scan_columns, points),
             PositionSource::None => {
-                return Err(self.inner.layout.missing(&self.inner.npz, Role::X));
+                return Err(self.missing(Role::X));
             }
         };
         Ok(cell.get_or_init(|| positions))
@@ -314,18 +357,43 @@ impl Scan {
     /// [`Error::BadMember`] if scan points run along two axes, as those of a raster do: from such a member no list of
     /// scan points can be cut.
     pub fn scan_point_axes(&self) -> Result<BTreeMap<String, usize>> {
-        let Inner { npz, layout, .. } = self.inner.as_ref();
-        let roles = layout.roles.iter();
+        let roles = self.layout().roles.iter();
         let mut axes: BTreeMap<String, usize> = roles
             .filter(|(role, _)| role.is_of_scan_points())
             .map(|(role, placed)| Ok((placed.member.clone(), self.scan_point_axis(*role, placed)?)))
             .collect::<Result<_>>()?;
-        axes.extend(columns::without_role(npz, layout).map(|info| (info.name.clone(), 0)));
+        axes.extend(self.others().map(|(info, _)| (info.name.clone(), 0)));
         Ok(axes)
     }
 
+    /// Returns the row of each scan point in those members of the archive whose rows are not the scan points
+    /// themselves, since positions and patterns were joined on frame numbers.
+    pub(crate) fn picked_rows(&self) -> BTreeMap<String, Arc<[usize]>> {
+        let Inner { files, pairing, .. } = self.inner.as_ref();
+        let of_role = |(role, placed): &'_ (Role, Placed)| {
+            let rows = pairing.rows(files, *role)?;
+            Some((placed.member.clone(), rows.clone()))
+        };
+        let of_roles = self.layout().roles.iter().filter_map(of_role);
+        let others = self.others();
+        let others = others.filter_map(|(info, rows)| Some((info.name.clone(), rows?.clone())));
+        let picked = of_roles
+            .chain(others)
+            .filter_map(|(member, rows)| match rows {
+                Rows::Picked(rows) => Some((member, rows)),
+                Rows::First(_) => None,
+            });
+        picked.collect()
+    }
+
+    /// Iterates over the members of the archive without a role that have one row per scan point.
+    fn others(&self) -> impl Iterator<Item = (&ArrayInfo, Option<&Rows>)> {
+        let Inner { files, pairing, .. } = self.inner.as_ref();
+        columns::without_role(files, pairing, &files.first).filter(|(_, rows)| rows.is_some())
+    }
+
     fn scan_point_axis(&self, role: Role, placed: &Placed) -> Result<usize> {
-        let npz = &self.inner.npz;
+        let npz = self.npz();
         let shape = npz.info(&placed.member).map_or(&[][..], |info| &info.shape);
         let is_long = |axis: &usize| shape.get(*axis) != Some(&1);
         let long: Vec<usize> = placed.rows.iter().copied().filter(is_long).collect();
@@ -351,7 +419,8 @@ impl Scan {
     /// # Errors
     /// If the member cannot be a column.
     pub fn member_column(&self, role: Role) -> Result<Option<Column>> {
-        role_column(&self.inner.npz, &self.inner.layout, role)
+        let Inner { files, pairing, .. } = self.inner.as_ref();
+        Opened { files, pairing }.column(role)
     }
 
     /// Reads the table `scan`: one row per position.
@@ -363,18 +432,30 @@ impl Scan {
     }
 }
 
-/// Returns the patterns, with the file they are in if it is another one.
-fn patterns_of(
-    npz: &Arc<NpzFile>,
-    layout: &Layout,
-    frame_index: Option<&Column>,
-    options: &ScanOptions,
-) -> Result<(Option<Arc<NpzFile>>, Option<Column>)> {
-    let Some(path) = &options.patterns else {
-        return Ok((None, role_column(npz, layout, Role::Diffraction)?));
-    };
-    let joined = join::patterns(npz, layout, frame_index, path, options)?;
-    Ok((Some(joined.npz), Some(joined.column)))
+/// Opens the columns of the files of a scan, with the rows of its scan points.
+struct Opened<'a> {
+    files: &'a Files,
+    pairing: &'a Pairing,
+}
+
+impl Opened<'_> {
+    /// Opens the part of a member that fills a role as a column called after the role; `None` if no member fills
+    /// it.
+    fn column(&self, role: Role) -> Result<Option<Column>> {
+        let Some(source) = self.files.source(role) else {
+            return Ok(None);
+        };
+        let column = source.column(role)?;
+        Ok(Some(match self.pairing.rows(self.files, role) {
+            Some(rows) => rows.of_column(column),
+            None => column,
+        }))
+    }
+
+    /// Opens the columns of two roles that belong together.
+    fn pair(&self, [x, y]: [Role; 2]) -> Result<Option<[Column; 2]>> {
+        Ok(self.column(x)?.zip(self.column(y)?).map(|(x, y)| [x, y]))
+    }
 }
 
 /// Returns what the numbers of the patterns are: what the options say, else intensities for integers.

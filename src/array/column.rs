@@ -125,13 +125,23 @@ impl Column {
         );
         if !matches!(self.access, Access::Inflated { .. }) {
             self.access = Access::Copied {
-                reason: "in the order of another file's frames".to_string(),
+                reason: "joined on the frame index".to_string(),
             };
         }
         self.stored.picked = Some(match self.stored.picked {
             Some(picked) => rows.iter().map(|row| picked[*row]).collect(),
             None => rows,
         });
+        self
+    }
+
+    /// Returns the first rows of the column, `len` of them, or all if there are fewer.
+    pub(crate) fn limited(mut self, len: usize) -> Self {
+        match &mut self.stored.picked {
+            Some(picked) if len < picked.len() => *picked = picked[..len].into(),
+            Some(_) => {}
+            None => self.stored.layout.num_rows = self.stored.layout.num_rows.min(len),
+        }
         self
     }
 

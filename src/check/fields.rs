@@ -19,8 +19,7 @@ pub fn check_probe(run: &mut Run, scan: &Scan) -> Result<()> {
     if values.is_constant() && values.max == 0.0 {
         let remedies = vec![Remedy::CorrectFile, Remedy::UseAnotherMember];
         let finding = Finding::error(Code::ZeroProbe, "zeros only", remedies);
-        run.findings
-            .push(finding.of(scan.layout().member(Role::Probe)));
+        run.findings.push(finding.of(scan.member(Role::Probe)));
     }
     Ok(())
 }
@@ -46,7 +45,7 @@ pub fn check_patches(run: &mut Run, scan: &Scan) -> Result<()> {
         let found = format!("{patches} object patches, expected {points}, one per scan point");
         let finding = Finding::error(Code::Length, found, vec![Remedy::CorrectFile]);
         run.findings
-            .push(finding.of(scan.layout().member(Role::ObjectPatches)));
+            .push(finding.of(scan.member(Role::ObjectPatches)));
     }
     Ok(())
 }
@@ -57,7 +56,7 @@ fn check_finite(run: &mut Run, scan: &Scan, role: Role) -> Result<Option<Summary
     let Some(column) = scan.member_column(role)? else {
         return Ok(None);
     };
-    let member = scan.layout().member(role);
+    let member = scan.member(role);
     if !column.scalar().is_number() {
         let found = format!("text or times as {}", role.name());
         let remedies = vec![Remedy::SaveAs("complex numbers")];
@@ -92,9 +91,10 @@ fn check_finite(run: &mut Run, scan: &Scan, role: Role) -> Result<Option<Summary
 
 /// Checks that the probe has the shape of a pattern: it is multiplied with patches of that size.
 fn probe_shape(scan: &Scan) -> Option<Finding> {
-    let member = scan.layout().member(Role::Probe)?;
+    let source = scan.source(Role::Probe)?;
+    let member = source.placed.member.as_str();
     let (shape, pattern) = (
-        &scan.npz().info(member)?.shape,
+        &source.npz.info(member)?.shape,
         scan.diffraction()?.row_shape(),
     );
     let image = match &shape[..] {

@@ -23,7 +23,7 @@ pub fn check(run: &mut Run, scan: &Scan) -> Result<()> {
     let Some(patterns) = scan.diffraction() else {
         return Ok(());
     };
-    let member = scan.layout().member(Role::Diffraction);
+    let member = scan.member(Role::Diffraction);
     if patterns.row_len() == 0 {
         let found = format!(
             "frames of shape {:?}, without a pixel",

@@ -44,7 +44,7 @@ fn check_finite(run: &mut Run, scan: &Scan, positions: &Positions, [x, y]: [Role
             let remedies = vec![Remedy::CorrectFile, Remedy::LeaveOutPoints];
             let finding = Finding::error(Code::NotFinite, found, remedies);
             run.findings
-                .push(finding.of(scan.layout().member(role)).at(count, rows));
+                .push(finding.of(scan.member(role)).at(count, rows));
         }
     }
 }
@@ -71,7 +71,7 @@ fn duplicates(scan: &Scan, positions: &Positions) -> Option<Finding> {
             found,
             vec![Remedy::LeaveOutPoints],
         )
-        .of(scan.layout().member(Role::X))
+        .of(scan.member(Role::X))
         .at(count, rows)
     })
 }
@@ -79,7 +79,7 @@ fn duplicates(scan: &Scan, positions: &Positions) -> Option<Finding> {
 fn unit(scan: &Scan, positions: &Positions) -> Option<Finding> {
     let note = suspicious_unit(scan.unit(), extent(&positions.x), extent(&positions.y))?;
     let finding = Finding::warning(Code::SuspiciousUnit, note.facts(), note.remedies());
-    Some(finding.of(scan.layout().member(Role::X)))
+    Some(finding.of(scan.member(Role::X)))
 }
 
 /// Writes `scan point 7`, `scan points 4, 7, 9`.
@@ -125,11 +125,8 @@ pub fn check_frame_index(run: &mut Run, scan: &Scan) -> Result<()> {
             ),
         };
         let finding = Finding::warning(Code::DuplicateFrameIndex, found, Vec::new());
-        run.findings.push(
-            finding
-                .of(scan.layout().member(Role::FrameIndex))
-                .at(count, rows),
-        );
+        run.findings
+            .push(finding.of(scan.member(Role::FrameIndex)).at(count, rows));
     }
     Ok(())
 }

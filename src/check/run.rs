@@ -42,14 +42,19 @@ impl Run<'_> {
         roles: &[Role],
         check: impl FnOnce(&mut Self, &Scan) -> Result<()>,
     ) -> Result<()> {
-        let members = || roles.iter().filter_map(|role| scan.layout().member(*role));
+        let sources = roles.iter().filter_map(|role| scan.source(*role));
+        // What was found out about a member of this file says nothing about one of another file.
+        let members = sources
+            .filter(|source| Arc::ptr_eq(source.npz, self.npz))
+            .map(|source| source.placed.member.as_str());
+        let members: Vec<&str> = members.collect();
         let is_damaged = |member: &str| {
             let about = |finding: &Finding| finding.member.as_deref() == Some(member);
             self.findings
                 .iter()
                 .any(|finding| finding.code == Code::Crc && about(finding))
         };
-        if members().any(is_damaged) {
+        if members.iter().copied().any(is_damaged) {
             return Ok(());
         }
         match check(self, scan) {
@@ -57,7 +62,7 @@ impl Run<'_> {
             Err(error) => {
                 let found = error.facts_with_sources();
                 let finding = Finding::error(Code::NotChecked, found, error.remedies());
-                self.findings.push(finding.of(members().next()));
+                self.findings.push(finding.of(members.first().copied()));
                 Ok(())
             }
             Ok(()) => Ok(()),

@@ -22,6 +22,7 @@ use crate::export;
 use crate::export::{ExportOptions, Format, Written, default_columns, write_groups};
 use crate::group::{Channels, Groups, Measure, PatternOptions};
 use crate::scan::Scan;
+use crate::scan::layout::Role;
 use crate::table::{ReadOptions, Rows, Table, TableInfo, TableReader, is_wide};
 
 #[derive(Debug, Args)]
@@ -277,13 +278,10 @@ impl Done<'_> {
     /// Lists the members that have a role and are reached by one kind of access, each with the reason.
     fn members(&self, word: &str) -> String {
         let scan = self.groups.scan();
-        let roles = scan
-            .layout()
-            .roles
-            .iter()
-            .filter_map(|(_, placed)| scan.npz().info(&placed.member));
-        let of_kind = roles
-            .map(|info| (info, Access::of(scan.npz(), info)))
+        let sources = Role::all().filter_map(|role| scan.source(role));
+        let of_kind = sources
+            .filter_map(|source| Some((source.npz, source.npz.info(&source.placed.member)?)))
+            .map(|(npz, info)| (info, Access::of(npz, info)))
             .filter(|(_, access)| access.word() == word);
         let text = of_kind.map(|(info, access)| match access.reason() {
             Some(reason) => format!("{} ({reason})", info.name),

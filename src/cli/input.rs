@@ -8,7 +8,9 @@ use super::{parse_bytes, progress};
 use crate::group::{GroupSpec, IncludeSeed, Norm, PatternOptions, Sampling, Semantics};
 use crate::npz::{AccessMode, OpenOptions};
 use crate::scan::ScanOptions;
-use crate::scan::layout::{LayoutOptions, Measurement, PatternAxis, PositionOrder, Role, Unit};
+use crate::scan::layout::{
+    LayoutOptions, Measurement, PatternAxis, PositionOrder, Role, Unit, Unpaired,
+};
 use crate::sql::GroupQuery;
 
 /// Says what a file does not say itself.
@@ -16,7 +18,7 @@ use crate::sql::GroupQuery;
 #[command(next_help_heading = "What the file does not say")]
 pub struct InputArgs {
     /// The member that fills a role; can be given several times. The roles are x, y, x_start, y_start, diffraction,
-    /// probe, object, object_patches, frame_index, bad_pixels, valid_pixels and pixel_size.
+    /// probe, object, object_patches, frame_index, position_index, bad_pixels, valid_pixels and pixel_size.
     #[arg(long, value_name = "ROLE=NAME", value_parser = parse_role)]
     role: Vec<(Role, String)>,
     /// What the stored patterns are; by default, integers are intensities, and other numbers are unknown.
@@ -34,7 +36,12 @@ pub struct InputArgs {
     /// The columns of a combined position array, one letter each: yx if y comes first; _ for a column that is neither.
     #[arg(long, value_name = "ORDER")]
     position_order: Option<PositionOrder>,
-    /// Another NPZ file that holds the patterns; they are joined on the frame index.
+    /// What happens to positions without a pattern and to patterns without a position. They are joined on the frame
+    /// index where both sides have one; else they pair by order, and the shorter side counts.
+    #[arg(long, value_enum, default_value = "error")]
+    unpaired: Unpaired,
+    /// Another NPZ file, which holds the patterns where FILE has the positions, or the positions where FILE has the
+    /// patterns; they are joined on the frame index if both files have one, else by order.
     #[arg(long, value_name = "FILE")]
     patterns: Option<PathBuf>,
     #[command(flatten)]
@@ -81,6 +88,7 @@ impl InputArgs {
             pixel_size_m: self.pixel_size,
             pattern_axis: self.pattern_axis,
             position_order: self.position_order,
+            unpaired: self.unpaired,
         };
         ScanOptions {
             open: self.open.options(),

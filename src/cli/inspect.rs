@@ -230,6 +230,14 @@ impl ScanReport {
                 .iter()
                 .map(|runner_up| ("runner-up", runner_up.clone())),
         );
+        let others = self.scan.sources().skip(1).zip(self.scan.other_layout());
+        lines.extend(others.map(|(npz, layout)| {
+            let file = shown(npz.path());
+            (
+                "beside",
+                format!("{file}: {}: {}", layout.name, layout.reason),
+            )
+        }));
         let notes = self.scan.notes();
         lines.extend(
             notes
@@ -251,10 +259,8 @@ impl ScanReport {
             Role::BadPixels,
             Role::ValidPixels,
         ] {
-            if let Some(info) = layout
-                .member(role)
-                .and_then(|member| self.scan.npz().info(member))
-            {
+            let source = self.scan.source(role);
+            if let Some(info) = source.and_then(|source| source.npz.info(&source.placed.member)) {
                 let label = if role == Role::ObjectPatches {
                     "patches"
                 } else {
@@ -297,10 +303,8 @@ impl ScanReport {
 
     fn json(&self) -> Value {
         let layout = self.scan.layout();
-        let roles: Map<String, Value> = layout
-            .roles
-            .iter()
-            .map(|(role, placed)| (role.name().to_string(), json!(placed.member)))
+        let roles: Map<String, Value> = Role::all()
+            .filter_map(|role| Some((role.name().to_string(), json!(self.scan.member(role)?))))
             .collect();
         let mut report = json!({
             "layout": layout.name,
@@ -309,7 +313,7 @@ impl ScanReport {
             "notes": self.scan.notes().iter().map(|note| note.in_terms(&TERMS)).collect::<Vec<_>>(),
             "roles": roles,
             "unit": self.scan.unit().word(),
-            "raster": layout.raster,
+            "raster": self.scan.raster(),
             "start_positions": self.scan.has_starts(),
             "patterns": self.scan.diffraction().map(Column::num_rows),
             "pattern_shape": self.scan.diffraction().map(Column::row_shape),

@@ -192,6 +192,36 @@ impl Error {
                 path.display(),
                 patterns.display()
             ),
+            Self::Unpaired {
+                path,
+                member,
+                positions,
+                other,
+                other_member,
+                patterns,
+                joined: Some(alone),
+            } => format!(
+                "{}: found {} in `{member}` that `{other_member}` of {} does not have, and {} the other way round, \
+                 expected the same frames on both sides",
+                path.display(),
+                frames(alone[0], *positions),
+                other.display(),
+                frames(alone[1], *patterns)
+            ),
+            Self::Unpaired {
+                path,
+                member,
+                positions,
+                other,
+                other_member,
+                patterns,
+                joined: None,
+            } => format!(
+                "{}: found {positions} positions in `{member}` and {patterns} patterns in `{other_member}` of {}, \
+                 expected one pattern for each position, or frame numbers on both sides",
+                path.display(),
+                other.display()
+            ),
             Self::UnitsDiffer {
                 path,
                 unit,
@@ -304,6 +334,7 @@ impl Error {
             Self::NotDivisible { .. } => vec![R::Lower(P::Crop)],
             Self::GroupTooWide { .. } => vec![R::Lower(P::Gridsize), R::Lower(P::Crop)],
             Self::PatternsTwice { .. } => vec![R::LeaveOut(P::Patterns)],
+            Self::Unpaired { .. } => vec![R::LeaveOutUnpaired, R::CorrectFile],
             Self::UnitsDiffer {
                 unit, other_unit, ..
             } => match *unit {
@@ -343,5 +374,13 @@ impl Error {
             | Self::Arrow(_)
             | Self::External { .. } => Vec::new(),
         }
+    }
+}
+
+/// Writes `5 of 40 frames (the first is 3)`.
+fn frames((alone, first): (usize, Option<i64>), of: usize) -> String {
+    match first {
+        Some(first) => format!("{alone} of {of} frames (the first is {first})"),
+        None => format!("{alone} of {of}"),
     }
 }

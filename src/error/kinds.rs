@@ -142,7 +142,7 @@ impl OutputProblem {
                 "an .npz file holds a whole scan or groups, not the rows of any table".to_string()
             }
             Self::PatternsInAnotherFile => {
-                "an .npz file takes its patterns from the file that is cut, and they are in another"
+                "an .npz file is cut from one file, and the positions and patterns are in two"
                     .to_string()
             }
         }

@@ -95,6 +95,8 @@ parameters! {
     PatternAxis, "pattern_axis", "LayoutOptions::pattern_axis";
     /// The columns of a combined position array.
     PositionOrder, "position_order", "LayoutOptions::position_order";
+    /// What happens to positions and patterns without a partner.
+    Unpaired, "unpaired", "LayoutOptions::unpaired";
     /// Another file that holds the patterns.
     Patterns, "patterns", "ScanOptions::patterns";
     /// How the bytes of stored members are reached.

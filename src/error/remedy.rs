@@ -41,6 +41,8 @@ pub enum Remedy {
     NameColumns,
     /// Leave the scan points concerned out of the selection.
     LeaveOutPoints,
+    /// Leave out the positions and patterns that have no partner.
+    LeaveOutUnpaired,
     /// Set the values concerned to 0.
     SetToZero,
     /// Name the pixels concerned in a mask of bad pixels.
@@ -166,6 +168,10 @@ impl Remedy {
             Self::LeaveOutPoints => format!(
                 "leave these scan points out with {}",
                 terms.parameter(Parameter::Among)
+            ),
+            Self::LeaveOutUnpaired => format!(
+                "leave out what has no partner with {}",
+                terms.set(Parameter::Unpaired, "drop")
             ),
             Self::SetToZero => "set these values to 0".to_string(),
             Self::MaskPixels => "add a mask of bad pixels".to_string(),

@@ -61,7 +61,7 @@ const FRAME_NUMBERS: &str = "scan_index";
 /// The output may be the archive itself ([`IfExists::Replace`]): it is replaced once the new file has been read back.
 ///
 /// # Errors
-/// If the scan takes its patterns from another file; if there are no points, or if one lies beyond the scan; if a member
+/// If the scan is read from two files; if there are no points, or if one lies beyond the scan; if a member
 /// is damaged (its CRC-32 is verified) or cannot be unpacked; if the output exists, cannot be written, or does not fit
 /// the disk. Nothing is left behind then.
 pub fn clean(
@@ -72,7 +72,7 @@ pub fn clean(
 ) -> Result<Option<Subset>> {
     let npz = scan.npz();
     let layout = scan.layout();
-    if scan.diffraction().is_some() && layout.member(Role::Diffraction).is_none() {
+    if scan.sources().count() > 1 {
         return Err(Error::BadOutput {
             path: path.to_path_buf(),
             problem: OutputProblem::PatternsInAnotherFile,
@@ -85,6 +85,7 @@ pub fn clean(
         if_exists: options.if_exists,
         points: points.to_vec(),
         axes: scan.scan_point_axes()?,
+        rows: scan.picked_rows(),
         numbers: (!has_numbers).then(|| FRAME_NUMBERS.to_string()),
         provenance: provenance::of_subset(
             npz,

@@ -145,11 +145,11 @@ fn cast(groups: &Groups, key: &str) -> Option<DataType> {
 
 /// Returns the object as it is in the file, if there is one.
 fn object(groups: &Groups) -> Result<Option<NpzMember<'static>>> {
-    let scan = groups.scan();
-    let Some(member) = scan.layout().member(Role::Object) else {
+    let Some(source) = groups.scan().source(Role::Object) else {
         return Ok(None);
     };
-    let column = Column::open(scan.npz(), member, "objectGuess", &View::whole())?;
+    let member = &source.placed.member;
+    let column = Column::open(source.npz, member, "objectGuess", &View::whole())?;
     let table = ColumnTable::new("object", column);
     let reader = TableReader::try_new(Arc::new(table), &ReadOptions::default())?;
     Ok(Some(NpzMember {

@@ -29,6 +29,8 @@ pub struct SubsetOptions {
     pub points: Vec<usize>,
     /// The members that have one row per scan point, each with the axis that counts them. All others are kept whole.
     pub axes: BTreeMap<String, usize>,
+    /// The row of each scan point in members whose rows are not the scan points themselves.
+    pub rows: BTreeMap<String, Arc<[usize]>>,
     /// A member that is added with the numbers of the scan points kept, for a file that does not number its frames.
     /// Default: none.
     pub numbers: Option<String>,
@@ -210,6 +212,7 @@ impl<'a> Fate<'a> {
                 info,
                 axis: *axis,
                 points: &options.points,
+                rows: options.rows.get(&info.name).map(AsRef::as_ref),
             }
             .write(&mut copy)?,
             Self::Keep(info) => copy.array(info, false)?,
@@ -259,11 +262,17 @@ struct Cut<'a> {
     info: &'a ArrayInfo,
     axis: usize,
     points: &'a [usize],
+    /// The row of each scan point, if it is another one.
+    rows: Option<&'a [usize]>,
 }
 
 impl Cut<'_> {
     fn write<W: Write + std::io::Seek>(&self, copy: &mut Copy<'_, W>) -> Result<()> {
-        let points = self.points;
+        let row = |point: &usize| match self.rows {
+            Some(rows) => rows.get(*point).copied().unwrap_or(usize::MAX),
+            None => *point,
+        };
+        let points: Vec<usize> = self.points.iter().map(row).collect();
         let column = Column::open(
             self.npz,
             &self.info.name,

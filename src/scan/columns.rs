@@ -5,11 +5,13 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, Int64Array};
 use arrow::datatypes::{DataType, Field, FieldRef};
 
-use super::layout::{Layout, Measurement, Note, Unit};
+use super::files::{File, Files};
+use super::join::{Pairing, Rows};
+use super::layout::{Measurement, Note, Unit};
 use super::positions::{PositionSource, RasterAxis};
 use crate::array::{Column, RowSet, View};
 use crate::error::{Error, Result};
-use crate::npz::{ArrayInfo, NpzFile, Scalar};
+use crate::npz::{ArrayInfo, Scalar};
 
 /// The metadata key of a position column's unit.
 pub const UNIT_KEY: &str = "ptychoarrow.unit";
@@ -59,6 +61,8 @@ pub(super) enum ScanColumn {
         axis: RasterAxis,
         /// The number of scan columns of the raster.
         scan_columns: usize,
+        /// The place of the pattern of each scan point among those of the raster.
+        rows: Rows,
         /// Whether the values are positions.
         as_position: bool,
     },
@@ -96,9 +100,11 @@ impl ScanColumn {
             Self::Raster {
                 axis,
                 scan_columns,
+                rows: patterns,
                 as_position,
             } => {
-                let places = rows.iter().map(|row| axis.place_of(row, *scan_columns));
+                let place = |row: usize| axis.place_of(patterns.at(row), *scan_columns);
+                let places = rows.iter().map(place);
                 match as_position {
                     true => floats(places),
                     false => integers(places),
@@ -122,8 +128,12 @@ fn floats(values: impl Iterator<Item = usize>) -> ArrayRef {
 
 /// Holds what the columns of a scan are made of.
 pub(super) struct Parts<'a> {
-    /// The scan's layout.
-    pub layout: &'a Layout,
+    /// The unit of the positions.
+    pub unit: Unit,
+    /// The number of scan columns, where the patterns are a raster.
+    pub scan_columns: Option<usize>,
+    /// The place of each pattern in the raster.
+    pub patterns: &'a Rows,
     /// The source of the positions.
     pub positions: &'a PositionSource,
     /// The source of the nominal positions, if the file has its own.
@@ -151,17 +161,17 @@ impl Columns {
     /// Builds the columns in the order of the table `scan`: numbers and positions, other members, patterns.
     pub fn build(parts: Parts) -> Self {
         let mut columns = Self::default();
-        let unit = parts.layout.unit;
         columns.add(number("scan_point"), ScanColumn::RowNumber);
-        columns.add_positions(parts.positions, ["x", "y"], unit);
+        columns.add_positions(&parts, parts.positions, ["x", "y"]);
         let starts = parts.starts.unwrap_or(parts.positions);
-        columns.add_positions(starts, ["x_start", "y_start"], unit);
+        columns.add_positions(&parts, starts, ["x_start", "y_start"]);
         let frame_index = parts
             .frame_index
+            .clone()
             .map_or(ScanColumn::RowNumber, ScanColumn::Int);
         columns.add(number("frame_index"), frame_index);
-        if let Some([_, scan_columns]) = parts.layout.raster {
-            columns.add_raster(scan_columns);
+        if let Some(scan_columns) = parts.scan_columns {
+            columns.add_raster(scan_columns, parts.patterns);
         }
         for member in parts.others {
             columns.add(Arc::clone(member.field()), ScanColumn::Member(member));
@@ -178,7 +188,7 @@ impl Columns {
         self.columns.push(column);
     }
 
-    fn add_raster(&mut self, scan_columns: usize) {
+    fn add_raster(&mut self, scan_columns: usize, rows: &Rows) {
         for (name, axis) in [
             ("scan_row", RasterAxis::Rows),
             ("scan_column", RasterAxis::Columns),
@@ -186,26 +196,28 @@ impl Columns {
             let column = ScanColumn::Raster {
                 axis,
                 scan_columns,
+                rows: rows.clone(),
                 as_position: false,
             };
             self.add(number(name), column);
         }
     }
 
-    fn add_positions(&mut self, source: &PositionSource, names: [&str; 2], unit: Unit) {
+    fn add_positions(&mut self, parts: &Parts, source: &PositionSource, names: [&str; 2]) {
         let columns = match source {
             PositionSource::Members(columns) => (**columns).clone().map(ScanColumn::Float),
             PositionSource::Raster(scan_columns) => {
                 [RasterAxis::Columns, RasterAxis::Rows].map(|axis| ScanColumn::Raster {
                     axis,
                     scan_columns: *scan_columns,
+                    rows: parts.patterns.clone(),
                     as_position: true,
                 })
             }
             PositionSource::None => return,
         };
         for (name, column) in names.into_iter().zip(columns) {
-            let metadata = [(UNIT_KEY.to_string(), unit.word().to_string())].into();
+            let metadata = [(UNIT_KEY.to_string(), parts.unit.word().to_string())].into();
             let field = Field::new(name, DataType::Float64, false).with_metadata(metadata);
             self.add(Arc::new(field), column);
         }
@@ -218,30 +230,55 @@ fn number(name: &str) -> FieldRef {
 
 /// Opens the members without a role that have one row per scan point, and notes those that cannot be a column
 /// and those that become a column of another name.
-pub(super) fn other_members(npz: &Arc<NpzFile>, layout: &Layout) -> (Vec<Column>, Vec<Note>) {
-    let names: Vec<&str> = without_role(npz, layout)
-        .map(|info| info.name.as_str())
-        .collect();
-    let (mut columns, mut notes) = (Vec::new(), Vec::new());
-    for member in &names {
-        let column = free_name(member, &names);
-        match Column::open(npz, member, &column, &View::along(0)) {
-            Ok(opened) => {
-                columns.push(opened);
-                let member = (*member).to_string();
-                notes.extend((member != column).then_some(Note::RenamedColumn { member, column }));
+pub(super) fn other_members(files: &Files, pairing: &Pairing) -> (Vec<Column>, Vec<Note>) {
+    let (mut columns, mut notes) = (Vec::<Column>::new(), Vec::new());
+    for file in files.iter() {
+        let members: Vec<(&ArrayInfo, Option<&Rows>)> =
+            without_role(files, pairing, file).collect();
+        let names = members.iter().map(|(info, _)| info.name.clone());
+        let taken = columns.iter().map(|column| column.field().name().clone());
+        let names: Vec<String> = names.chain(taken).collect();
+        for (info, rows) in members {
+            let member = &info.name;
+            let Some(rows) = rows else {
+                notes.push(of_which_side(info));
+                continue;
+            };
+            let is_taken = |name: &str| columns.iter().any(|other| other.field().name() == name);
+            let column = free_name(member, &names, is_taken);
+            match Column::open(&file.npz, member, &column, &View::along(0)) {
+                Ok(opened) => {
+                    columns.push(rows.of_column(opened));
+                    let member = member.clone();
+                    notes.extend(
+                        (member != column).then_some(Note::RenamedColumn { member, column }),
+                    );
+                }
+                Err(error) => notes.push(no_column(member, &error)),
             }
-            Err(error) => notes.push(no_column(member, &error)),
         }
     }
     (columns, notes)
 }
 
+/// Notes a member of which it stays open whether it has one row per position or one per pattern.
+fn of_which_side(info: &ArrayInfo) -> Note {
+    Note::NoColumn {
+        member: info.name.clone(),
+        found: format!(
+            "shape {:?}, as many rows as positions and as patterns",
+            info.shape
+        ),
+        expected: "rows of one of them, since not every one has a partner".to_string(),
+    }
+}
+
 /// Returns a member's own name, or one with `member_` in front, as often as it takes for a name that no
 /// column has.
-fn free_name(member: &str, members: &[&str]) -> String {
+fn free_name(member: &str, members: &[String], is_taken: impl Fn(&str) -> bool) -> String {
     let mut name = member.to_string();
-    while RESERVED.contains(&name.as_str()) || name != member && members.contains(&name.as_str()) {
+    let is_other = |name: &str| name != member && members.iter().any(|other| other == name);
+    while RESERVED.contains(&name.as_str()) || is_other(&name) || is_taken(&name) {
         name.insert_str(0, "member_");
     }
     name
@@ -264,13 +301,23 @@ fn no_column(member: &str, error: &Error) -> Note {
     }
 }
 
-/// Iterates over the arrays without a role whose first axis is as long as there are scan points.
+/// Iterates over the arrays of a file without a role whose first axis is as long as there are positions, or
+/// patterns, each with the rows of the scan points; without them if it stays open which of the two it is.
 pub(super) fn without_role<'a>(
-    npz: &'a NpzFile,
-    layout: &'a Layout,
-) -> impl Iterator<Item = &'a ArrayInfo> {
-    let fills_role = |name: &str| layout.roles.iter().any(|(_, placed)| placed.member == name);
-    npz.arrays().filter(move |info| {
-        info.shape.first() == Some(&layout.positions) && !fills_role(&info.name)
-    })
+    files: &'a Files,
+    pairing: &'a Pairing,
+    file: &'a File,
+) -> impl Iterator<Item = (&'a ArrayInfo, Option<&'a Rows>)> {
+    let roles = &file.layout.roles;
+    let fills_role = |name: &str| roles.iter().any(|(_, placed)| placed.member == name);
+    let arrays = file
+        .npz
+        .arrays()
+        .filter(move |info| !fills_role(&info.name));
+    arrays.filter_map(
+        |info| match pairing.rows_of_other(files, file, *info.shape.first()?) {
+            Ok(rows) => rows.map(|rows| (info, Some(rows))),
+            Err(()) => Some((info, None)),
+        },
+    )
 }

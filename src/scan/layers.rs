@@ -50,7 +50,7 @@ impl LayerTable {
     fn try_new(scan: &Scan, role: Role, name: &'static str, number: &str) -> Result<Self> {
         let layers = scan
             .member_column(role)?
-            .ok_or_else(|| scan.layout().missing(scan.npz(), role))?
+            .ok_or_else(|| scan.missing(role))?
             .renamed(name);
         let mut fields = vec![Arc::new(Field::new(number, DataType::Int32, false))];
         if role == Role::Probe {
@@ -83,7 +83,7 @@ impl TableInfo for LayerTable {
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        provenance::of([self.scan.npz()], self.name)
+        provenance::of([self.layers.npz()], self.name)
     }
 }
 

@@ -30,10 +30,11 @@ use assign::{Assignment, By};
 use candidates::NamedByOptions;
 use known_layouts::{KnownLayout, LayoutMatch};
 use members::Members;
-pub use note::Note;
-pub use options::{LayoutOptions, Measurement, PatternAxis, Unit};
+pub use note::{LeftOut, Note};
+pub use options::{LayoutOptions, Measurement, PatternAxis, Unit, Unpaired};
 pub use order::PositionOrder;
 pub use place::Placed;
+use place::Rules;
 use report::Report;
 pub use roles::Role;
 pub(crate) use roles::known_names;
@@ -52,7 +53,8 @@ pub struct Layout {
     /// What else a careful reader would want to know: members that could have filled a role, roles taken by a
     /// name alone, the polarity of masks.
     pub notes: Vec<Note>,
-    /// The number of positions, M; in a file without positions the number of patterns.
+    /// The number of positions, M; in a file without positions the number of patterns. Of members of different
+    /// lengths that hold positions, the shortest counts.
     pub positions: usize,
     /// The numbers of scan rows and scan columns, R and S, if the patterns are a raster (R, S, H, W).
     pub raster: Option<[usize; 2]>,
@@ -75,9 +77,24 @@ impl Layout {
     ///
     /// # Errors
     /// If a member named by an option is not there or does not fit its role; if there are neither positions nor
-    /// patterns, or only half of the positions; if lengths do not fit each other; if it stays open which axis counts
+    /// patterns, or only half of the positions; if lengths do not fit each other, unless
+    /// [`LayoutOptions::unpaired`] says that what has no partner is left out; if it stays open which axis counts
     /// the patterns, or which column is x; if the file holds groups instead of a scan.
     pub fn detect_in(path: &Path, members: &[Member], options: &LayoutOptions) -> Result<Self> {
+        Self::detect_beside(path, members, options, None)
+    }
+
+    /// Finds the members of all roles of a file whose positions are in another one, where there are `elsewhere`
+    /// of them.
+    ///
+    /// # Errors
+    /// As [`Layout::detect_in`].
+    pub(super) fn detect_beside(
+        path: &Path,
+        members: &[Member],
+        options: &LayoutOptions,
+        elsewhere: Option<usize>,
+    ) -> Result<Self> {
         let members = Members::new(path, members);
         let named = NamedByOptions::of(&members, &options.roles)?;
         let ranking = known_layouts::rank(&members, &named);
@@ -89,7 +106,14 @@ impl Layout {
         let order = options
             .position_order
             .or_else(|| known_order(&assignment, layout));
-        let placements = place::place(&members, &mut assignment, order, options.pattern_axis)?;
+        let rules = Rules {
+            order,
+            axis: options.pattern_axis,
+            unpaired: options.unpaired,
+            elsewhere,
+            is_first: has_patterns_first(&assignment, layout),
+        };
+        let placements = place::place(&members, &mut assignment, &rules)?;
         let unit = options
             .unit
             .unwrap_or_else(|| unit_of(&assignment, layout, placements.raster));
@@ -144,6 +168,14 @@ impl Layout {
     pub fn missing(&self, npz: &NpzFile, role: Role) -> Error {
         Members::new(npz.path(), npz.members()).missing(role)
     }
+}
+
+/// Returns whether the layout chose the patterns, and all its files have them along the first axis.
+fn has_patterns_first(assignment: &Assignment, layout: Option<&LayoutMatch>) -> bool {
+    let by_layout = assignment
+        .get(Role::Diffraction)
+        .is_some_and(|patterns| patterns.by == By::Layout);
+    by_layout && layout.is_some_and(|layout| layout.known.name_if_last.is_none())
 }
 
 /// Returns the layout's order of the columns of a member that holds both coordinates, if the layout chose the

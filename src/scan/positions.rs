@@ -1,12 +1,8 @@
 //! Positions of scan points, and where in a file they come from.
 
-use std::sync::Arc;
-
-use super::layout::{Layout, Role};
-use super::role_column::role_column;
 use crate::array::{Column, RowSet};
 use crate::error::Result;
-use crate::npz::{NpzFile, Scalar};
+use crate::npz::Scalar;
 
 /// Holds positions in scan order, both coordinates in the scan's unit.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -71,20 +67,13 @@ pub(super) enum PositionSource {
 
 impl PositionSource {
     /// Returns where the positions of a scan come from: members if there are any, else the raster of its
-    /// patterns.
-    pub fn of(npz: &Arc<NpzFile>, layout: &Layout) -> Result<Self> {
-        let members = pair(npz, layout, [Role::X, Role::Y])?;
-        Ok(match (members, layout.raster) {
+    /// patterns, which has this many scan columns.
+    pub fn of(members: Option<[Column; 2]>, scan_columns: Option<usize>) -> Self {
+        match (members, scan_columns) {
             (Some(columns), _) => Self::Members(Box::new(columns)),
-            (None, Some([_, scan_columns])) => Self::Raster(scan_columns),
+            (None, Some(scan_columns)) => Self::Raster(scan_columns),
             (None, None) => Self::None,
-        })
-    }
-
-    /// Returns where nominal positions come from; `None` if the file has none of its own.
-    pub fn of_starts(npz: &Arc<NpzFile>, layout: &Layout) -> Result<Option<Self>> {
-        let members = pair(npz, layout, [Role::XStart, Role::YStart])?;
-        Ok(members.map(|columns| Self::Members(Box::new(columns))))
+        }
     }
 
     /// Returns whether both coordinates are stored as f32.
@@ -96,11 +85,6 @@ impl PositionSource {
             .iter()
             .all(|column| column.scalar() == Scalar::Float32)
     }
-}
-
-fn pair(npz: &Arc<NpzFile>, layout: &Layout, [x, y]: [Role; 2]) -> Result<Option<[Column; 2]>> {
-    let (x, y) = (role_column(npz, layout, x)?, role_column(npz, layout, y)?);
-    Ok(x.zip(y).map(|(x, y)| [x, y]))
 }
 
 /// Names an axis of a raster of scan points, which are counted along the columns fastest.

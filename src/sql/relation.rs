@@ -73,6 +73,7 @@ const LAYOUT: &[&str] = &[
     "pixel_size",
     "pattern_axis",
     "position_order",
+    "unpaired",
     "patterns",
 ];
 

@@ -38,6 +38,7 @@ impl SqlTerms {
             | P::PixelSize
             | P::PatternAxis
             | P::PositionOrder
+            | P::Unpaired
             | P::Patterns => Some(parameter.name()),
             // The table function `array` calls the member its name.
             P::Array => Some("name"),

@@ -57,7 +57,7 @@ const NUMERIC_OPTIONS: [&str; 14] = [
     "seed",
     "threads",
 ];
-const OTHER_OPTIONS: [&str; 23] = [
+const OTHER_OPTIONS: [&str; 24] = [
     "access",
     "among",
     "array",
@@ -81,6 +81,7 @@ const OTHER_OPTIONS: [&str; 23] = [
     "table",
     "tensors",
     "unit",
+    "unpaired",
 ];
 
 const NUMERIC_ARGUMENTS: [&str; 12] = [
@@ -97,7 +98,7 @@ const NUMERIC_ARGUMENTS: [&str; 12] = [
     "seed",
     "within",
 ];
-const OTHER_ARGUMENTS: [&str; 18] = [
+const OTHER_ARGUMENTS: [&str; 19] = [
     "among",
     "channels",
     "file",
@@ -116,6 +117,7 @@ const OTHER_ARGUMENTS: [&str; 18] = [
     "seeds_from",
     "semantics",
     "unit",
+    "unpaired",
 ];
 
 /// A call: the arguments of the command, or, for the library, the number of a case of [`specs`].

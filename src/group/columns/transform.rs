@@ -158,10 +158,14 @@ fn add_each<'a, T: Number + 'a>(
 }
 
 fn not_two_axes(scan: &Scan, shape: &[usize]) -> Error {
-    let member = scan.layout().member(Role::Diffraction).unwrap_or_default();
+    let member = scan.member(Role::Diffraction).unwrap_or_default();
     let parameters = [Parameter::Crop, Parameter::Bin, Parameter::Mask];
     Error::BadMember {
-        path: scan.npz().path().to_path_buf(),
+        path: scan
+            .diffraction()
+            .map_or(scan.npz(), Column::npz)
+            .path()
+            .to_path_buf(),
         member: member.to_string(),
         found: format!("patterns of shape {shape:?}"),
         expected: "patterns with two axes".to_string(),
@@ -190,11 +194,11 @@ fn bad_pixels(scan: &Scan, shape: [usize; 2]) -> Result<Arc<[bool]>> {
         (Some(column), _) => (column, true),
         (None, Some(column)) => (column, false),
         (None, None) => {
-            return Err(scan.layout().missing(scan.npz(), Role::BadPixels));
+            return Err(scan.missing(Role::BadPixels));
         }
     };
     if column.row_len() != shape[0] * shape[1] {
-        return Err(misfit(scan, &column, shape));
+        return Err(misfit(&column, shape));
     }
     let values = column
         .numbers(&RowSet::Range(0..column.num_rows()))?
@@ -206,9 +210,9 @@ fn bad_pixels(scan: &Scan, shape: [usize; 2]) -> Result<Arc<[bool]>> {
         .collect())
 }
 
-fn misfit(scan: &Scan, column: &Column, [height, width]: [usize; 2]) -> Error {
+fn misfit(column: &Column, [height, width]: [usize; 2]) -> Error {
     Error::BadMember {
-        path: scan.npz().path().to_path_buf(),
+        path: column.npz().path().to_path_buf(),
         member: column
             .info()
             .map_or_else(String::new, |info| info.name.clone()),

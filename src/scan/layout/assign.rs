@@ -60,12 +60,71 @@ impl<'a> Assignment<'a> {
             assignment.offer(*role, *found, By::Layout);
         }
         assignment.offer_positions(members);
-        for role in Role::all().filter(|role| !matches!(role, Role::X | Role::Y)) {
+        let by_name = |role: &Role| !matches!(role, Role::X | Role::Y | Role::PositionIndex);
+        for role in Role::all().filter(by_name) {
             if let Some(found) = members.find(role.members(), role.rule()) {
                 assignment.offer(role, found, By::Name);
             }
         }
+        assignment.number_positions_apart(members);
         assignment
+    }
+
+    /// Gives positions and patterns of one file a frame index each, where it holds two.
+    fn number_positions_apart(&mut self, members: &Members<'a>) {
+        let (Some(x), Some(patterns), None) = (
+            self.get(Role::X).map(|x| x.info),
+            self.get(Role::Diffraction).map(|patterns| patterns.info),
+            self.get(Role::PositionIndex),
+        ) else {
+            self.remove_lone_position_index();
+            return;
+        };
+        let frame_index = self.get(Role::FrameIndex).copied();
+        let is_named = frame_index.is_some_and(|index| index.by == By::Option);
+        let indices: Vec<Found> = Role::FrameIndex
+            .members()
+            .iter()
+            .filter_map(|name| members.find(&[name], Role::FrameIndex.rule()))
+            .collect();
+        let pairs = indices.iter().flat_map(|of_patterns| {
+            let others = indices.iter();
+            others.map(move |of_positions| (*of_patterns, *of_positions))
+        });
+        let found = pairs
+            .filter(|(of_patterns, of_positions)| of_patterns.info.name != of_positions.info.name)
+            .filter(|(of_patterns, _)| {
+                let chosen = frame_index.filter(|_| is_named);
+                chosen.is_none_or(|index| index.info.name == of_patterns.info.name)
+            })
+            .find(|(of_patterns, of_positions)| are_of(of_patterns, patterns, of_positions, x));
+        let Some((of_patterns, of_positions)) = found else {
+            return;
+        };
+        let by_of = |name: &str| match frame_index {
+            Some(index) if index.info.name == name => index.by,
+            _ => By::Name,
+        };
+        if !is_named {
+            self.remove(Role::FrameIndex);
+            let by = by_of(&of_patterns.info.name);
+            self.offer(Role::FrameIndex, of_patterns, by);
+        }
+        let by = by_of(&of_positions.info.name);
+        self.offer(Role::PositionIndex, of_positions, by);
+    }
+
+    /// A frame index that an option names for the positions is the only one of a file without patterns.
+    fn remove_lone_position_index(&mut self) {
+        let named = self.get(Role::PositionIndex).copied();
+        if let (Some(index), None) = (named, self.get(Role::Diffraction)) {
+            self.remove(Role::PositionIndex);
+            self.remove(Role::FrameIndex);
+            self.0.push(RoleMember {
+                role: Role::FrameIndex,
+                ..index
+            });
+        }
     }
 
     fn offer_positions(&mut self, members: &Members<'a>) {
@@ -118,6 +177,13 @@ impl<'a> Assignment<'a> {
         self.0.iter().find(|filled| filled.role == role)
     }
 
+    /// Returns whether positions and patterns have a frame index each.
+    pub fn has_two_indices(&self) -> bool {
+        [Role::Diffraction, Role::FrameIndex, Role::PositionIndex]
+            .iter()
+            .all(|role| self.get(*role).is_some())
+    }
+
     /// Returns whether the member has a role.
     pub fn has(&self, name: &str) -> bool {
         self.0.iter().any(|filled| filled.info.name == name)
@@ -132,4 +198,32 @@ impl<'a> Assignment<'a> {
     pub fn iter(&self) -> impl Iterator<Item = &RoleMember<'a>> {
         Role::all().filter_map(|role| self.get(role))
     }
+}
+
+/// Returns whether one index numbers the patterns and the other the positions: by the names that ptychodus gives
+/// them, or because each is as long as its own side alone.
+fn are_of(of_patterns: &Found, patterns: &ArrayInfo, of_positions: &Found, x: &ArrayInfo) -> bool {
+    let (frames, points) = (&of_patterns.info.shape, &of_positions.info.shape);
+    let counts = |index: &[usize], member: &ArrayInfo| {
+        let len = index.iter().product::<usize>();
+        let raster = member
+            .shape
+            .windows(2)
+            .map(|pair| pair[0].saturating_mul(pair[1]));
+        member
+            .shape
+            .iter()
+            .copied()
+            .chain(raster)
+            .any(|axis| axis == len)
+    };
+    let by_length = counts(frames, patterns)
+        && counts(points, x)
+        && !(counts(points, patterns) && counts(frames, x));
+    let by_name = Role::PositionIndex
+        .members()
+        .iter()
+        .any(|name| of_positions.spelling.matches(&of_positions.info.name, name))
+        && of_patterns.info.name.eq_ignore_ascii_case("indexes");
+    by_name || by_length
 }

@@ -83,6 +83,34 @@ pub enum Note {
         /// The larger of the ranges of x and y, in that unit.
         span: f64,
     },
+    /// Positions without a pattern, patterns without a position, or values of the longer of two members were left
+    /// out.
+    Unpaired {
+        /// The number of scan points that are left.
+        points: usize,
+        /// The frame index of the positions and that of the patterns, if they were joined on them; else they were
+        /// paired by order.
+        joined_on: Option<[String; 2]>,
+        /// What was left out of each member.
+        left_out: Vec<LeftOut>,
+        /// The frame index of one side, which is of no use since the other has none.
+        numbered: Option<String>,
+    },
+    /// The positions of one file and the patterns of another were paired by order.
+    PairedByOrder {
+        /// The member that holds the positions.
+        positions: String,
+        /// The member that holds the patterns.
+        patterns: String,
+        /// The frame index of one side, which is of no use since the other has none.
+        numbered: Option<String>,
+    },
+    /// Patterns are of floating point, and the program that wrote them has counts in them where its layout has
+    /// amplitudes.
+    CountsByLayout {
+        /// The member that holds the patterns.
+        member: String,
+    },
     /// A member has one row per scan point and cannot be a column of `scan`.
     NoColumn {
         /// The member.
@@ -120,6 +148,34 @@ pub enum Note {
         /// The first of them.
         first: usize,
     },
+}
+
+/// Counts the rows of a member that were left out.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// The member.
+    pub member: String,
+    /// The number of its rows that were left out: the last ones, unless members were joined on frame numbers.
+    pub rows: usize,
+    /// The number of its rows in the file.
+    pub of: usize,
+    /// The first frame number that was left out, if members were joined on frame numbers.
+    pub first: Option<i64>,
+}
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            member, rows, of, ..
+        } = self;
+        match self.first {
+            Some(first) => write!(
+                f,
+                "{rows} of {of} rows of `{member}` (the first is frame {first})"
+            ),
+            None => write!(f, "the last {rows} of {of} rows of `{member}`"),
+        }
+    }
 }
 
 impl Note {
@@ -191,6 +247,36 @@ impl Note {
             } => {
                 format!("`{member}` is no column of `scan`: found {found}, expected {expected}")
             }
+            Self::Unpaired {
+                points,
+                joined_on,
+                left_out,
+                numbered,
+            } => {
+                let how = match joined_on {
+                    Some([positions, patterns]) => {
+                        format!("joined on the frame numbers in `{positions}` and `{patterns}`")
+                    }
+                    None => "paired by order".to_string(),
+                };
+                let left_out: Vec<String> = left_out.iter().map(ToString::to_string).collect();
+                format!(
+                    "{points} scan points, {how}{}; left out without a partner: {}",
+                    one_sided(numbered.as_deref()),
+                    left_out.join(", ")
+                )
+            }
+            Self::PairedByOrder {
+                positions,
+                patterns,
+                numbered,
+            } => format!(
+                "the positions in `{positions}` and the patterns in `{patterns}` of another file are paired by order{}",
+                one_sided(numbered.as_deref())
+            ),
+            Self::CountsByLayout { member } => format!(
+                "`{member}` holds counts of the detector where ptychodus writes this layout, not amplitudes"
+            ),
             Self::RenamedColumn { member, column } => {
                 format!("`{member}` is the column `{column}`: its own name is taken")
             }
@@ -243,6 +329,14 @@ impl Note {
                 ]
             }
             Self::UnlikelyUnit { .. } => vec![Remedy::Set(Parameter::Unit, "metres")],
+            Self::CountsByLayout { .. } => vec![
+                Remedy::Set(Parameter::Measurement, "intensity"),
+                Remedy::Set(Parameter::Measurement, "amplitude"),
+            ],
+            Self::Unpaired { numbered, .. } | Self::PairedByOrder { numbered, .. } => numbered
+                .iter()
+                .map(|_| name(Role::FrameIndex, None))
+                .collect(),
             Self::MeasurementByDtype { .. } => vec![
                 Remedy::Set(Parameter::Measurement, "intensity"),
                 Remedy::Set(Parameter::Measurement, "amplitude"),
@@ -280,6 +374,13 @@ fn points_are(count: usize) -> String {
         1 => "1 scan point is".to_string(),
         count => format!("{count} scan points are"),
     }
+}
+
+/// Says that frame numbers on one side alone are of no use.
+fn one_sided(numbered: Option<&str>) -> String {
+    numbered.map_or_else(String::new, |member| {
+        format!(": only one side has frame numbers, in `{member}`")
+    })
 }
 
 /// Writes `x`, or `x and y`.

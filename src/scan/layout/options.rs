@@ -69,6 +69,21 @@ pub enum PatternAxis {
     Last,
 }
 
+/// Names what happens to positions without a pattern, and to patterns without a position.
+///
+/// Where both sides carry frame numbers they are joined on them; else they pair by order, and the shorter side
+/// counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum Unpaired {
+    /// They are an error.
+    #[default]
+    Error,
+    /// They are left out of the scan, and a [`Note`](super::Note) says how many.
+    Drop,
+}
+
 /// Holds what a file does not say about its layout.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -87,6 +102,10 @@ pub struct LayoutOptions {
     pub pattern_axis: Option<PatternAxis>,
     /// The order of the columns of a member that holds both coordinates; by default that of the layout.
     pub position_order: Option<PositionOrder>,
+    /// What happens to positions without a pattern, to patterns without a position, and to coordinates of
+    /// different lengths; by default they are an error.
+    #[serde(default)]
+    pub unpaired: Unpaired,
 }
 
 impl LayoutOptions {
@@ -123,6 +142,12 @@ impl LayoutOptions {
     /// Sets the order of the columns of a member that holds both coordinates.
     pub fn with_position_order(mut self, position_order: impl Into<Option<PositionOrder>>) -> Self {
         self.position_order = position_order.into();
+        self
+    }
+
+    /// Sets what happens to positions without a pattern, and to patterns without a position.
+    pub fn with_unpaired(mut self, unpaired: Unpaired) -> Self {
+        self.unpaired = unpaired;
         self
     }
 }

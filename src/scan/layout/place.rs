@@ -8,10 +8,10 @@ use std::fmt;
 use super::assign::{Assignment, By, RoleMember};
 use super::members::Members;
 use super::note::Note;
-use super::options::PatternAxis;
+use super::options::{PatternAxis, Unpaired};
 use super::order::PositionOrder;
 use super::roles::Role;
-use super::shape_rule::{ShapeRule, leading_ones, shape_found};
+use super::shape_rule::{ShapeRule, leading_ones, shape_found, vector_axis};
 use crate::array::View;
 use crate::error::{Error, Result};
 use crate::npz::ArrayInfo;
@@ -120,6 +120,54 @@ impl<'a> PatternShape<'a> {
     }
 }
 
+/// Says how members are placed, as far as they do not tell themselves.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules {
+    /// The order of the columns of a member that holds both coordinates.
+    pub order: Option<PositionOrder>,
+    /// The axis along which patterns are counted.
+    pub axis: Option<PatternAxis>,
+    /// What happens to members of different lengths.
+    pub unpaired: Unpaired,
+    /// The number of positions in another file, if that is where they are.
+    pub elsewhere: Option<usize>,
+    /// Whether all files of the layout have their patterns along the first axis.
+    pub is_first: bool,
+}
+
+/// Holds the numbers of rows of the two sides of a scan.
+struct Sides<'a> {
+    /// The positions, if the file has any.
+    positions: Option<PointCount<'a>>,
+    /// The patterns, if the file has any.
+    patterns: Option<PointCount<'a>>,
+    /// What happens to members of other lengths.
+    unpaired: Unpaired,
+    /// Whether both sides have a frame index, on which they are joined.
+    is_joined: bool,
+}
+
+impl<'a> Sides<'a> {
+    /// Returns the positions, or the patterns where there are none.
+    fn first(&self) -> Option<&PointCount<'a>> {
+        self.positions.as_ref().or(self.patterns.as_ref())
+    }
+
+    /// Returns the side whose rows the role's member has.
+    fn of(&self, role: Role) -> Option<&PointCount<'a>> {
+        match role {
+            Role::FrameIndex if self.is_joined => self.patterns.as_ref(),
+            _ => self.first(),
+        }
+    }
+
+    /// Returns whether a side has this many rows.
+    fn have(&self, rows: usize) -> bool {
+        let sides = [&self.positions, &self.patterns];
+        sides.into_iter().flatten().any(|side| side.points == rows)
+    }
+}
+
 /// Places every member that fills a role; one that does so by its name alone loses the role if it does not
 /// fit.
 ///
@@ -128,8 +176,7 @@ impl<'a> PatternShape<'a> {
 pub fn place<'a>(
     members: &Members<'a>,
     assignment: &mut Assignment<'a>,
-    order: Option<PositionOrder>,
-    axis: Option<PatternAxis>,
+    rules: &Rules,
 ) -> Result<Placements> {
     let mut roles = Vec::new();
     let x = assignment.get(Role::X).copied();
@@ -138,27 +185,39 @@ pub fn place<'a>(
             members,
             x,
             assignment.get(Role::Y),
-            order,
+            rules,
         )?);
     } else {
         positions::may_be_missing(members, assignment)?;
     }
-    let counted = x
-        .zip(roles.first())
-        .map(|(x, (_, placed))| PointCount::of(x.info, placed, "positions"));
+    let is_joined = x.is_some() && assignment.has_two_indices();
+    let positions = shorter(x.as_ref(), assignment.get(Role::Y), &roles);
     let patterns = match assignment.get(Role::Diffraction) {
-        Some(filled) => Some((
-            filled.info,
-            patterns::place(members, filled.info, counted.as_ref(), axis)?,
-        )),
+        Some(filled) => {
+            let number = |role: Role| assignment.get(role).and_then(|index| length(index.info));
+            let counts = patterns::Counts {
+                positions: positions.as_ref().map(|count| count.points),
+                elsewhere: rules.elsewhere,
+                numbers: number(Role::FrameIndex),
+                may_differ: is_joined || rules.unpaired == Unpaired::Drop,
+                is_first: rules.is_first,
+            };
+            let placed = patterns::place(members, filled.info, &counts, rules.axis)?;
+            Some((filled.info, placed))
+        }
         None => None,
     };
-    let counted = counted.or(patterns
-        .as_ref()
-        .map(|(info, placed)| PointCount::of(info, placed, "patterns")));
-    let Some(counted) = counted else {
-        return Err(members.missing(Role::X));
+    let sides = Sides {
+        positions,
+        patterns: patterns
+            .as_ref()
+            .map(|(info, placed)| PointCount::of(info, placed, "patterns")),
+        unpaired: rules.unpaired,
+        is_joined,
     };
+    if sides.first().is_none() {
+        return Err(members.missing(Role::X));
+    }
     let frame = patterns
         .as_ref()
         .map(|(info, placed)| PatternShape::of(info, placed));
@@ -166,14 +225,44 @@ pub fn place<'a>(
         .as_ref()
         .and_then(|(info, placed)| patterns::raster(info, placed));
     roles.extend(patterns.map(|(_, placed)| (Role::Diffraction, placed)));
-    let notes = place_others(members, assignment, &mut roles, &counted, frame.as_ref())?;
+    let notes = place_others(members, assignment, &mut roles, &sides, frame.as_ref())?;
     roles.sort_by_key(|(role, _)| *role as usize);
+    let of_positions = |(role, placed): &(Role, Placed)| {
+        let info = assignment.get(*role).filter(|_| role.is_of_positions());
+        info.map(|filled| placed.num_rows(&filled.info.shape))
+    };
+    let points = match &sides.patterns {
+        Some(patterns) if sides.positions.is_none() => Some(patterns.points),
+        _ => roles.iter().filter_map(of_positions).min(),
+    };
     Ok(Placements {
-        points: counted.points,
+        points: points.unwrap_or_default(),
         raster,
         roles,
         notes,
     })
+}
+
+/// Returns the number of positions: that of the shorter coordinate.
+fn shorter<'a>(
+    x: Option<&RoleMember<'a>>,
+    y: Option<&RoleMember<'a>>,
+    roles: &[(Role, Placed)],
+) -> Option<PointCount<'a>> {
+    let count = |filled: &RoleMember<'a>, (_, placed): &(Role, Placed)| {
+        PointCount::of(filled.info, placed, "positions")
+    };
+    let x = x.zip(roles.first()).map(|(x, placed)| count(x, placed));
+    let y = y.zip(roles.get(1)).map(|(y, placed)| count(y, placed));
+    match (x, y) {
+        (Some(x), Some(y)) if y.points < x.points => Some(y),
+        (x, _) => x,
+    }
+}
+
+/// Returns the number of values of a vector.
+fn length(info: &ArrayInfo) -> Option<usize> {
+    vector_axis(&info.shape).map(|axis| info.shape[axis])
 }
 
 /// Places all roles but positions and patterns; returns the reasons why members lost their roles.
@@ -181,7 +270,7 @@ fn place_others<'a>(
     members: &Members<'a>,
     assignment: &mut Assignment<'a>,
     roles: &mut Vec<(Role, Placed)>,
-    count: &PointCount,
+    sides: &Sides,
     frame: Option<&PatternShape>,
 ) -> Result<Vec<Note>> {
     let mut notes = Vec::new();
@@ -192,7 +281,7 @@ fn place_others<'a>(
         .filter(|filled| is_other(filled.role))
         .collect();
     for filled in others {
-        match place_other(members, &filled, count, frame) {
+        match place_other(members, &filled, sides, frame) {
             Ok(placed) => roles.push((filled.role, placed)),
             Err(error) if is_strict(&filled) => return Err(error),
             Err(error) => {
@@ -208,7 +297,8 @@ fn place_others<'a>(
 /// Returns whether a member that does not fit is an error: one that an option names, or one of a known layout
 /// that has one value per scan point.
 fn is_strict(filled: &RoleMember) -> bool {
-    let per_point = matches!(filled.role, Role::XStart | Role::YStart | Role::FrameIndex);
+    use Role::{FrameIndex, PositionIndex, XStart, YStart};
+    let per_point = matches!(filled.role, XStart | YStart | FrameIndex | PositionIndex);
     filled.by == By::Option || filled.by == By::Layout && per_point
 }
 
@@ -247,12 +337,18 @@ fn half_of_starts(assignment: &mut Assignment, roles: &mut Vec<(Role, Placed)>) 
 fn place_other(
     members: &Members,
     filled: &RoleMember,
-    count: &PointCount,
+    sides: &Sides,
     frame: Option<&PatternShape>,
 ) -> Result<Placed> {
     let (info, rule) = (filled.info, filled.role.rule());
+    let Some(count) = sides.of(filled.role) else {
+        return Err(members.missing(Role::X));
+    };
     if matches!(rule, ShapeRule::Vector | ShapeRule::Indices) {
-        return positions::per_point(members, info, rule, count);
+        // A member that is here by its name alone does not shorten the scan.
+        let may_differ = sides.unpaired == Unpaired::Drop
+            && (is_strict(filled) || length(info).is_some_and(|len| sides.have(len)));
+        return positions::per_point(members, info, rule, count, may_differ);
     }
     members.check(info, rule)?;
     let placed = match rule {
@@ -262,7 +358,7 @@ fn place_other(
         _ => Placed::new(info, Vec::new(), ones(info, 0)),
     };
     let misfit = match (rule, frame) {
-        (ShapeRule::Stack, _) if placed.num_rows(&info.shape) != count.points => Some(format!(
+        (ShapeRule::Stack, _) if !sides.have(placed.num_rows(&info.shape)) => Some(format!(
             "({}, N, N): one patch for each of the {count}",
             count.points
         )),

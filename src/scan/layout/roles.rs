@@ -29,8 +29,12 @@ pub enum Role {
     Object,
     /// The object patches, complex (M, N, N), one per scan point.
     ObjectPatches,
-    /// The detector's own frame numbers, integers (M,); 0 to M-1 where there are none.
+    /// The detector's own frame numbers, integers (M,); 0 to M-1 where there are none. Where a file numbers its
+    /// patterns and its positions apart, those of the patterns.
     FrameIndex,
+    /// The frame number of each position, integers (M,), in a file that numbers its patterns apart: positions
+    /// and patterns are then joined on the two.
+    PositionIndex,
     /// The mask of bad pixels, booleans or integers (H, W): true, or not 0, means that the pixel is not used.
     ///
     /// Its shape must be that of a pattern as stored, before any crop or binning. A mask of another shape is
@@ -70,7 +74,7 @@ const fn definition(
 }
 
 /// One definition per role, in the order of [`Role`]. The names of x and y are pairs.
-static ROLES: [RoleDefinition; 12] = [
+static ROLES: [RoleDefinition; 13] = [
     definition(
         Role::X,
         "x",
@@ -125,6 +129,12 @@ static ROLES: [RoleDefinition; 12] = [
         "frame_index",
         ShapeRule::Indices,
         &["indexes", "probe_position_indexes", "scan_index"],
+    ),
+    definition(
+        Role::PositionIndex,
+        "position_index",
+        ShapeRule::Indices,
+        &["probe_position_indexes"],
     ),
     definition(
         Role::BadPixels,
@@ -184,11 +194,16 @@ pub const COMBINED: &[&str] = &[
 impl Role {
     /// Returns whether the role's member has one row per scan point.
     pub fn is_of_scan_points(self) -> bool {
-        use Role::{Diffraction, FrameIndex, ObjectPatches, X, XStart, Y, YStart};
-        matches!(
-            self,
-            X | Y | XStart | YStart | Diffraction | ObjectPatches | FrameIndex
-        )
+        self.is_of_positions() || {
+            use Role::{Diffraction, FrameIndex, ObjectPatches};
+            matches!(self, Diffraction | ObjectPatches | FrameIndex)
+        }
+    }
+
+    /// Returns whether the role's member has one row per position, whatever the patterns are.
+    pub(crate) fn is_of_positions(self) -> bool {
+        use Role::{PositionIndex, X, XStart, Y, YStart};
+        matches!(self, X | Y | XStart | YStart | PositionIndex)
     }
 
     /// Returns the role's name, in options and in messages: `x`, `frame_index`.

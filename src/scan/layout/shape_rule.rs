@@ -52,7 +52,7 @@ impl ShapeRule {
                 axes.len() == 2 && axes.iter().any(|len| (2..=MAX_COLUMNS).contains(len))
             }
             Self::Patterns => matches!(squeezed(shape, 3).len(), 3 | 4),
-            Self::Raster => squeezed(shape, 3).len() == 4,
+            Self::Raster => squeezed(shape, 4).len() == 4,
             Self::Stack => squeezed(shape, 3).len() == 3,
             Self::Field => shape.len() >= 2,
             Self::Mask => squeezed(shape, 2).len() == 2,

@@ -61,6 +61,9 @@ impl Note {
             Self::MeasurementByDtype { .. } => "measurement_by_dtype",
             Self::DuplicatePositions { .. } => "duplicate_positions",
             Self::PositionsNotFinite { .. } => "positions_not_finite",
+            Self::Unpaired { .. } => "unpaired",
+            Self::PairedByOrder { .. } => "paired_by_order",
+            Self::CountsByLayout { .. } => "counts_by_layout",
         }
     }
 
@@ -71,6 +74,13 @@ impl Note {
             | Self::MaskPolarity { .. }
             | Self::Remark { .. }
             | Self::RenamedColumn { .. } => Level::Note,
+            // Frame numbers on one side alone say that something may be missing on the other.
+            Self::Unpaired { numbered, .. } | Self::PairedByOrder { numbered, .. } => {
+                match numbered {
+                    Some(_) => Level::Warning,
+                    None => Level::Note,
+                }
+            }
             Self::Misfit { .. }
             | Self::TakenByNameAlone { .. }
             | Self::HalfOfPair { .. }
@@ -79,6 +89,7 @@ impl Note {
             | Self::UnlikelyUnit { .. }
             | Self::NoColumn { .. }
             | Self::MeasurementByDtype { .. }
+            | Self::CountsByLayout { .. }
             | Self::DuplicatePositions { .. }
             | Self::PositionsNotFinite { .. } => Level::Warning,
         }
@@ -107,7 +118,10 @@ impl Note {
             Self::RenamedColumn { column, .. } => {
                 uses.every_column || uses.columns.contains(column)
             }
-            Self::MeasurementByDtype { .. } => uses.measurement,
+            Self::MeasurementByDtype { .. } | Self::CountsByLayout { .. } => uses.measurement,
+            // They say which rows there are.
+            Self::Unpaired { .. } => true,
+            Self::PairedByOrder { .. } => uses.has(Role::Diffraction),
         }
     }
 }

@@ -263,6 +263,9 @@ impl Call {
         if let Some(said) = self.word("pattern_axis", &["first", "last"])? {
             layout.pattern_axis = Some(said);
         }
+        if let Some(said) = self.word("unpaired", &["error", "drop"])? {
+            layout.unpaired = said;
+        }
         if let Some(said) = self.real("pixel_size")? {
             if !(said.is_finite() && said > 0.0) {
                 return Err(self.bad("pixel_size", "a number of metres above 0"));

@@ -1,37 +1,73 @@
 //! Places the patterns: along the axis as long as the positions, or along the two axes of a raster.
 
-use super::{Placed, PointCount};
+use super::Placed;
 use crate::error::{Error, Parameter, Remedy, Result};
 use crate::npz::ArrayInfo;
 use crate::scan::layout::members::Members;
 use crate::scan::layout::options::PatternAxis;
 use crate::scan::layout::shape_rule::{ShapeRule, is_count, leading_ones, shape_found};
 
+/// Holds what is known about the number of patterns before their axes are told apart.
+#[derive(Debug, Default)]
+pub struct Counts {
+    /// The number of positions in the file.
+    pub positions: Option<usize>,
+    /// The number of positions in another file, if that is where they are.
+    pub elsewhere: Option<usize>,
+    /// The number of frame numbers.
+    pub numbers: Option<usize>,
+    /// Whether there may be more or fewer patterns than positions in the file.
+    pub may_differ: bool,
+    /// Whether all files of the layout have their patterns along the first axis.
+    pub is_first: bool,
+}
+
+impl Counts {
+    /// Iterates over the numbers that may be that of the patterns, the most telling first.
+    fn all(&self) -> impl Iterator<Item = usize> {
+        [self.positions, self.elsewhere, self.numbers]
+            .into_iter()
+            .flatten()
+    }
+
+    /// Returns whether the file, or another one, has positions.
+    fn have_positions(&self) -> bool {
+        self.positions.or(self.elsewhere).is_some()
+    }
+
+    /// Returns the number of positions that there must be patterns for.
+    fn demanded(&self) -> Option<usize> {
+        self.positions.filter(|_| !self.may_differ)
+    }
+}
+
 /// Places the patterns, as many as the positions if those are counted.
+///
+/// An axis of length 1 in front of patterns that have positions is no axis of a raster; without positions it
+/// is its scan rows.
 ///
 /// # Errors
 /// If there are not that many, if the shape leaves open which axis counts them, or if they are no real numbers.
 pub fn place(
     members: &Members,
     info: &ArrayInfo,
-    count: Option<&PointCount>,
+    counts: &Counts,
     said: Option<PatternAxis>,
 ) -> Result<Placed> {
-    let skip = leading_ones(&info.shape, 3);
-    let points = count.map(|count| count.points);
+    let mut skip = leading_ones(&info.shape, 3);
+    let is_line = info.shape.len() - skip == 3 && skip > 0;
+    if is_line && !counts.have_positions() && said != Some(PatternAxis::Last) {
+        skip -= 1;
+    }
     let rows = match info.shape.len() - skip {
-        3 => vec![pattern_axis(members, info, skip, points, said)?],
-        4 => raster_axes(members, info, skip, points, said)?,
+        3 => vec![pattern_axis(members, info, skip, counts, said)?],
+        4 => raster_axes(members, info, skip, counts, said)?,
         _ => {
-            return Err(mismatch(
-                members,
-                info,
-                points,
-                vec![Remedy::NameMember {
-                    role: "diffraction",
-                    member: None,
-                }],
-            ));
+            let other = Remedy::NameMember {
+                role: "diffraction",
+                member: None,
+            };
+            return Err(mismatch(members, info, counts.positions, vec![other]));
         }
     };
     members.check(info, ShapeRule::Patterns)?;
@@ -61,44 +97,57 @@ fn pattern_axis(
     members: &Members,
     info: &ArrayInfo,
     skip: usize,
-    points: Option<usize>,
+    counts: &Counts,
     said: Option<PatternAxis>,
 ) -> Result<usize> {
-    let said = said.map(|axis| {
-        if axis == PatternAxis::First {
-            skip
-        } else {
-            skip + 2
-        }
-    });
-    let Some(points) = points else {
-        return Ok(said.unwrap_or(skip));
-    };
     let lengths = &info.shape[skip..];
-    let first = (lengths[0] == points).then_some(skip);
-    let last = (lengths[2] == points).then_some(skip + 2);
-    let several = lengths.iter().filter(|len| **len == points).count() > 1;
-    match said {
-        Some(said) if [first, last].contains(&Some(said)) => Ok(said),
-        Some(_) => Err(mismatch(
-            members,
-            info,
-            Some(points),
-            vec![Remedy::LeaveOut(Parameter::PatternAxis)],
-        )),
-        // Of two axes as long as the positions, the shape does not tell which one counts the patterns.
-        None if several => Err(members.bad(
-            &info.name,
-            shape_found(info),
-            format!("one axis of length {points}, the number of positions"),
-            vec![
-                Remedy::Set(Parameter::PatternAxis, "first"),
-                Remedy::Set(Parameter::PatternAxis, "last"),
+    let (first, last) = (skip, skip + 2);
+    if let Some(said) = said {
+        let axis = if said == PatternAxis::First {
+            first
+        } else {
+            last
+        };
+        let unmet = counts.demanded().filter(|len| info.shape[axis] != *len);
+        let Some(points) = unmet else { return Ok(axis) };
+        let others = lengths.contains(&points);
+        let remedies = match others {
+            true => vec![Remedy::LeaveOut(Parameter::PatternAxis)],
+            false => vec![
+                Remedy::LeaveOutUnpaired,
+                Remedy::LeaveOut(Parameter::PatternAxis),
             ],
-        )),
-        None => first
-            .or(last)
-            .ok_or_else(|| mismatch(members, info, Some(points), vec![Remedy::CorrectFile])),
+        };
+        return Err(mismatch(members, info, counts.positions, remedies));
+    }
+    for count in counts.all() {
+        // Of two axes as long as the positions, the shape does not tell which one counts the patterns.
+        if lengths.iter().filter(|len| **len == count).count() > 1 {
+            if counts.positions == Some(count)
+                || counts.elsewhere == Some(count) && !counts.is_first
+            {
+                let expected = format!("one axis of length {count}, the number of positions");
+                return Err(ask(members, info, expected));
+            }
+            continue;
+        }
+        match lengths {
+            [len, ..] if *len == count => return Ok(first),
+            [.., len] if *len == count => return Ok(last),
+            _ if counts.demanded() == Some(count) => {
+                let remedies = vec![Remedy::LeaveOutUnpaired, Remedy::CorrectFile];
+                return Err(mismatch(members, info, counts.positions, remedies));
+            }
+            _ => {}
+        }
+    }
+    // No axis is as long as anything known: the two that are equally long are the sides of a pattern.
+    match (lengths[0] == lengths[1], lengths[1] == lengths[2]) {
+        _ if counts.is_first => Ok(first),
+        (false, true) => Ok(first),
+        (true, false) => Ok(last),
+        _ if counts.have_positions() => Err(ask(members, info, tell_apart())),
+        _ => Ok(first),
     }
 }
 
@@ -107,19 +156,49 @@ fn raster_axes(
     members: &Members,
     info: &ArrayInfo,
     skip: usize,
-    points: Option<usize>,
+    counts: &Counts,
     said: Option<PatternAxis>,
 ) -> Result<Vec<usize>> {
-    let start = if said == Some(PatternAxis::Last) {
-        skip + 2
-    } else {
-        skip
+    let [a, b, height, width] = info.shape[skip..] else {
+        return Err(mismatch(members, info, counts.positions, Vec::new()));
     };
-    let product = info.shape[start].checked_mul(info.shape[start + 1]);
-    if points.is_some() && product != points {
-        return Err(mismatch(members, info, points, vec![Remedy::CorrectFile]));
+    let start = if said == Some(PatternAxis::Last) {
+        2
+    } else {
+        0
+    };
+    let demanded = counts.demanded();
+    let pairs = [a.checked_mul(b), height.checked_mul(width)];
+    if demanded.is_some() && pairs[start / 2] != demanded {
+        let is_other = pairs[1 - start / 2] == demanded;
+        let other = if start == 0 { "last" } else { "first" };
+        let remedy = match is_other {
+            true => Remedy::Set(Parameter::PatternAxis, other),
+            false => Remedy::LeaveOutUnpaired,
+        };
+        let remedies = vec![remedy, Remedy::CorrectFile];
+        return Err(mismatch(members, info, counts.positions, remedies));
     }
-    Ok(vec![start, start + 1])
+    // Lines of pixels may be detectors of one row, or scans of one row whose axes come last.
+    let are_lines = (height == 1 || width == 1) && a > 1 && b > 1;
+    if are_lines && said.is_none() && !counts.is_first && !counts.all().any(|n| Some(n) == pairs[0])
+    {
+        return Err(ask(members, info, tell_apart()));
+    }
+    Ok(vec![skip + start, skip + start + 1])
+}
+
+/// Says which shapes tell the pattern axis.
+fn tell_apart() -> String {
+    "axes that tell which of them counts the patterns (pattern axis), first (M, H, W) or (R, S, H, W), or last \
+     (H, W, M) or (H, W, R, S)"
+        .to_string()
+}
+
+/// Creates the error for patterns whose shape leaves open which axis counts them.
+fn ask(members: &Members, info: &ArrayInfo, expected: String) -> Error {
+    let remedies = ["first", "last"].map(|axis| Remedy::Set(Parameter::PatternAxis, axis));
+    members.bad(&info.name, shape_found(info), expected, remedies.to_vec())
 }
 
 /// Creates the error for patterns that are not as many as the positions.

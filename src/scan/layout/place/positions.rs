@@ -1,11 +1,12 @@
 //! Places the positions, in one member each or in columns of one, and other members with one number per scan
 //! point.
 
-use super::{Placed, PointCount};
+use super::{Placed, PointCount, Rules};
 use crate::error::{Error, Parameter, Remedy, Result};
 use crate::npz::ArrayInfo;
 use crate::scan::layout::assign::{Assignment, By, RoleMember};
 use crate::scan::layout::members::Members;
+use crate::scan::layout::options::Unpaired;
 use crate::scan::layout::order::{MAX_COLUMNS, PositionOrder};
 use crate::scan::layout::roles::Role;
 use crate::scan::layout::shape_rule::{
@@ -42,8 +43,9 @@ pub fn place(
     members: &Members,
     x: &RoleMember,
     y: Option<&RoleMember>,
-    order: Option<PositionOrder>,
+    rules: &Rules,
 ) -> Result<[(Role, Placed); 2]> {
+    let order = rules.order;
     let in_one = y.is_none_or(|y| y.info.name == x.info.name);
     // A single scan point in a combined array, (1, 2), has the shape of a vector too.
     let has_columns = ShapeRule::Columns.fits(x.info) && (x.by != By::Option || order.is_some());
@@ -60,6 +62,7 @@ pub fn place(
         y.info,
         ShapeRule::Vector,
         &PointCount::of(x.info, &x_place, "positions"),
+        rules.unpaired == Unpaired::Drop,
     )?;
     Ok([(Role::X, x_place), (Role::Y, y_place)])
 }
@@ -77,17 +80,29 @@ fn vector(info: &ArrayInfo) -> Placed {
 /// Places a member with one number per scan point.
 ///
 /// # Errors
-/// If it is of another length, or holds other values.
+/// If it is of another length, unless it `may_differ` in that, or holds other values.
 pub fn per_point(
     members: &Members,
     info: &ArrayInfo,
     rule: ShapeRule,
     count: &PointCount,
+    may_differ: bool,
 ) -> Result<Placed> {
     let placed = vector(info);
-    if vector_axis(&info.shape).is_none() || placed.num_rows(&info.shape) != count.points {
-        let expected = format!("({},), one value for each of the {count}", count.points);
+    let expected = format!("({},), one value for each of the {count}", count.points);
+    if vector_axis(&info.shape).is_none() {
         return Err(members.wrong(info, shape_found(info), expected));
+    }
+    if !may_differ && placed.num_rows(&info.shape) != count.points {
+        let remedies = vec![
+            Remedy::LeaveOutUnpaired,
+            Remedy::CorrectFile,
+            Remedy::NameMember {
+                role: "ROLE",
+                member: None,
+            },
+        ];
+        return Err(members.bad(&info.name, shape_found(info), expected, remedies));
     }
     members.check(info, rule)?;
     Ok(placed)
