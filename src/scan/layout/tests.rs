@@ -191,7 +191,7 @@ fn options_are_plain_data() {
     let json = serde_json::to_string(&options).unwrap();
     insta::assert_snapshot!(
         json,
-        @r#"{"roles":[["bad_pixels","mask"]],"measurement":null,"unit":"steps","pixel_size_m":null,"pattern_axis":"last","position_order":"yx"}"#
+        @r#"{"roles":[["bad_pixels","mask"]],"measurement":null,"unit":"steps","pixel_size_m":null,"pattern_axis":"last","position_order":"yx","unpaired":"error"}"#
     );
     assert_eq!(
         serde_json::from_str::<LayoutOptions>(&json).unwrap(),

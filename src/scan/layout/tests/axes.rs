@@ -85,9 +85,38 @@ fn without_positions_patterns_count_themselves() {
         alone(&[3, 4, 8, 8], &unsaid),
         (12, vec![0, 1], Some([3, 4]), Unit::Steps)
     );
+    // An axis of length 1 in front is the only scan row, ...
+    let line = (7, vec![0, 1], Some([1, 7]), Unit::Steps);
+    assert_eq!(alone(&[1, 7, 8, 8], &unsaid), line);
     assert_eq!(
-        alone(&[1, 7, 8, 8], &unsaid),
-        (7, vec![1], None, Unit::Unknown)
+        alone(&[1, 1, 7, 8, 8], &unsaid),
+        (7, vec![1, 2], Some([1, 7]), Unit::Steps)
+    );
+    assert_eq!(
+        alone(&[7, 1, 8, 8], &unsaid),
+        (7, vec![0, 1], Some([7, 1]), Unit::Steps)
+    );
+    assert_eq!(
+        alone(&[1, 1, 8, 8], &unsaid),
+        (1, vec![0, 1], Some([1, 1]), Unit::Steps)
+    );
+    assert_eq!(
+        alone(&[1, 3, 4, 8, 8], &unsaid),
+        (12, vec![1, 2], Some([3, 4]), Unit::Steps)
+    );
+    // ... unless it is said that patterns are counted along the last axis.
+    assert_eq!(
+        alone(&[1, 8, 8, 7], &axis(PatternAxis::Last)),
+        (7, vec![3], None, Unit::Unknown)
+    );
+    assert_eq!(
+        alone(&[8, 8, 1, 7], &axis(PatternAxis::Last)),
+        (7, vec![2, 3], Some([1, 7]), Unit::Steps)
+    );
+    // Two sides of equal length are those of a pattern.
+    assert_eq!(
+        alone(&[8, 8, 9], &unsaid),
+        (9, vec![2], None, Unit::Unknown)
     );
 }
 
@@ -95,7 +124,7 @@ fn without_positions_patterns_count_themselves() {
 fn patterns_of_another_scan_are_refused() {
     insta::assert_snapshot!(
         problem(&patterns(6, &[7, 8, 8])),
-        @"a.npz: member `diffraction`: found shape [7, 8, 8], expected (6, N, N): one pattern for each of the 6 positions; correct the file"
+        @"a.npz: member `diffraction`: found shape [7, 8, 8], expected (6, N, N): one pattern for each of the 6 positions; leave out what has no partner with LayoutOptions::unpaired = drop or correct the file"
     );
     insta::assert_snapshot!(
         problem(&patterns(8, &[8, 8, 8])),
@@ -107,7 +136,7 @@ fn patterns_of_another_scan_are_refused() {
     );
     insta::assert_snapshot!(
         problem(&patterns(11, &[3, 4, 8, 8])),
-        @"a.npz: member `diffraction`: found shape [3, 4, 8, 8], expected (11, N, N): one pattern for each of the 11 positions; correct the file"
+        @"a.npz: member `diffraction`: found shape [3, 4, 8, 8], expected (11, N, N): one pattern for each of the 11 positions; leave out what has no partner with LayoutOptions::unpaired = drop or correct the file"
     );
     insta::assert_snapshot!(
         problem(&patterns(7, &[7])),
@@ -137,7 +166,7 @@ fn a_value_a_position() {
     };
     insta::assert_snapshot!(
         problem(&start(array("xcoords_start", "<f8", &[6]))),
-        @"a.npz: member `xcoords_start`: found shape [6], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
+        @"a.npz: member `xcoords_start`: found shape [6], expected (7,), one value for each of the 7 positions in `xcoords`; leave out what has no partner with LayoutOptions::unpaired = drop, correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         problem(&start(array("xcoords_start", "<c8", &[7]))),
@@ -161,7 +190,7 @@ fn a_value_a_position() {
     };
     insta::assert_snapshot!(
         problem(&y(&[6])),
-        @"a.npz: member `ycoords`: found shape [6], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
+        @"a.npz: member `ycoords`: found shape [6], expected (7,), one value for each of the 7 positions in `xcoords`; leave out what has no partner with LayoutOptions::unpaired = drop, correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
     insta::assert_snapshot!(
         problem(&[array("xcoords", "<f8", &[3, 4]), array("ycoords", "<f8", &[3])]),
@@ -179,7 +208,7 @@ fn a_value_a_position() {
     ];
     insta::assert_snapshot!(
         problem(&frames),
-        @"a.npz: member `indexes`: found shape [9], expected (7,), one value for each of the 7 patterns in `patterns`; correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
+        @"a.npz: member `indexes`: found shape [9], expected (7,), one value for each of the 7 patterns in `patterns`; leave out what has no partner with LayoutOptions::unpaired = drop, correct the file or name the member with LayoutOptions::roles = ROLE=NAME"
     );
 }
 
