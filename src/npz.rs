@@ -2,15 +2,19 @@
 //!
 //! [`NpzFile::open`] maps the file and reads the zip directory; [`NpzFile::arrays`] describes each member from its NPY
 //! header; [`NpzFile::array`] returns a member's data: a slice of the map for a stored member (nothing is read until it
-//! is touched), an inflated copy for a deflated one (made once, kept while the file is open). A bare `.npy` file counts
+//! is touched), an inflated copy for a compressed one (made once, kept while the file is open). Members may be compressed
+//! by Deflate, as `np.savez_compressed` does, by bzip2, LZMA or Zstandard, as `np.load` reads them. A bare `.npy` file counts
 //! as an archive of one member, which is called as the file is.
 //!
 //! The file must not change while it is open: see [`NpzFile::open`].
 
+mod codec;
 mod directory;
+mod format;
 pub(crate) mod header;
 mod inflate;
 mod member;
+mod method;
 mod options;
 mod problem;
 mod records;
@@ -29,7 +33,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use crate::error::{Error, Remedy, Result, nearest_name};
-pub use directory::{ArchiveNote, Method};
+pub use directory::ArchiveNote;
 use directory::{Directory, DirectoryEntry};
 use header::Header;
 pub use header::{Dtype, Scalar, TimeStep, TimeUnit};
@@ -38,6 +42,7 @@ pub use inflate::InflatesTo;
 #[cfg(feature = "export")]
 pub(crate) use inflate::free_bytes;
 pub use member::{ArrayInfo, Member, MemberData, NpzArray};
+pub use method::Method;
 pub use options::OpenOptions;
 pub use problem::{HeaderFault, MemberProblem};
 use source::FileSource;
@@ -182,7 +187,7 @@ impl NpzFile {
         array.map_err(|problem| self.not_an_array(name, problem))
     }
 
-    /// Returns the data of a member: a range of the file if it is stored, inflated if it is deflated.
+    /// Returns the data of a member: a range of the file if it is stored, inflated if it is compressed.
     ///
     /// A member is inflated once and then kept. If a progress listener asks for the very member whose progress it is
     /// told, it gets a copy of its own, in a scratch file.
@@ -227,11 +232,11 @@ impl NpzFile {
         }
     }
 
-    /// Returns where a deflated member is, or would be if it were inflated next; `None` for any other member.
+    /// Returns where a compressed member is, or would be if it were inflated next; `None` for a stored one.
     pub fn inflates_to(&self, name: &str) -> Option<InflatesTo> {
         let index = self.index(name).ok()?;
         let entry = &self.directory.entries[index];
-        (entry.method == Method::Deflated).then(|| self.inflater.destination(index, entry))
+        (entry.method != Method::Stored).then(|| self.inflater.destination(index, entry))
     }
 
     /// Creates a reader of any member's bytes as they were packed, NPY header included. At their end, length and CRC-32
@@ -300,7 +305,7 @@ impl NpzFile {
             member: name.to_string(),
             found: problem.to_string(),
             expected: "a plain NumPy array (numbers, text or times)".to_string(),
-            remedies: vec![Remedy::UseAnotherMember, Remedy::SaveAsPlainArray],
+            remedies: [vec![Remedy::UseAnotherMember], problem.remedies()].concat(),
         }
     }
 

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read};
 use super::finding::{Code, Finding};
 use super::run::Run;
 use crate::error::{Error, Remedy, Result};
-use crate::npz::Member;
+use crate::npz::{Member, MemberProblem};
 use crate::scan::ScanOptions;
 use crate::scan::layout::known_names;
 
@@ -37,7 +37,7 @@ pub fn check(run: &mut Run, options: &ScanOptions) -> Result<u64> {
         run.advance_to(end);
         run.findings.extend(match (damage, &member.array) {
             (Some(found), _) => Some(damaged(member, &found)),
-            (None, Err(problem)) => refused(member, &problem.to_string(), options),
+            (None, Err(problem)) => refused(member, problem, options),
             (None, Ok(_)) => None,
         });
     }
@@ -84,7 +84,7 @@ fn damaged(member: &Member, found: &str) -> Finding {
     Finding::error(Code::Crc, found, vec![Remedy::CopyAgain]).of(Some(&member.name))
 }
 
-fn refused(member: &Member, reason: &str, options: &ScanOptions) -> Option<Finding> {
+fn refused(member: &Member, problem: &MemberProblem, options: &ScanOptions) -> Option<Finding> {
     let named = || {
         options
             .layout
@@ -94,7 +94,7 @@ fn refused(member: &Member, reason: &str, options: &ScanOptions) -> Option<Findi
     };
     // A bare `.npy` has no CRC, and no other member.
     let is_all_there_is = member.crc32.is_none();
-    let remedies = vec![Remedy::SaveAsPlainArray];
+    let (reason, remedies) = (problem.to_string(), problem.remedies());
     let finding = match () {
         () if is_all_there_is || is_named_like_a_role(&member.name) || named() => {
             Finding::error(Code::RefusedMember, reason, remedies)

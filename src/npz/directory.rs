@@ -11,29 +11,8 @@ use std::ops::Range;
 
 use super::records::{self, CentralRecord, DirectoryEnd, EndRecord};
 use super::source::FileSource;
-use super::{MemberProblem, header};
-use crate::error::{Error, FileKind, Level, Notice, Remedy, Result};
-
-/// Names how a member is packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Method {
-    /// The member's bytes are stored as they are, so that they can be mapped.
-    Stored,
-    /// The member is deflated, as `np.savez_compressed` does.
-    Deflated,
-    /// The member is packed by another method, whose number in the zip specification this is.
-    Other(u16),
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Stored => f.write_str("stored"),
-            Self::Deflated => f.write_str("deflated"),
-            Self::Other(number) => write!(f, "zip method {number}"),
-        }
-    }
-}
+use super::{MemberProblem, Method, format, header};
+use crate::error::{Error, Level, Notice, Remedy, Result};
 
 /// States a fact about an archive that does not keep it from being read. `Display` gives it as a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -110,7 +89,7 @@ impl Directory {
     /// # Errors
     /// If the file is no archive, or if its directory does not fit it.
     pub fn read(source: &FileSource) -> Result<Self> {
-        let start = source.read(0..source.size().min(32))?;
+        let start = source.read(0..source.size().min(format::START_LEN))?;
         if start.starts_with(header::MAGIC) {
             return Ok(Self {
                 entries: vec![bare(source)],
@@ -204,11 +183,7 @@ fn last_of_each_name(records: Vec<CentralRecord>) -> (Vec<CentralRecord>, Vec<Ar
 
 /// Describes one member; what is wrong with it is kept with it, so that the others can still be read.
 fn entry(source: &FileSource, record: &CentralRecord, directory: u64) -> Result<DirectoryEntry> {
-    let method = match record.method {
-        0 => Method::Stored,
-        8 => Method::Deflated,
-        other => Method::Other(other),
-    };
+    let method = Method::of_number(record.method);
     let located = locate(source, record, directory)?;
     let located = located.and_then(|data| problem(record, method).map_or(Ok(data), Err));
     let (data, problem) = match located {
@@ -253,14 +228,25 @@ fn locate(
 fn problem(record: &CentralRecord, method: Method) -> Option<MemberProblem> {
     const ENCRYPTED: u16 = 1;
     const PATCH: u16 = 1 << 5;
+    const STRONG: u16 = 1 << 6;
     match method {
-        _ if record.flags & ENCRYPTED != 0 => Some(MemberProblem::Encrypted),
+        // The method AES stands in place of the one that the decrypted bytes are packed by.
+        Method::Other(99) => Some(MemberProblem::Encrypted { cipher: "AES" }),
+        _ if record.flags & ENCRYPTED != 0 => Some(MemberProblem::Encrypted {
+            cipher: match record.flags & STRONG {
+                0 => "the traditional encryption of zip",
+                _ => "PKWARE's strong encryption",
+            },
+        }),
         _ if record.flags & PATCH != 0 => Some(MemberProblem::PatchData),
         Method::Stored if record.packed != record.size => Some(MemberProblem::StoredSizesDiffer {
             packed: record.packed,
             unpacked: record.size,
         }),
-        Method::Other(number) => Some(MemberProblem::CompressionMethod { number }),
+        Method::Other(number) => Some(MemberProblem::CompressionMethod {
+            number,
+            name: method.name(),
+        }),
         _ => None,
     }
 }
@@ -304,40 +290,13 @@ fn name_as_numpy(entries: &mut [DirectoryEntry]) {
     }
 }
 
-/// The first bytes of formats that people pass by mistake.
-const FORMATS: &[(&[u8], FileKind)] = &[
-    (b"\x89HDF\r\n\x1a\n", FileKind::Hdf5),
-    // A MATLAB 7.3 file is an HDF5 file behind a text of 512 bytes.
-    (b"MATLAB 7.3 MAT-file", FileKind::Hdf5),
-    (b"MATLAB 5.0 MAT-file", FileKind::Mat),
-    (b"ARROW1", FileKind::Arrow),
-    (b"PAR1", FileKind::Parquet),
-    (b"\x1f\x8b", FileKind::Gzip),
-    (b"BZh", FileKind::Bzip2),
-    (b"\xfd7zXZ\0", FileKind::Xz),
-    (b"\x28\xb5\x2f\xfd", FileKind::Zstd),
-    (b"7z\xbc\xaf", FileKind::SevenZip),
-    (b"II*\0", FileKind::Tiff),
-    (b"MM\0*", FileKind::Tiff),
-    (b"\x80\x02", FileKind::Pickle),
-    (b"\x80\x03", FileKind::Pickle),
-    (b"\x80\x04", FileKind::Pickle),
-    (b"\x80\x05", FileKind::Pickle),
-];
-
 fn refuse_other_formats(source: &FileSource, start: &[u8]) -> Result<()> {
-    let known = FORMATS.iter().find(|(magic, _)| start.starts_with(magic));
-    let found = match known {
-        _ if start.is_empty() => FileKind::Empty,
-        Some((_, found)) => *found,
-        // An archive begins with a member, or, if it has none, with its end record.
-        None if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") => {
-            return Ok(());
-        }
-        None => FileKind::Unknown,
-    };
+    // An archive begins with a member, or, if it has none, with its end record.
+    if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") {
+        return Ok(());
+    }
     Err(Error::NotAnArchive {
         path: source.path().to_path_buf(),
-        found,
+        found: format::of_file(source, start)?,
     })
 }

@@ -108,7 +108,7 @@ pub fn parse(bytes: &[u8]) -> Result<Header, MemberProblem> {
 /// Returns where the header says that its text is.
 fn text_range(bytes: &[u8]) -> Result<Range<usize>, MemberProblem> {
     if !bytes.starts_with(MAGIC) {
-        return Err(MemberProblem::NotNpy);
+        return Err(MemberProblem::NotNpy { found: None });
     }
     let field = |range: Range<usize>| bytes.get(range).ok_or(HeaderFault::CutShort);
     let (offset, len) = match field(6..7)?[0] {
@@ -260,7 +260,7 @@ mod tests {
         insta::assert_snapshot!(problem("'|O'"), @"pickled Python objects (dtype object), which are never unpickled");
         insta::assert_snapshot!(problem("'<f16'"), @"extended-precision floats (dtype <f16), which Arrow has no type for");
         insta::assert_snapshot!(problem("[('a', '<f4'), ('b', '<i4', (2,))]"), @"a structured dtype (several fields per value)");
-        insta::assert_snapshot!(problem("'|V3'"), @"raw bytes (dtype |V3)");
+        insta::assert_snapshot!(problem("'|V3'"), @"raw bytes of 3 bytes each (dtype |V3)");
         insta::assert_snapshot!(problem("'<M8'"), @"dates (dtype <M8), whose unit Arrow does not have");
         insta::assert_snapshot!(problem("'<m8[Y]'"), @"time differences (dtype <m8[Y]), whose unit Arrow does not have");
         insta::assert_snapshot!(problem("'<U4294967295'"), @"text of no known length (dtype <U4294967295)");

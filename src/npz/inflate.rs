@@ -1,4 +1,4 @@
-//! Inflates deflated members, each once: into private memory up to a budget, past it into a scratch file that has no
+//! Inflates compressed members, each once: into private memory up to a budget, past it into a scratch file that has no
 //! name and so vanishes with the process, however that ends.
 //!
 //! A member is inflated outside every lock, so that a progress listener may use the same file. Another thread that asks
@@ -19,7 +19,7 @@ use super::unpack::{self, Unpacked};
 use crate::error::{Error, Result};
 use crate::progress::Progress;
 
-/// Names where a deflated member is inflated to.
+/// Names where a compressed member is inflated to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InflatesTo {
     /// The member goes to private memory.
@@ -199,19 +199,68 @@ impl Drop for Job<'_> {
 }
 
 fn to_memory(source: &FileSource, entry: &DirectoryEntry, progress: &Progress) -> Result<Bytes> {
-    let mut unpacked = Vec::new();
-    let reserved = unpacked.try_reserve_exact(entry.size as usize);
-    reserved.map_err(|e| {
-        let action = "hold a deflated member in memory";
-        Error::io(source.path(), action, io::Error::other(e))
-    })?;
-    copy(source, entry, &mut unpacked, progress).map_err(|e| unpack::error_of(source, entry, e))?;
-    Ok(Bytes::from(unpacked))
+    let mut unpacked = Memory {
+        bytes: Vec::new(),
+        size: usize::try_from(entry.size).unwrap_or(usize::MAX),
+        full: false,
+    };
+    let packed = entry.data.end - entry.data.start;
+    // What few packed bytes claim to become is set aside only as it comes.
+    let likely = unpacked.size as u64;
+    let likely = likely.min(packed.saturating_mul(LIKELY_RATIO)) as usize;
+    let copied = match unpacked.reserve(likely) {
+        Ok(()) => copy(source, entry, &mut unpacked, progress),
+        Err(error) => Err(error),
+    };
+    match copied {
+        Ok(()) => Ok(Bytes::from(unpacked.bytes)),
+        Err(error) if unpacked.full => {
+            let action = "hold a compressed member in memory";
+            Err(Error::io(source.path(), action, error))
+        }
+        Err(error) => Err(unpack::error_of(source, entry, error)),
+    }
+}
+
+/// The number of bytes for which memory is set aside at once, per packed byte: more than Deflate can make of it.
+const LIKELY_RATIO: u64 = 1 << 11;
+
+/// Writes to memory that grows with what is written, up to a size that is known.
+struct Memory {
+    bytes: Vec<u8>,
+    size: usize,
+    /// Whether no more memory could be had.
+    full: bool,
+}
+
+impl Memory {
+    fn reserve(&mut self, more: usize) -> io::Result<()> {
+        self.bytes.try_reserve_exact(more).map_err(|error| {
+            self.full = true;
+            io::Error::other(error)
+        })
+    }
+}
+
+impl Write for Memory {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.bytes.capacity() - self.bytes.len() < bytes.len() {
+            let doubled = self.bytes.len().saturating_mul(2).min(self.size);
+            let needed = doubled.saturating_sub(self.bytes.len());
+            self.reserve(needed.max(bytes.len()))?;
+        }
+        self.bytes.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 fn to_scratch(source: &FileSource, entry: &DirectoryEntry, progress: &Progress) -> Result<Bytes> {
     let folder = std::env::temp_dir();
-    let action = "write a scratch file for a deflated member into";
+    let action = "write a scratch file for a compressed member into";
     let failed = |e| Error::io(&folder, action, e);
     if let Some(available) = free_bytes(&folder).filter(|available| *available < entry.size) {
         return Err(Error::ScratchFull {
@@ -292,12 +341,10 @@ pub fn free_bytes(folder: &Path) -> Option<u64> {
     }
 }
 
-/// The largest number of bytes that deflate packs into one: a directory that claims more is lying, and gets no memory.
-const MAX_RATIO: u64 = 1032;
-
+/// Refuses a directory that claims more than the packed bytes can become: it gets no memory.
 fn check_ratio(entry: &DirectoryEntry) -> std::result::Result<(), String> {
     let packed = entry.data.end - entry.data.start;
-    match entry.size > packed.saturating_mul(MAX_RATIO) {
+    match entry.size > packed.saturating_mul(entry.method.max_ratio()) {
         true => Err(format!(
             "{packed} packed bytes that claim {} when inflated",
             entry.size

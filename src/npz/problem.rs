@@ -2,6 +2,8 @@
 
 use thiserror::Error;
 
+use crate::error::{FileKind, Remedy};
+
 /// Names why a member of an archive is no array that can be read. `Display` states the fact as a noun phrase.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -31,8 +33,11 @@ pub enum MemberProblem {
         other: String,
     },
     /// The member is encrypted.
-    #[error("an encrypted member")]
-    Encrypted,
+    #[error("an encrypted member ({cipher}), which cannot be read without its password")]
+    Encrypted {
+        /// What it is encrypted by.
+        cipher: &'static str,
+    },
     /// The member is a patch of another file (bit 5 of the zip flags).
     #[error("compressed patch data")]
     PatchData,
@@ -44,11 +49,13 @@ pub enum MemberProblem {
         /// The number of bytes it claims to have once unpacked.
         unpacked: u64,
     },
-    /// The member is packed by a method other than deflate.
-    #[error("zip compression method {number}{}", method_name(*number))]
+    /// The member is packed by a method that is not read.
+    #[error("a member compressed by {name}, which is not read")]
     CompressionMethod {
         /// The number of the method in the zip specification.
         number: u16,
+        /// Its name there.
+        name: String,
     },
     /// The bytes before the data could not be read or inflated.
     #[error("{problem}")]
@@ -57,8 +64,11 @@ pub enum MemberProblem {
         problem: String,
     },
     /// The member is no NPY file.
-    #[error("bytes that are no NPY array (no \\x93NUMPY at the start)")]
-    NotNpy,
+    #[error("{}", not_npy(*found))]
+    NotNpy {
+        /// What it is instead, if that can be told.
+        found: Option<FileKind>,
+    },
     /// The NPY header is of a version that does not exist yet.
     #[error("NPY format version {major}, known are 1, 2 and 3")]
     FormatVersion {
@@ -162,40 +172,148 @@ pub enum HeaderFault {
     BadShape,
 }
 
-/// Returns the name of a compression method in brackets, if it is a common one.
-fn method_name(number: u16) -> &'static str {
-    match number {
-        9 => " (Deflate64)",
-        12 => " (bzip2)",
-        14 => " (LZMA)",
-        93 => " (Zstandard)",
-        95 => " (xz)",
-        98 => " (PPMd)",
-        _ => "",
+impl MemberProblem {
+    /// Returns what helps, other than to use another member; any one of the remedies may do.
+    pub fn remedies(&self) -> Vec<Remedy> {
+        vec![match self {
+            Self::OffsetOutsideFile { .. }
+            | Self::LongerThanFile { .. }
+            | Self::NoLocalHeader
+            | Self::OtherLocalName
+            | Self::Overlap { .. }
+            | Self::StoredSizesDiffer { .. }
+            | Self::Unreadable { .. }
+            | Self::DamagedHeader(_)
+            | Self::DataCutShort { .. } => Remedy::CopyAgain,
+            Self::CompressionMethod { .. } => Remedy::SaveAs(
+                "a stored or deflated member, as np.savez and np.savez_compressed do",
+            ),
+            Self::Encrypted { .. } => Remedy::SaveAs("a member without a password"),
+            Self::StructuredDtype => Remedy::SaveAs("one member per field"),
+            Self::UnsupportedDtype { descr, kind } => match kind {
+                _ if is_small_float(*kind, descr) => {
+                    Remedy::SaveAs("float32, as by array.astype(np.float32)")
+                }
+                'f' => Remedy::SaveAs("float64, as by array.astype(np.float64)"),
+                'c' => Remedy::SaveAs("complex128, as by array.astype(np.complex128)"),
+                _ => Remedy::SaveAsPlainArray,
+            },
+            _ => Remedy::SaveAsPlainArray,
+        }]
     }
 }
 
+fn not_npy(found: Option<FileKind>) -> String {
+    match found {
+        None | Some(FileKind::Unknown) => {
+            r"bytes that are no NPY array (no \x93NUMPY at the start)".to_string()
+        }
+        Some(kind) => format!("{}, no NPY array", kind.name()),
+    }
+}
+
+/// Returns the number behind the letter of a dtype such as `|V2`.
+fn digits(descr: &str) -> Option<u32> {
+    descr
+        .trim_start_matches(['<', '>', '|', '='])
+        .get(1..)?
+        .parse()
+        .ok()
+}
+
+/// Returns the name of a type of ml_dtypes, if it is written as such.
+fn ml_name(descr: &str) -> Option<&str> {
+    const STARTS: &[&str] = &[
+        "bfloat16", "float8", "float6", "float4", "int4", "uint4", "int2", "uint2",
+    ];
+    let name = descr.trim_start_matches(['<', '>', '|', '=']);
+    STARTS
+        .iter()
+        .any(|start| name.starts_with(start))
+        .then_some(name)
+}
+
+/// Returns whether the dtype is what NumPy stores a type of ml_dtypes as: bfloat16, float8 and the like.
+fn is_small_float(kind: char, descr: &str) -> bool {
+    let len = digits(descr);
+    ml_name(descr).is_some()
+        || kind == 'V' && matches!(len, Some(1 | 2))
+        || kind == 'f' && len == Some(1)
+}
+
 fn unsupported(kind: char, descr: &str) -> String {
+    if let Some(name) = ml_name(descr) {
+        return format!("values of the type {name}, which NumPy itself does not have");
+    }
     match kind {
         'S' | 'a' | 'U' => format!("text of no known length (dtype {descr})"),
-        'V' => format!("raw bytes (dtype {descr})"),
+        'V' => raw_bytes(descr),
         'M' => format!("dates (dtype {descr}), whose unit Arrow does not have"),
         'm' => format!("time differences (dtype {descr}), whose unit Arrow does not have"),
-        'f' | 'c' => {
+        'f' if digits(descr) == Some(1) => {
+            format!(
+                "8-bit floats (dtype {descr}), as NumPy stores float8_e5m2, which Arrow has no type for"
+            )
+        }
+        'f' | 'c' if digits(descr).is_some_and(|len| len > 8) => {
             format!("extended-precision floats (dtype {descr}), which Arrow has no type for")
         }
         _ => format!("an unknown dtype {descr:?}"),
     }
 }
 
+fn raw_bytes(descr: &str) -> String {
+    let Some(len) = digits(descr) else {
+        return format!("raw bytes (dtype {descr})");
+    };
+    let (bytes, types) = match len {
+        1 => ("1 byte".to_string(), ", as NumPy stores float8 and int4"),
+        2 => ("2 bytes".to_string(), ", as NumPy stores bfloat16"),
+        len => (format!("{len} bytes"), ""),
+    };
+    format!("raw bytes of {bytes} each (dtype {descr}){types}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn told(descr: &str) -> String {
+        let kind = descr.trim_start_matches(['<', '>', '|']).chars().next();
+        let problem = MemberProblem::UnsupportedDtype {
+            descr: descr.to_string(),
+            kind: kind.unwrap(),
+        };
+        let remedies: Vec<String> = problem
+            .remedies()
+            .iter()
+            .map(|remedy| remedy.in_terms(&crate::error::RustTerms))
+            .collect();
+        format!("{problem}; {}", remedies.join(", "))
+    }
+
     #[test]
-    fn common_compression_methods_have_a_name() {
-        let told = |number| MemberProblem::CompressionMethod { number }.to_string();
-        assert_eq!(told(93), "zip compression method 93 (Zstandard)");
-        assert_eq!(told(7), "zip compression method 7");
+    fn types_of_ml_dtypes_are_told_by_what_numpy_stores_them_as() {
+        insta::assert_snapshot!(told("|V2"), @"raw bytes of 2 bytes each (dtype |V2), as NumPy stores bfloat16; save it again as float32, as by array.astype(np.float32)");
+        insta::assert_snapshot!(told("<V2"), @"raw bytes of 2 bytes each (dtype <V2), as NumPy stores bfloat16; save it again as float32, as by array.astype(np.float32)");
+        insta::assert_snapshot!(told("|V1"), @"raw bytes of 1 byte each (dtype |V1), as NumPy stores float8 and int4; save it again as float32, as by array.astype(np.float32)");
+        insta::assert_snapshot!(told("<f1"), @"8-bit floats (dtype <f1), as NumPy stores float8_e5m2, which Arrow has no type for; save it again as float32, as by array.astype(np.float32)");
+        insta::assert_snapshot!(told("bfloat16"), @"values of the type bfloat16, which NumPy itself does not have; save it again as float32, as by array.astype(np.float32)");
+        insta::assert_snapshot!(told("float8_e4m3fn"), @"values of the type float8_e4m3fn, which NumPy itself does not have; save it again as float32, as by array.astype(np.float32)");
+        insta::assert_snapshot!(told("|V12"), @"raw bytes of 12 bytes each (dtype |V12); save it again as a plain array of numbers, text or times");
+        insta::assert_snapshot!(told("<f16"), @"extended-precision floats (dtype <f16), which Arrow has no type for; save it again as float64, as by array.astype(np.float64)");
+        insta::assert_snapshot!(told("<c32"), @"extended-precision floats (dtype <c32), which Arrow has no type for; save it again as complex128, as by array.astype(np.complex128)");
+    }
+
+    #[test]
+    fn methods_are_told_by_name() {
+        let problem = MemberProblem::CompressionMethod {
+            number: 9,
+            name: "Deflate64".to_string(),
+        };
+        assert_eq!(
+            problem.to_string(),
+            "a member compressed by Deflate64, which is not read"
+        );
     }
 }

@@ -1,43 +1,30 @@
 //! Unpacks members as streams that verify length and CRC-32.
 
-use std::io::{self, BufReader, Cursor, Read};
+use std::io::{self, Cursor, Read};
 use std::ops::Range;
 
-use flate2::bufread::DeflateDecoder;
-
-use super::directory::{DirectoryEntry, Method};
+use super::codec::Decoder;
+use super::directory::DirectoryEntry;
 use super::source::FileSource;
-use super::{MemberProblem, header};
-use crate::error::{Error, Remedy};
+use super::{MemberProblem, Method, format, header};
+use crate::error::{Error, FileKind, Remedy};
 
 /// Reads the bytes of a member, NPY header included, and unpacks them on the way. At its end, length and CRC-32 are
 /// verified.
 pub(super) struct Unpacked {
-    packed: Packed,
+    packed: Decoder,
     left: u64,
     size: u64,
     crc: crc32fast::Hasher,
     expected: Option<u32>,
 }
 
-enum Packed {
-    Stored(Box<dyn Read + Send>),
-    Deflated(Box<dyn Read + Send>),
-}
-
 impl Unpacked {
     /// Reads a member from its begin.
     pub fn new(source: &FileSource, entry: &DirectoryEntry) -> Self {
         let packed = reader(source, entry.data.clone());
-        let packed = match entry.method {
-            Method::Stored => Packed::Stored(packed),
-            _ => {
-                let buffered = BufReader::with_capacity(1 << 16, packed);
-                Packed::Deflated(Box::new(DeflateDecoder::new(buffered)))
-            }
-        };
         Self {
-            packed,
+            packed: Decoder::new(entry.method, packed, entry.size),
             left: entry.size,
             size: entry.size,
             crc: crc32fast::Hasher::new(),
@@ -62,21 +49,6 @@ fn reader(source: &FileSource, range: Range<u64>) -> Box<dyn Read + Send> {
     match source.in_memory(range.clone()) {
         Some(bytes) => Box::new(Cursor::new(bytes)),
         None => Box::new(source.stream(range)),
-    }
-}
-
-impl Read for Packed {
-    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Stored(reader) => reader.read(into),
-            Self::Deflated(reader) => reader.read(into).map_err(|error| match error.kind() {
-                io::ErrorKind::Other => error,
-                _ => {
-                    let text = format!("bytes that do not inflate ({error})");
-                    io::Error::new(io::ErrorKind::InvalidData, text)
-                }
-            }),
-        }
     }
 }
 
@@ -112,9 +84,24 @@ pub(super) fn header_bytes(
     let mut reader = Unpacked::new(source, entry);
     let mut bytes = Vec::new();
     read_up_to(&mut reader, header::PREFIX_LEN, &mut bytes)?;
-    let len = header::header_len(&bytes)?;
+    let len = match header::header_len(&bytes) {
+        Err(MemberProblem::NotNpy { .. }) => return Err(not_npy(entry, &mut reader, bytes)),
+        len => len?,
+    };
     read_up_to(&mut reader, len.saturating_sub(bytes.len()), &mut bytes)?;
     Ok(bytes)
+}
+
+/// Tells what a member is that begins with `bytes` and is no NPY file, if that can be told.
+fn not_npy(entry: &DirectoryEntry, reader: &mut Unpacked, mut bytes: Vec<u8>) -> MemberProblem {
+    let more = format::MEMBER_START_LEN - bytes.len();
+    // What cannot be read tells nothing.
+    let _ = read_up_to(reader, more, &mut bytes);
+    let found = match entry.size {
+        0 if entry.file_name.ends_with('/') => Some(FileKind::Folder),
+        size => format::of_start(&bytes, size),
+    };
+    MemberProblem::NotNpy { found }
 }
 
 fn read_up_to(reader: &mut impl Read, len: usize, into: &mut Vec<u8>) -> Result<(), MemberProblem> {
@@ -135,14 +122,16 @@ pub(super) fn error_of(source: &FileSource, entry: &DirectoryEntry, error: io::E
 /// Creates the error about a member whose bytes are not those that were written.
 pub(super) fn damaged(source: &FileSource, entry: &DirectoryEntry, found: String) -> Error {
     let crc = entry.crc32.unwrap_or(0);
+    let (method, size) = (entry.method, entry.size);
+    let expected = match method {
+        Method::Stored | Method::Deflated => format!("a {method} member of {size} bytes"),
+        method => format!("a member of {size} bytes compressed by {}", method.name()),
+    };
     Error::BadMember {
         path: source.path().to_path_buf(),
         member: entry.name.clone(),
         found,
-        expected: format!(
-            "a {} member of {} bytes, CRC-32 {crc:08x}",
-            entry.method, entry.size
-        ),
+        expected: format!("{expected}, CRC-32 {crc:08x}"),
         remedies: vec![Remedy::CopyAgain],
     }
 }

@@ -200,7 +200,7 @@ impl<'a> Members<'a> {
             name,
             problem.to_string(),
             PLAIN_ARRAY,
-            vec![Remedy::UseAnotherMember, Remedy::SaveAsPlainArray],
+            [vec![Remedy::UseAnotherMember], problem.remedies()].concat(),
         )
     }
 
