@@ -97,8 +97,8 @@ impl CheckOptions {
 
 /// Reads all of a file, and says what is wrong with it.
 ///
-/// Memory is constant but for a few dozen bytes per frame. A deflated member with patterns is inflated as for
-/// any other use of it.
+/// Memory is constant but for a few dozen bytes per frame. A compressed member that fills a role is inflated as for any
+/// other use of it, and no member is inflated twice.
 ///
 /// ```
 /// use std::sync::Arc;
@@ -129,7 +129,11 @@ pub fn check(npz: &Arc<NpzFile>, options: &CheckOptions) -> Result<CheckReport> 
         total: bytes_to_read(npz, scan.as_ref().ok()),
         progress: &options.progress,
     };
-    let bytes = archive::check(&mut run, &options.scan)?;
+    let is_used = |name: &str| {
+        let roles = scan.iter().flat_map(|scan| &scan.layout().roles);
+        roles.into_iter().any(|(_, placed)| placed.member == name)
+    };
+    let bytes = archive::check(&mut run, &options.scan, is_used)?;
     match &scan {
         Ok(scan) => check_scan(&mut run, scan)?,
         Err(error) => run.findings.push(no_scan(error)),

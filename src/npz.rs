@@ -16,10 +16,12 @@ mod inflate;
 mod member;
 mod method;
 mod options;
+#[cfg(test)]
+pub(crate) mod pack;
 mod problem;
 mod records;
 mod source;
-mod unpack;
+pub(crate) mod unpack;
 #[cfg(feature = "ndarray")]
 mod view;
 #[cfg(any(test, feature = "export"))]
@@ -237,6 +239,12 @@ impl NpzFile {
         let index = self.index(name).ok()?;
         let entry = &self.directory.entries[index];
         (entry.method != Method::Stored).then(|| self.inflater.destination(index, entry))
+    }
+
+    /// Returns whether a compressed member was inflated already, and so verified.
+    pub(crate) fn is_inflated(&self, name: &str) -> bool {
+        self.index(name)
+            .is_ok_and(|index| self.inflater.finished(index).is_some())
     }
 
     /// Creates a reader of any member's bytes as they were packed, NPY header included. At their end, length and CRC-32

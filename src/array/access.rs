@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::time;
-use crate::npz::{AccessMode, ArrayInfo, InflatesTo, NpzFile, Scalar};
+use crate::npz::{AccessMode, ArrayInfo, InflatesTo, Method, NpzFile, Scalar};
 
 /// Tells how the data of a member reaches an Arrow array.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,6 +17,8 @@ pub enum Access {
     },
     /// The member was inflated, once; the array is a slice or a copy of the inflated data.
     Inflated {
+        /// What the member is compressed by.
+        method: Method,
         /// Where the inflated bytes are kept.
         to: InflatesTo,
     },
@@ -37,12 +39,7 @@ impl Access {
         match self {
             Self::Mapped => None,
             Self::Copied { reason } => Some(reason),
-            Self::Inflated {
-                to: InflatesTo::Memory,
-            } => Some("deflated; inflated once, to memory"),
-            Self::Inflated {
-                to: InflatesTo::Scratch,
-            } => Some("deflated; inflated once, to a scratch file"),
+            Self::Inflated { method, to } => Some(inflated(*method, *to)),
         }
     }
 
@@ -60,7 +57,10 @@ impl Access {
     /// Returns how a member is read whose rows follow each other in C order, or do not.
     pub(super) fn of_rows(npz: &NpzFile, info: &ArrayInfo, in_order: bool) -> Self {
         if let Some(to) = npz.inflates_to(&info.name) {
-            return Self::Inflated { to };
+            return Self::Inflated {
+                method: info.method,
+                to,
+            };
         }
         let reason = match npz.access() {
             AccessMode::Read => Some("read by position".to_string()),
@@ -76,6 +76,19 @@ impl fmt::Display for Access {
             None => f.write_str(self.word()),
             Some(reason) => write!(f, "{} ({reason})", self.word()),
         }
+    }
+}
+
+fn inflated(method: Method, to: InflatesTo) -> &'static str {
+    match (method, to) {
+        (Method::Bzip2, InflatesTo::Memory) => "compressed by bzip2; unpacked once, to memory",
+        (Method::Bzip2, _) => "compressed by bzip2; unpacked once, to a scratch file",
+        (Method::Lzma, InflatesTo::Memory) => "compressed by LZMA; unpacked once, to memory",
+        (Method::Lzma, _) => "compressed by LZMA; unpacked once, to a scratch file",
+        (Method::Zstd, InflatesTo::Memory) => "compressed by Zstandard; unpacked once, to memory",
+        (Method::Zstd, _) => "compressed by Zstandard; unpacked once, to a scratch file",
+        (_, InflatesTo::Memory) => "deflated; inflated once, to memory",
+        (_, InflatesTo::Scratch) => "deflated; inflated once, to a scratch file",
     }
 }
 

@@ -17,6 +17,10 @@ use crate::npz::{ArrayInfo, NpzFile, Scalar};
 /// cost.
 const GAP: usize = 64 << 10;
 
+/// The largest number of rows that have no values: no byte of the file stands for any of them, so that a header may claim
+/// any number, and whoever reads them row by row would not end.
+const MAX_EMPTY_ROWS: usize = 1 << 20;
+
 /// Describes a member of an archive as a column of rows.
 ///
 /// It is cheap to clone, and keeps the file open. Opening it reads the member's header only.
@@ -52,11 +56,15 @@ impl Column {
     ///
     /// # Errors
     /// [`Error::NoSuchMember`] if there is no such member; [`Error::BadMember`] if it holds no plain array,
-    /// if it does not have the axes of the view, or if a row has 2^31 or more values.
+    /// if it does not have the axes of the view, if a row has 2^31 or more values, or if there are more than 2^20
+    /// rows without a byte.
     pub fn open(npz: &Arc<NpzFile>, member: &str, name: &str, view: &View) -> Result<Self> {
         let info = npz.array_info(member)?;
         let layout = RowLayout::of(info, view).map_err(|expected| misfit(npz, info, expected))?;
         let scalar = info.dtype.scalar;
+        if layout.row_len() == 0 && layout.num_rows > MAX_EMPTY_ROWS {
+            return Err(too_many_empty_rows(npz, info, layout.num_rows));
+        }
         Ok(Self {
             field: Arc::new(field::of_rows(name, scalar, &layout.row_shape)),
             access: Access::of_rows(npz, info, layout.is_in_order()),
@@ -298,6 +306,16 @@ impl Column {
             expected: format!("values that Arrow's {} can hold", self.field.data_type()),
             remedies: vec![Remedy::SaveAsPlainArray, Remedy::Narrow(Parameter::Columns)],
         }
+    }
+}
+
+fn too_many_empty_rows(npz: &NpzFile, info: &ArrayInfo, rows: usize) -> Error {
+    Error::BadMember {
+        path: npz.path().to_path_buf(),
+        member: info.name.clone(),
+        found: format!("{rows} rows without a value, by its shape {:?}", info.shape),
+        expected: format!("at most {MAX_EMPTY_ROWS} of those"),
+        remedies: vec![Remedy::UseAnotherMember, Remedy::CorrectFile],
     }
 }
 

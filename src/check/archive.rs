@@ -17,9 +17,12 @@ const METADATA: &str = "_metadata";
 
 /// Reads every member to its end, and returns how many bytes that were.
 ///
+/// A compressed member that `is_used` later, or that was inflated already, is inflated and kept, which verifies its bytes:
+/// no member is inflated twice.
+///
 /// # Errors
 /// If the file cannot be read, or changes meanwhile.
-pub fn check(run: &mut Run, options: &ScanOptions) -> Result<u64> {
+pub fn check(run: &mut Run, options: &ScanOptions, is_used: impl Fn(&str) -> bool) -> Result<u64> {
     let npz = run.npz;
     for note in npz.notes() {
         let remedies = vec![Remedy::SaveWithUniqueNames];
@@ -33,7 +36,13 @@ pub fn check(run: &mut Run, options: &ScanOptions) -> Result<u64> {
     let mut bytes = 0;
     for member in npz.members() {
         let end = run.done.saturating_add(member.size);
-        let damage = read(run, member, &mut buffer, &mut bytes)?;
+        let damage = match kept(run, member, &is_used)? {
+            Some(damage) => {
+                bytes += member.size;
+                damage
+            }
+            None => read(run, member, &mut buffer, &mut bytes)?,
+        };
         run.advance_to(end);
         run.findings.extend(match (damage, &member.array) {
             (Some(found), _) => Some(damaged(member, &found)),
@@ -42,6 +51,27 @@ pub fn check(run: &mut Run, options: &ScanOptions) -> Result<u64> {
         });
     }
     Ok(bytes)
+}
+
+/// Inflates a member whose values are looked at as well, and returns what is wrong with its bytes, if anything is; none
+/// if the member is no such one, or if nothing can hold it.
+fn kept(
+    run: &Run,
+    member: &Member,
+    is_used: impl Fn(&str) -> bool,
+) -> Result<Option<Option<String>>> {
+    let name = &member.name;
+    let is_compressed = member.array.is_ok() && run.npz.inflates_to(name).is_some();
+    if !is_compressed || !(is_used(name) || run.npz.is_inflated(name)) {
+        return Ok(None);
+    }
+    run.npz.check_unchanged()?;
+    match run.npz.array(name) {
+        Ok(_) => Ok(Some(None)),
+        Err(Error::BadMember { found, .. }) => Ok(Some(Some(found))),
+        Err(error @ Error::FileChanged { .. }) => Err(error),
+        Err(_) => Ok(None),
+    }
 }
 
 /// Reads a member to its end, and returns what is wrong with its bytes, if anything is.

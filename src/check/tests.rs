@@ -1,3 +1,4 @@
+use std::collections::BTreeMap;
 use std::io::{Cursor, Write};
 use std::path::Path;
 use std::sync::Mutex;
@@ -497,6 +498,66 @@ fn patterns_that_are_no_real_numbers_do_no_harm() {
     ] {
         let members = with(("diff3d", descr, vec![6, 4, 4], vec![0; 96 * bytes]));
         assert_eq!(codes(&report_of(archive(&members))), [expected], "{descr}");
+    }
+}
+
+/// Packs these members by other methods in turn: stored, deflated, bzip2, Zstandard.
+fn packed(members: &[Member]) -> Vec<u8> {
+    let mut archive = crate::npz::pack::Archive::default();
+    for (index, (name, descr, shape, data)) in members.iter().enumerate() {
+        let npy = [&crate::npz::header::format(descr, shape, false)[..], data].concat();
+        archive.add(&format!("{name}.npy"), [0, 8, 12, 93][index % 4], &npy);
+    }
+    archive.finish()
+}
+
+#[test]
+fn no_member_is_inflated_twice() {
+    for turn in 0..8 {
+        let mut members = with(("weights", "<f8", vec![2], f8(&[1.0, 2.0])));
+        members.push(("Y", "<c8", vec![6, 4, 4], vec![0; 768]));
+        members.rotate_left(turn);
+        let name = format!("once {turn}.npz");
+        let open = OpenOptions::default().with_inflate_memory(if turn < 4 { 1 << 30 } else { 200 });
+        let npz = NpzFile::from_bytes(&name, Bytes::from(packed(&members)), &open).unwrap();
+        let report = check(&Arc::new(npz), &CheckOptions::default()).unwrap();
+        assert_eq!(text(&report), "", "{turn}");
+        let plain = report_of(archive(&members));
+        assert_eq!((report.bytes, report.members), (plain.bytes, members.len()));
+        let counts = crate::npz::unpack::ends::counts(Path::new(&name));
+        let expected: BTreeMap<String, usize> = members
+            .iter()
+            .map(|(name, ..)| (name.to_string(), 1))
+            .collect();
+        assert_eq!(counts, expected, "{turn}");
+    }
+}
+
+#[test]
+fn damaged_members_of_every_method_are_told_alike() {
+    for turn in 0..4 {
+        let mut members = clean();
+        members.rotate_left(turn);
+        let bytes = packed(&members);
+        for (index, (member, ..)) in members.iter().enumerate() {
+            let mut bytes = bytes.clone();
+            let name = format!("{member}.npy");
+            let places = bytes.windows(name.len());
+            let record = places
+                .clone()
+                .rposition(|at| at == name.as_bytes())
+                .unwrap();
+            // The CRC-32 of a directory record stands 30 bytes before the name.
+            bytes[record - 30] ^= 1;
+            let report = report_of(bytes);
+            let about: Vec<&Finding> = report.errors().collect();
+            assert_eq!(
+                codes(&report)[0],
+                format!("error crc {member}"),
+                "{turn} {index}"
+            );
+            assert!(about[0].found.starts_with("CRC-32 "), "{}", about[0].found);
+        }
     }
 }
 

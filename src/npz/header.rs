@@ -255,6 +255,15 @@ mod tests {
     }
 
     #[test]
+    fn reads_types_by_their_names_too() {
+        let dtype = |descr: &str| parse(&npy(1, &dict(descr, "False", "(3,)"))).unwrap().dtype;
+        assert_eq!(dtype("'float32'"), dtype("'<f4'"));
+        assert_eq!(dtype("'uint8'"), dtype("'|u1'"));
+        assert_eq!(dtype("'bool'"), dtype("'|b1'"));
+        assert_eq!(dtype("'complex128'").descr, "<c16");
+    }
+
+    #[test]
     fn names_what_it_does_not_read() {
         let problem = |descr: &str| parse(&npy(1, &dict(descr, "False", "(3,)"))).unwrap_err();
         insta::assert_snapshot!(problem("'|O'"), @"pickled Python objects (dtype object), which are never unpickled");

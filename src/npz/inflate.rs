@@ -106,7 +106,6 @@ impl Inflater {
     }
 
     /// Borrows the whole unpacked member if it is inflated already.
-    #[cfg(feature = "ndarray")]
     pub fn finished(&self, index: usize) -> Option<&[u8]> {
         self.finished[index].get().map(|inflated| &*inflated.bytes)
     }

@@ -15,7 +15,7 @@ use crate::table::{MemoryTable, Table, TableInfo};
 /// Creates the table `arrays`: what an archive holds, one row per member, plain array or not.
 ///
 /// Columns: `name`, `dtype` (as NumPy writes it: `<f4`), `shape` (as Python writes it), `method` (stored,
-/// deflated), `byte_offset` of the data in the file (null unless stored), `num_bytes` unpacked, `access`
+/// deflated, bzip2, lzma, zstd), `byte_offset` of the data in the file (null unless stored), `num_bytes` unpacked, `access`
 /// (mapped, copied, inflated, refused), `reason` (why the access is not mapped).
 pub fn arrays(npz: &Arc<NpzFile>) -> Result<MemoryTable> {
     let members = npz.members();

@@ -214,6 +214,10 @@ impl Dtype {
 
     /// Parses NumPy's text for a type of plain values.
     pub(crate) fn parse(descr: &str) -> Result<Self, MemberProblem> {
+        let descr = NAMES
+            .iter()
+            .find(|(name, _)| *name == descr)
+            .map_or(descr, |(_, code)| code);
         let (order, rest) = match descr.as_bytes() {
             [order @ (b'<' | b'>' | b'|' | b'='), rest @ ..] => (*order, rest),
             rest => (b'=', rest),
@@ -240,6 +244,24 @@ impl Dtype {
         })
     }
 }
+
+/// NumPy's names for types of plain values, which `np.load` takes in place of its codes, with these.
+const NAMES: &[(&str, &str)] = &[
+    ("bool", "|b1"),
+    ("int8", "|i1"),
+    ("int16", "<i2"),
+    ("int32", "<i4"),
+    ("int64", "<i8"),
+    ("uint8", "|u1"),
+    ("uint16", "<u2"),
+    ("uint32", "<u4"),
+    ("uint64", "<u8"),
+    ("float16", "<f2"),
+    ("float32", "<f4"),
+    ("float64", "<f8"),
+    ("complex64", "<c8"),
+    ("complex128", "<c16"),
+];
 
 /// Parses a type by its letter and the digits behind it; `?` alone is a truth value.
 fn plain(kind: u8, digits: &[u8]) -> Option<Scalar> {
