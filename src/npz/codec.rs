@@ -43,7 +43,7 @@ impl Decoder {
             Method::Deflated => Box::new(DeflateDecoder::new(buffered(source))),
             Method::Bzip2 => Box::new(bzip2::Decoder::new(buffered(source))),
             Method::Lzma => Box::new(lzma::Decoder::new(source, size)),
-            Method::Zstd => Box::new(zstd::Decoder::new(buffered(source))),
+            Method::Zstd => Box::new(zstd::Decoder::new(buffered(source), size)),
         };
         Self {
             method,

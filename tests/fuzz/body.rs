@@ -28,8 +28,15 @@ const NAME: &str = "untrusted.npz";
 
 /// Memory for inflated members: small, so that scratch files are used too.
 const INFLATE_MEMORY: usize = 1 << 20;
-/// The most bytes that Deflate packs into one.
-const MAX_RATIO: usize = 1032;
+/// The most bytes that each method packs into one.
+fn max_ratio(method: Method) -> usize {
+    match method {
+        Method::Bzip2 => 1_434_376,
+        Method::Lzma => 8192,
+        Method::Zstd => 32_768,
+        _ => 1032,
+    }
+}
 /// Bound of a batch; small, so that small files have several.
 const BATCH_BYTES: usize = 1 << 12;
 /// Bytes read of a member as the archive has it.
@@ -39,6 +46,8 @@ const BATCHES: usize = 4;
 
 /// What any call may take: an inflater with its buffers (0.4 MB), a few small batches.
 const BASE: usize = 1 << 20;
+/// What decoders of other methods than Deflate take: a block of bzip2 4 MB, tables and a few blocks of Zstandard less.
+const DECODER: usize = 5 << 20;
 /// Bytes held per byte of the file, for its directory: the least record has 46 bytes and becomes about 100 in
 /// a vector that doubles, then a few more with the name copied into each. Measured: 5.
 const DIRECTORY: usize = 16;
@@ -109,7 +118,11 @@ pub fn read_file(bytes: &[u8], way: Way<'_>) -> (Seen, usize) {
         let Some((npz, seen, opening)) = open(bytes, way) else {
             return Default::default();
         };
-        let limit = BASE + INFLATE_MEMORY + DIRECTORY * bytes.len() + UNPACKED * unpacked(&npz);
+        let limit = BASE
+            + decoder(bytes)
+            + INFLATE_MEMORY
+            + DIRECTORY * bytes.len()
+            + UNPACKED * unpacked(&npz);
         let (seen, reading) = measure(limit, || read(&npz, seen));
         (seen, opening.max(reading))
     })
@@ -141,19 +154,27 @@ fn open(bytes: &[u8], way: Way<'_>) -> Option<(Arc<NpzFile>, Seen, usize)> {
         std::fs::write(path, bytes).expect("the temporary folder can be written to");
         options.access = AccessMode::Read;
     }
-    // The header of a deflated member is inflated before it is parsed.
-    let text = MAX_TEXT.min(MAX_RATIO * bytes.len());
-    let (npz, peak) = measure(BASE + DIRECTORY * bytes.len() + TEXT * text, || {
-        let (npz, name) = match way {
-            Way::Memory => (NpzFile::from_bytes(NAME, owned, &options), NAME.into()),
-            Way::File(path) => (NpzFile::open_with(path, &options), path.to_string_lossy()),
-        };
-        let npz = npz
-            .map_err(|error| assert!(error.report().contains(&*name), "{}", error.report()))
-            .ok()?;
-        npz.members();
-        Some(Arc::new(npz))
-    });
+    // The header of a compressed member is unpacked before it is parsed.
+    let decoder = decoder(bytes);
+    let text = if decoder > 0 {
+        MAX_TEXT
+    } else {
+        MAX_TEXT.min(max_ratio(Method::Deflated) * bytes.len())
+    };
+    let (npz, peak) = measure(
+        BASE + decoder + DIRECTORY * bytes.len() + TEXT * text,
+        || {
+            let (npz, name) = match way {
+                Way::Memory => (NpzFile::from_bytes(NAME, owned, &options), NAME.into()),
+                Way::File(path) => (NpzFile::open_with(path, &options), path.to_string_lossy()),
+            };
+            let npz = npz
+                .map_err(|error| assert!(error.report().contains(&*name), "{}", error.report()))
+                .ok()?;
+            npz.members();
+            Some(Arc::new(npz))
+        },
+    );
     let npz = npz?;
     npz.arrays()
         .for_each(|info| check_info(info, bytes.len() as u64));
@@ -163,6 +184,17 @@ fn open(bytes: &[u8], way: Way<'_>) -> Option<(Arc<NpzFile>, Seen, usize)> {
         ..Seen::default()
     };
     Some((npz, seen, peak))
+}
+
+/// Returns what decoders take, if the directory names other methods than Deflate.
+fn decoder(bytes: &[u8]) -> usize {
+    let records = bytes.windows(12).filter(|at| at.starts_with(b"PK\x01\x02"));
+    let mut methods = records.map(|record| u16::from_le_bytes([record[10], record[11]]));
+    if methods.any(|method| matches!(method, 12 | 14 | 93)) {
+        DECODER
+    } else {
+        0
+    }
 }
 
 /// What a description claims lies within the file.
@@ -180,8 +212,9 @@ fn check_info(info: &ArrayInfo, file_len: u64) {
 
 /// Returns the bytes of all members once unpacked, at most what the packed bytes can hold.
 fn unpacked(npz: &NpzFile) -> usize {
-    let of_member =
-        |info: &ArrayInfo| (info.num_bytes as usize).min(info.packed_bytes as usize * MAX_RATIO);
+    let of_member = |info: &ArrayInfo| {
+        (info.num_bytes as usize).min(info.packed_bytes as usize * max_ratio(info.method))
+    };
     npz.arrays().map(of_member).sum()
 }
 

@@ -245,7 +245,53 @@ def structures():
     yield "overlap", patch(archive({"a": np.zeros(9), "b": np.zeros(9)}), b"PK\1\2", 1, 42, "<L", 0)
     yield "quoted", quoted()
     yield "count", patch(end64(archive(small)), b"PK\6\6", 0, 32, "<Q", 1 << 32)
+    yield from compressed()
     yield "many", archive({f"m{index}": header("'|u1'", "(0,)") for index in range(40)})
+
+
+def compressed():
+    """Scans and bombs by the methods that NumPy reads beside its own, and headers of theirs that lie."""
+    x, y = positions()
+    counts = np.arange(M * N * N).reshape(M, N, N) % 5
+    members = {"xcoords": x, "ycoords": y, "diff3d": counts.astype("u2")}
+    for name, method in {"bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}.items():
+        yield f"scan_{name}", archive(members, method)
+        yield f"scan_{name}_streamed", archive(members, method, stream=True)
+        yield f"bomb_{name}", archive({"a": np.zeros(1 << 18)}, method)
+    lzma = archive(members, zipfile.ZIP_LZMA)
+    at = lzma.index(b"\5\0\x5d") + 3
+    yield "lzma_dictionary", lzma[:at] + b"\xff" * 4 + lzma[at + 4 :]
+    yield "scan_zstd", by_zstd({name: zstd_raw(npy(array)) for name, array in members.items()}, members)
+    ones = np.full(1 << 18, 1, "u1")
+    # A window of 128 MiB, blocks of one value: what the header says, and ones.
+    start = npy(ones)[: -len(ones)]
+    packed = b"\x28\xb5\x2f\xfd\0\x88" + zstd_block(0, len(start)) + start
+    packed += zstd_block(1, 1 << 17) + b"\1" + zstd_block(1, 1 << 17, True) + b"\1"
+    yield "bomb_zstd", by_zstd({"a": packed}, {"a": ones})
+    endless = packed[: -len(zstd_block(1, 1 << 17)) - 1] + (zstd_block(1, 1 << 17) + b"\1") * 200
+    yield "zstd_endless", by_zstd({"a": endless}, {"a": ones})
+
+
+def zstd_block(kind, size, last=False):
+    """The header of a Zstandard block: 0 is raw, 1 one value again and again."""
+    return (size << 3 | kind << 1 | last).to_bytes(3, "little")
+
+
+def zstd_raw(data):
+    """A Zstandard frame of one raw block, with its size."""
+    return b"\x28\xb5\x2f\xfd\xa0" + len(data).to_bytes(4, "little") + zstd_block(0, len(data), True) + data
+
+
+def by_zstd(packed, members):
+    """An archive of members that are packed already; the zipfile of older versions of Python lacks the method."""
+    bytes_ = archive(packed)
+    for number, (name, array) in enumerate(members.items()):
+        data = npy(array)
+        for signature, method, crc, size in [(b"PK\3\4", 8, 14, 22), (b"PK\1\2", 10, 16, 24)]:
+            bytes_ = patch(bytes_, signature, number, method, "<H", 93)
+            bytes_ = patch(bytes_, signature, number, crc, "<L", zlib.crc32(data))
+            bytes_ = patch(bytes_, signature, number, size, "<L", len(data))
+    return bytes_
 
 
 def zip64_all(members):

@@ -12,6 +12,7 @@ mod container;
 mod export;
 #[cfg(target_os = "linux")]
 mod extremes;
+mod formats;
 mod functions;
 mod fuzz;
 mod goldens;
@@ -23,6 +24,8 @@ mod layers;
 mod npz;
 #[cfg(unix)]
 mod outputs;
+#[path = "../../src/npz/pack.rs"]
+mod pack;
 mod private;
 mod public;
 mod relation;

@@ -3,9 +3,11 @@
 usage: make_npz.py FOLDER
 """
 
+import gzip
 import io
 import itertools
 import pathlib
+import pickle
 import struct
 import sys
 import unittest.mock
@@ -16,6 +18,10 @@ import zlib
 import numpy as np
 
 STORED, DEFLATED = zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+# Methods that NumPy reads beside those it writes; Zstandard from Python 3.14 on.
+COMPRESSED = {"bzip2": zipfile.ZIP_BZIP2, "lzma": zipfile.ZIP_LZMA}
+if hasattr(zipfile, "ZIP_ZSTANDARD"):
+    COMPRESSED["zstd"] = zipfile.ZIP_ZSTANDARD
 VERSIONS = [(1, 0), (2, 0), (3, 0)]
 
 NUMBERS = "b1 i1 i2 i4 i8 u1 u2 u4 u8 f2 f4 f8 c8 c16".split()
@@ -175,6 +181,19 @@ def pairwise_rest(path):
     return write_zip(path, members)
 
 
+def every_dtype_compressed(path, method):
+    """Each dtype in a random shape, by one method; and members of several blocks and of more than a dictionary."""
+    members, rng = [], random(method)
+    for turn, dtype in enumerate(DTYPES):
+        shape, orders = rng.integers(0, 6, rng.integers(0, 4)), byte_orders(dtype)
+        array = arranged(values(dtype, tuple(shape), 2000 + turn), orders[turn % len(orders)], "CF"[turn // 2 % 2])
+        members.append((f"{turn}_{label(array)}.npy", npy(array)))
+    large = {"counts": rng.poisson(3, (200, 64, 64)).astype("u2"), "noise": rng.random((90, 64, 64), "f4")}
+    large |= {"zeros": np.zeros((40, 512, 512), "u1"), "ramp": np.arange(1_500_000) // 7}
+    members += [(f"{name}.npy", npy(array)) for name, array in large.items()]
+    return write_zip(path, members, method)
+
+
 def odd_headers(path):
     """Headers that NumPy reads, though it would write them otherwise."""
     f4 = values("f4", (6,), 1).tobytes()
@@ -186,6 +205,7 @@ def odd_headers(path):
         "fortran order, one long axis": npy_saying(header("<f4", (1, 6, 1), True), f4),
         "fortran order, zero length": npy_saying(header("<f4", (3, 0, 2), True), b""),
         "no byte order": npy_saying(header("f4", (2, 3)), f4),
+        "a name": npy_saying(header("float32", (2, 3)), f4),
         "native byte order": npy_saying(header("=f4", (2, 3)), f4),
         "byte order of one byte": npy_saying(header("<i1", (4,)), b"\x00\x7f\x80\xff"),
         "bool as a question mark": npy_saying(header("?", (4,)), b"\0\1\1\0"),
@@ -223,6 +243,7 @@ def matrix(folder):
         pairwise_rest(folder / "pairwise_rest.npz"),
         odd_headers(folder / "odd_headers.npz"),
         odd_shapes(folder / "odd_shapes.npz"),
+        *(every_dtype_compressed(folder / f"by_{name}.npz", method) for name, method in COMPRESSED.items()),
         *as_numpy_saves(folder),
     ]
 
@@ -416,6 +437,8 @@ def containers(folder):
         "other_files": lambda path: write_zip(path, [("README.txt", b"text"), ("nothing", b""), *three()]),
         "bzip2": lambda path: write_zip(path, [(member("d.npy", zipfile.ZIP_BZIP2), new), *three()]),
         "lzma": lambda path: write_zip(path, [(member("d.npy", zipfile.ZIP_LZMA), new), *three()]),
+        "streamed_bzip2": lambda path: streamed(path, zipfile.ZIP_BZIP2),
+        "streamed_lzma": lambda path: streamed(path, zipfile.ZIP_LZMA, zip64=True),
     }
     paths = {name: folder / f"{name}.npz" for name in makers}
     for name, make in makers.items():
@@ -433,6 +456,11 @@ def not_archives(folder):
         "nothing.npz": b"",
         "text.npz": b"not a zip archive at all\n" * 9,
         "cut.npy": npy(values("f4", (3, 4), 1))[:40],
+        "pointer.npz": b"version https://git-lfs.github.com/spec/v1\noid sha256:" + b"0" * 64 + b"\nsize 33952592\n",
+        "page.npz": b"\n <!DOCTYPE html><html><title>Sign in</title></html>",
+        "zeros.npz": bytes(len(good)),
+        "gzip.npz": gzip.compress(good),
+        **{f"pickle_{protocol}.npz": pickle.dumps({"a": [1.5, 2]}, protocol) for protocol in range(6)},
     }
     (folder / "good.npz").unlink()
     for name, data in bad.items():
@@ -452,6 +480,8 @@ def refused_arrays():
     arrays = {"object": objects, "_metadata": metadata, "structured": record}
     arrays["structured_0d"] = record[0]
     arrays["text of any length"] = np.array(["a", "longer"], np.dtypes.StringDType())
+    # As NumPy stores the types of ml_dtypes: bfloat16, float8_e5m2.
+    arrays |= {"bfloat16": np.zeros((2, 2), "V2"), "float8": np.zeros((2, 2), "V1")}
     for dtype in REFUSED:
         arrays[dtype] = np.zeros((2, 2), dtype)
     arrays["big-endian long double"] = np.zeros(2, ">f16")

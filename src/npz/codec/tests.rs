@@ -157,7 +157,14 @@ fn sizes_that_headers_claim_are_not_set_aside() {
         let packed = zstd_of_one_value(window, 1000);
         assert_eq!(decode(Method::Zstd, &packed, 1000).unwrap(), [7; 1000]);
     }
-    assert!(told(Method::Zstd, &zstd_of_one_value(0xf0, 1000), 1000).contains("window"));
+    assert!(told(Method::Zstd, &zstd_of_one_value(0xf0, 1000), 1000).contains("indow"));
+    // Nor is more decoded than the member is said to have: blocks of 128 KiB without an end, in a window of 128 MiB.
+    let block = (((128 << 10) << 3 | 1 << 1) as u32).to_le_bytes();
+    let endless = [
+        &[0x28, 0xb5, 0x2f, 0xfd, 0, 0x88][..],
+        &[&block[..3], &[7]].concat().repeat(900),
+    ];
+    insta::assert_snapshot!(told(Method::Zstd, &endless.concat(), 1000), @"bytes that do not unpack as Zstandard (more than 1000 bytes)");
     // A frame that says it is to be skipped, and is not there.
     let skipped = [&[0x50, 0x2a, 0x4d, 0x18], &u32::MAX.to_le_bytes()[..]].concat();
     assert!(told(Method::Zstd, &skipped, 9).contains("Zstandard"));

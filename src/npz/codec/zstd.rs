@@ -7,17 +7,29 @@ use ruzstd::decoding::{BlockDecodingStrategy, FrameDecoder};
 
 use super::{MAX_WINDOW, damaged};
 
+/// The number of bytes that are decoded at a time; no block has more.
+const STEP: usize = 128 << 10;
+
 /// Decodes one Zstandard frame, as Python's `zipfile` does; frames that are to be skipped may stand before it.
+///
+/// A frame is given out once more than its window was decoded, or all of it: where its window is larger than the member
+/// is said to be, no more is decoded than that.
 pub struct Decoder<R> {
     packed: R,
     frame: Option<FrameDecoder>,
+    size: u64,
+    /// At most as many bytes as were decoded.
+    decoded: u64,
 }
 
 impl<R> Decoder<R> {
-    pub fn new(packed: R) -> Self {
+    /// Creates a decoder of a member that is said to become `size` bytes.
+    pub fn new(packed: R, size: u64) -> Self {
         Self {
             packed,
             frame: None,
+            size,
+            decoded: 0,
         }
     }
 }
@@ -30,8 +42,14 @@ impl<R: BufRead> Read for Decoder<R> {
             none => none.insert(begin(packed)?),
         };
         while frame.can_collect() == 0 && !frame.is_finished() {
-            let one = BlockDecodingStrategy::UptoBlocks(1);
-            frame.decode_blocks(&mut *packed, one).map_err(damaged_by)?;
+            if self.decoded > self.size {
+                return Err(damaged(format!("more than {} bytes", self.size)));
+            }
+            let step = BlockDecodingStrategy::UptoBytes(STEP);
+            frame
+                .decode_blocks(&mut *packed, step)
+                .map_err(damaged_by)?;
+            self.decoded += STEP as u64;
         }
         frame.read(into)
     }
