@@ -162,7 +162,7 @@ impl Column {
     /// Returns these rows as an array: a slice of the map where that is possible, a copy elsewhere.
     ///
     /// # Errors
-    /// If a deflated member is damaged or cannot be inflated, if the file cannot be read, or if a text or a
+    /// If a compressed member is damaged or cannot be inflated, if the file cannot be read, or if a text or a
     /// time has no counterpart in Arrow; [`Error::TooLarge`] if a copy cannot be held in memory.
     ///
     /// # Panics
@@ -220,7 +220,7 @@ impl Column {
     /// ask for no more rows than memory may hold.
     ///
     /// # Errors
-    /// If a deflated member is damaged or cannot be inflated, or if the file cannot be read;
+    /// If a compressed member is damaged or cannot be inflated, or if the file cannot be read;
     /// [`Error::TooLarge`] if a copy cannot be held in memory.
     ///
     /// # Panics

@@ -44,10 +44,10 @@ impl Stored {
         }
     }
 
-    /// Returns the member's data; inflates it at the first call, if it is deflated.
+    /// Returns the member's data; inflates it at the first call, if it is compressed.
     ///
     /// # Errors
-    /// If a deflated member is damaged or cannot be inflated.
+    /// If a compressed member is damaged or cannot be inflated.
     pub fn data(&self) -> Result<&MemberData> {
         if let Some(data) = self.data.get() {
             return Ok(data);

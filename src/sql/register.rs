@@ -68,7 +68,7 @@ pub fn register(
 }
 
 /// Registers all tables of a file that is open, as [`register`] does. A file can be registered in several schemas; its
-/// deflated members are inflated once all the same.
+/// compressed members are inflated once all the same.
 ///
 /// # Errors
 /// If the session has no default catalog, or one that takes no schemas.
