@@ -151,12 +151,6 @@ fn find_end(source: &FileSource) -> Result<std::result::Result<DirectoryEnd, Str
         Ok(EndRecord::Zip64At(at)) => {
             records::parse_end64(&source.read(at..at + records::END64_LEN as u64)?, at)
         }
-        Err(problem) if tail.iter().all(|byte| *byte == 0) => {
-            let len = tail.len();
-            Err(format!(
-                "{problem}, whose last {len} are zeros: it was not written to its end"
-            ))
-        }
         Err(problem) => Err(problem),
     })
 }

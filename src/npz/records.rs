@@ -48,8 +48,13 @@ pub(super) enum EndRecord {
 /// In words, if there is none, or if it points beyond the file.
 pub(super) fn find_end(tail: &[u8], tail_start: u64) -> Result<EndRecord, String> {
     let no_end = || {
-        let len = tail_start + tail.len() as u64;
-        format!("no zip directory at the end of its {len} bytes")
+        let (last, len) = (tail.len(), tail_start + tail.len() as u64);
+        match tail.iter().all(|byte| *byte == 0) {
+            true => format!(
+                "no zip directory at the end of its {len} bytes, the last {last} of which are zeros: it was not written to its end"
+            ),
+            false => format!("no zip directory at the end of its {len} bytes: it may be cut short"),
+        }
     };
     let last = tail.len().checked_sub(END_LEN);
     let mut candidates = last.into_iter().flat_map(|last| (0..=last).rev());
@@ -351,6 +356,12 @@ mod tests {
             );
         }
         assert!(find_end(b"PK\x05\x06", 0).is_err());
+        assert!(
+            find_end(&[0; 90], 10)
+                .unwrap_err()
+                .contains("the last 90 of which are zeros")
+        );
+        assert!(find_end(&[1; 90], 10).unwrap_err().contains("cut short"));
         assert!(parse_end64(&[0; 56], 0).is_err());
     }
 
