@@ -8,7 +8,7 @@ use arrow::array::{Array, ArrayRef, AsArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Float32Type};
 use ptychoarrow::array::{Access, Column, RowSet, View};
-use ptychoarrow::npz::{AccessMode, InflatesTo, NpzFile, OpenOptions};
+use ptychoarrow::npz::{AccessMode, InflatesTo, Method, NpzFile, OpenOptions};
 use ptychoarrow::scan::ScanOptions;
 use ptychoarrow::{Error, ReadOptions, Scan};
 use zip::CompressionMethod;
@@ -369,7 +369,10 @@ fn mapped_read_by_position_and_from_a_scratch_file_are_the_same() {
     let to = InflatesTo::Scratch;
     assert_eq!(
         Access::of(&npz, npz.info("diff3d").unwrap()),
-        Access::Inflated { to }
+        Access::Inflated {
+            method: Method::Deflated,
+            to,
+        }
     );
 }
 
