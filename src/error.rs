@@ -215,6 +215,13 @@ pub enum Error {
         /// The selection.
         parameter: Parameter,
     },
+    /// No seed point has enough candidates within `max_distance` for a group.
+    EveryGroupSkipped {
+        /// The file.
+        path: PathBuf,
+        /// The number of groups that were skipped.
+        groups: usize,
+    },
     /// The grouping rules asked for do not have this parameter.
     NotInSemantics {
         /// The parameter.
@@ -396,6 +403,7 @@ impl Error {
             | Self::NotAscending { .. }
             | Self::SeedPointNotAmong { .. }
             | Self::NothingSelected { .. }
+            | Self::EveryGroupSkipped { .. }
             | Self::NotInSemantics { .. }
             | Self::UnknownMeasurement { .. }
             | Self::NoNormFactor { .. }

@@ -37,7 +37,6 @@ mod parquet;
 mod ptychopinn;
 mod subset;
 mod target;
-mod tensors;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -59,7 +58,6 @@ pub use npz::{NpzMember, write_npz};
 pub use ptychopinn::{default_columns, write_groups};
 pub use subset::{PROVENANCE_MEMBER, Subset};
 use target::{Place, Target};
-pub(crate) use tensors::{Conversion, is_tensor};
 
 /// Names the file formats that rows are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -134,9 +132,8 @@ pub struct ExportOptions {
     pub expected_bytes: Option<u64>,
     /// The number of rows, if it is known, for `progress`. Default: unknown.
     pub expected_rows: Option<u64>,
-    /// How Arrow and Parquet files hold tensors. Default: Arrow files as [`Tensors::Tensor`]; Parquet files as lists, whose
-    /// shape stands in the Arrow schema that the file carries, and which PyArrow and `datasets` take for plain lists.
-    pub tensors: Option<Tensors>,
+    /// How Parquet files hold wide tensors. Default: as lists.
+    pub tensors: Tensors,
     /// Receives the number of rows written so far. Default: nobody listens.
     pub progress: Progress,
 }
@@ -179,9 +176,9 @@ impl ExportOptions {
         self
     }
 
-    /// Sets how Arrow and Parquet files hold tensors.
-    pub fn with_tensors(mut self, tensors: impl Into<Option<Tensors>>) -> Self {
-        self.tensors = tensors.into();
+    /// Sets how Parquet files hold wide tensors.
+    pub fn with_tensors(mut self, tensors: Tensors) -> Self {
+        self.tensors = tensors;
         self
     }
 
@@ -202,22 +199,18 @@ impl ExportOptions {
     }
 }
 
-/// Says how Arrow and Parquet files hold tensors: patterns, coordinates, and all other columns with a shape.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Says how Parquet files hold wide tensors, such as patterns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Tensors {
-    /// As Arrow's extension type `arrow.fixed_shape_tensor`, in Parquet too: PyArrow opens the columns as tensors.
-    Tensor,
-    /// As fixed-size lists without any extension type, which every reader understands, `datasets` of Hugging Face included.
-    ///
-    /// The values are in C order; the field's metadata keeps the shape as a JSON list, `ptychoarrow.shape`.
+    /// As lists, which every reader understands.
+    #[default]
     Lists,
-    /// As the bytes of one row, which are many times faster to write to Parquet and to read from it.
+    /// As the bytes of one row, which are many times faster to write and to read.
     ///
     /// The bytes are little-endian and in C order. The field's metadata says what they are: `ptychoarrow.dtype` is
-    /// NumPy's name of the type, and `ptychoarrow.shape` is a JSON list. A tensor that is not made of numbers, truth
-    /// values or times is an error.
+    /// NumPy's name of the type, and `ptychoarrow.shape` is a JSON list.
     Binary,
 }
 
@@ -247,11 +240,11 @@ pub fn write(
     };
     target.check_space(options.expected_bytes)?;
     let span = span(path).entered();
-    let mut reader = Described::new(reader, path, format, options)?;
+    let mut reader = Described::new(reader, path, options);
     match format {
         Format::ArrowFile => ipc::write_file(&mut reader, target.file()),
         Format::ArrowStream => ipc::write_stream(&mut reader, target.file()),
-        Format::Parquet => parquet::write(&mut reader, target.file()),
+        Format::Parquet => parquet::write(&mut reader, target.file(), options.tensors),
         Format::Csv => csv::write(&mut reader, target.file()),
         Format::Npz => Err(Error::BadOutput {
             path: path.to_path_buf(),
@@ -274,10 +267,9 @@ fn span(path: &Path) -> tracing::Span {
 /// as it is.
 ///
 /// # Errors
-/// If the output exists, is one of the options' sources, or cannot be written; if its format has no tensors and the
-/// options say how to hold them.
+/// If the output exists, is one of the options' sources, or cannot be written.
 pub fn check(path: &Path, options: &ExportOptions) -> Result<bool> {
-    tensors::check(path, Format::of(path)?, options.tensors)?;
+    Format::of(path)?;
     target::check(options.place(path))
 }
 
@@ -302,34 +294,29 @@ fn locate(path: &Path, error: Error) -> Error {
 /// Reads batches whose schema carries the provenance, and counts their rows.
 struct Described<'a, R> {
     inner: R,
-    /// The schema with the provenance.
     schema: SchemaRef,
-    /// What becomes of the tensors.
-    conversion: Conversion,
     rows: u64,
     task: String,
     options: &'a ExportOptions,
 }
 
 impl<'a, R: RecordBatchReader> Described<'a, R> {
-    fn new(inner: R, path: &Path, format: Format, options: &'a ExportOptions) -> Result<Self> {
+    fn new(inner: R, path: &Path, options: &'a ExportOptions) -> Self {
         let schema = inner.schema();
         let mut metadata = schema.metadata().clone();
         metadata.extend(options.provenance.clone());
         let schema = Arc::new(Schema::new_with_metadata(schema.fields().clone(), metadata));
-        let conversion = Conversion::of(&schema, path, format, options.tensors)?;
-        Ok(Self {
+        Self {
             inner,
             schema,
-            conversion,
             rows: 0,
             task: path.display().to_string(),
             options,
-        })
+        }
     }
 
     fn schema(&self) -> &SchemaRef {
-        self.conversion.schema()
+        &self.schema
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
@@ -343,9 +330,11 @@ impl<'a, R: RecordBatchReader> Described<'a, R> {
         // The batch's own metadata may differ, where it comes from another library.
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let columns = batch.columns().to_vec();
-        let schema = Arc::clone(&self.schema);
-        let batch = RecordBatch::try_new_with_options(schema, columns, &rows)?;
-        self.conversion.apply(&batch).map(Some)
+        Ok(Some(RecordBatch::try_new_with_options(
+            Arc::clone(&self.schema),
+            columns,
+            &rows,
+        )?))
     }
 
     /// Reports the end; returns the number of rows.

@@ -8,13 +8,21 @@
 //!
 //! | column | type | what it holds |
 //! |---|---|---|
-//! | `scan_point` | Int64 | the row number, 0 to M - 1 |
+//! | `scan_point` | Int64 | the row number of this table, 0 to M - 1 |
 //! | `x`, `y` | Float64 | the position along image columns and image rows, in the scan's unit; of a raster without positions the scan column and the scan row |
 //! | `x_start`, `y_start` | Float64 | the nominal position; `x`, `y` where the file has none |
 //! | `frame_index` | Int64 | the detector's own frame number; `scan_point` where the file has none |
 //! | `scan_row`, `scan_column` | Int64 | the place in the raster, where the patterns are one |
 //! | other members | as stored | every other member whose first axis has length M; one that has the name of a column above gets `member_` in front, and one that cannot be a column is left out: [`Layout::notes`] has a note of either |
 //! | `diffraction` | tensor \[H, W\] | the pattern, in the type of the file |
+//!
+//! # Scan points
+//!
+//! A scan point is a row of this table, a position with its pattern. Positions and patterns may be in two files
+//! ([`ScanOptions::patterns`]), and not all of them need have a partner ([`LayoutOptions::unpaired`]). Where both
+//! sides carry frame numbers, they are joined on them, in the order of the positions; else they pair by order.
+//! `scan_point`, and so `nn_indices` and all lists of scan points, count the rows of the joined table. Paired by
+//! order, these are rows of the file too; joined, `frame_index` tells which frame a row is.
 
 mod arrays;
 mod columns;

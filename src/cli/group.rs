@@ -1,7 +1,5 @@
 //! Runs `ptychoarrow group`: forms groups of neighbouring patterns and writes them to a file.
 
-mod open;
-
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -21,7 +19,7 @@ use super::{PrintFormat, RunArgs};
 use crate::array::{Access, tensor};
 use crate::error::Notice;
 use crate::export;
-use crate::export::{ExportOptions, Format, Tensors, Written, default_columns, write_groups};
+use crate::export::{ExportOptions, Format, Written, default_columns, write_groups};
 use crate::group::{Channels, Groups, Measure, PatternOptions};
 use crate::scan::Scan;
 use crate::scan::layout::Role;
@@ -84,7 +82,7 @@ const SHOWN_GROUPS: usize = 10;
 
 pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     let sources = args.input.sources(&args.file);
-    if !args.output.check(sources.clone())? {
+    if !args.output.file.check(sources.clone())? {
         return Ok(());
     }
     let start = Instant::now();
@@ -113,7 +111,6 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         ..args.output.options(sources)
     };
     output::announce(output, &options);
-    args.output.tell_tensors(&schema);
     let written = match format {
         Some(Format::Npz) => write_groups(&groups, &read, output, &options)?,
         _ => export::write(reader, output, &options)?,
@@ -128,7 +125,6 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         warnings: speaker.texts(&notices),
         output,
         schema: &schema,
-        tensors: options.tensors,
         written,
         seconds: start.elapsed().as_secs_f64(),
     };
@@ -230,7 +226,6 @@ struct Done<'a> {
     warnings: Vec<String>,
     output: &'a Path,
     schema: &'a Arc<Schema>,
-    tensors: Option<Tensors>,
     written: Written,
     seconds: f64,
 }
@@ -238,6 +233,8 @@ struct Done<'a> {
 impl Done<'_> {
     fn text(&self) -> String {
         let (scan, spec) = (self.groups.scan(), self.groups.spec());
+        let (neighbors, joins) = self.groups.pool();
+        let joined = if joins { " and itself" } else { "" };
         let lines = [
             (
                 "read",
@@ -253,10 +250,10 @@ impl Done<'_> {
             (
                 "groups",
                 format!(
-                    "{} groups of {} patterns, each from the {} nearest neighbours of its seed point; seed {}",
+                    "{} groups of {} patterns, each from the {neighbors} nearest neighbours of its seed point{joined}; \
+                     seed {}",
                     self.written.rows,
                     self.groups.group_size(),
-                    self.groups.pool_size(),
                     spec.seed
                 ),
             ),
@@ -270,10 +267,7 @@ impl Done<'_> {
                 ),
             ),
             ("columns", columns_text(self.schema)),
-            (
-                "open it",
-                open::text(self.output, self.schema, self.tensors),
-            ),
+            ("open it", open_text(self.output, self.schema)),
         ];
         let lines: Vec<String> = lines
             .into_iter()
@@ -313,7 +307,7 @@ impl Done<'_> {
             "output": shown(self.output),
             "groups": self.written.rows,
             "group_size": self.groups.group_size(),
-            "neighbors": self.groups.pool_size(),
+            "neighbors": self.groups.pool().0,
             "bytes": self.written.bytes,
             "seconds": self.seconds,
             "columns": self.schema.fields().iter().map(field).collect::<Vec<_>>(),
@@ -353,4 +347,25 @@ fn columns_text(schema: &Schema) -> String {
         text += &item;
     }
     text
+}
+
+/// Says how to open the output in Python.
+fn open_text(output: &Path, schema: &Schema) -> String {
+    let path = shown(output);
+    let patterns = schema.fields().iter().find(|field| is_wide(field));
+    match (Format::of(output), patterns) {
+        (Ok(Format::ArrowFile), Some(field)) => format!(
+            "in Python, without a copy:\n\
+             batch = pyarrow.ipc.open_file(pyarrow.memory_map({path:?})).get_batch(0)\n\
+             batch[{:?}].to_numpy_ndarray()",
+            field.name()
+        ),
+        (Ok(Format::ArrowFile), None) => format!("in Python: polars.read_ipc({path:?})"),
+        (Ok(Format::ArrowStream), _) => format!("in Python: polars.read_ipc_stream({path:?})"),
+        (Ok(Format::Npz), _) => format!("in Python: numpy.load({path:?})"),
+        (Ok(Format::Parquet), _) => {
+            format!("in Python: polars.read_parquet({path:?}); in DuckDB: FROM '{path}'")
+        }
+        _ => String::new(),
+    }
 }

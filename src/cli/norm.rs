@@ -29,7 +29,10 @@ pub struct NormArgs {
 pub fn run(args: &NormArgs, run: &RunArgs) -> Result<()> {
     let speaker = Speaker::new("norm", run.strict);
     let scan = Scan::open_with(&args.file, &args.input.options())?;
-    let groups = args.spec.query(PatternOptions::default()).resolve(&scan)?;
+    let groups = args
+        .spec
+        .query(PatternOptions::default())
+        .resolve_factor(&scan)?;
     let factor = groups.norm_factor()?;
     let notices = super::group::notices(&groups, &["norm_factor".to_string()]);
     speaker.say(&notices)?;

@@ -97,6 +97,9 @@ impl Error {
                 path.display()
             ),
             Self::TooFewPoints {
+                path, points: 0, ..
+            } => format!("{}: the scan has no scan points", path.display()),
+            Self::TooFewPoints {
                 path,
                 points,
                 group_size,
@@ -155,6 +158,11 @@ impl Error {
                     path.display()
                 )
             }
+            Self::EveryGroupSkipped { path, groups } => format!(
+                "{}: all {groups} groups are skipped: no seed point has as many candidates within max_distance as a \
+                 group has members",
+                path.display()
+            ),
             Self::NotInSemantics {
                 parameter,
                 semantics,
@@ -313,6 +321,7 @@ impl Error {
             Self::MissingRole { role, .. } => vec![R::NameMember { role, member: None }],
             Self::NonFinitePosition { .. } => vec![R::Narrow(P::Among), R::CorrectFile],
             Self::PositionsTooFarApart { .. } => vec![R::ScalePositions],
+            Self::TooFewPoints { points: 0, .. } => vec![R::ReadAgain],
             Self::TooFewPoints {
                 restricted: false, ..
             } => vec![R::Lower(P::Gridsize)],
@@ -321,6 +330,9 @@ impl Error {
             Self::TooManyGroups { limit, .. } => limit.remedies(),
             Self::SeedPointNotAmong { .. } => vec![R::Widen(P::Among), R::Narrow(P::SeedsFrom)],
             Self::NothingSelected { parameter, .. } => vec![R::Widen(*parameter), R::CountPoints],
+            Self::EveryGroupSkipped { .. } => {
+                vec![R::Raise(P::MaxDistance), R::Lower(P::Gridsize)]
+            }
             Self::NotInSemantics { parameter, .. } => {
                 vec![R::LeaveOut(*parameter), R::Set(P::Semantics, "native")]
             }
@@ -354,12 +366,11 @@ impl Error {
             Self::OutputExists { .. } => vec![R::WriteElsewhere, R::Set(P::IfExists, "replace")],
             Self::OutputIsInput { .. } => vec![R::WriteElsewhere],
             Self::BadOutput { problem, .. } => problem.remedies(),
-            Self::UnsupportedColumn { format, .. } => {
-                let others: &[&str] = match *format {
-                    "a Parquet file" => &[".arrow"],
-                    _ => &[".arrow", ".parquet"],
-                };
-                vec![R::Narrow(P::Columns), R::WriteFormat(others)]
+            Self::UnsupportedColumn { .. } => {
+                vec![
+                    R::Narrow(P::Columns),
+                    R::WriteFormat(&[".arrow", ".parquet"]),
+                ]
             }
             Self::DiskFull { .. } => vec![R::FreeSpace, R::Narrow(P::Columns), R::WriteElsewhere],
             Self::OutOfRange { .. }

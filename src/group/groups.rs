@@ -92,9 +92,33 @@ impl Groups {
     /// are; if they cannot be cropped or binned as asked; if a mask is asked for and there is none; if a
     /// group has 2^30 pixels or more.
     pub fn try_new_with(scan: &Scan, spec: GroupSpec, patterns: PatternOptions) -> Result<Self> {
+        Self::try_new_for(scan, spec, patterns, true)
+    }
+
+    /// Checks a spec and options for the patterns of a scan of which the factor alone is asked for, not the groups:
+    /// unless it is computed over them, one scan point is enough.
+    ///
+    /// # Errors
+    /// As [`Groups::try_new_with`].
+    #[cfg(feature = "cli")]
+    pub(crate) fn of_factor(
+        scan: &Scan,
+        spec: GroupSpec,
+        patterns: PatternOptions,
+    ) -> Result<Self> {
+        let needed = spec.norm() == Norm::Groups;
+        Self::try_new_for(scan, spec, patterns, needed)
+    }
+
+    fn try_new_for(
+        scan: &Scan,
+        spec: GroupSpec,
+        patterns: PatternOptions,
+        needed: bool,
+    ) -> Result<Self> {
         let plan = match spec.semantics {
-            Semantics::Native => Plan::try_new(scan, &spec)?,
-            Semantics::Ptychopinn => rules::plan(scan, &spec)?,
+            Semantics::Native => Plan::try_new(scan, &spec, needed)?,
+            Semantics::Ptychopinn => rules::plan(scan, &spec, needed)?,
         };
         Conversion::of(scan, patterns.measure)?;
         let transform = Transform::of(scan, &patterns)?;
@@ -159,10 +183,19 @@ impl Groups {
     ///
     /// # Errors
     /// If a position among the candidates is not finite; if `max_distance` leaves a seed point too few
-    /// distinct groups; [`Error::TooLarge`] if the memory for the index cannot be had.
+    /// distinct groups; [`Error::EveryGroupSkipped`] if it leaves none enough candidates for one; [`Error::TooLarge`] if the memory for the index cannot be had.
     pub fn index(&self) -> Result<&GroupIndex> {
         let all = 0..self.shared.plan.num_groups;
-        self.state().index.get_or_try_init(|| self.index_of(all))
+        self.state().index.get_or_try_init(|| {
+            let index = self.index_of(all)?;
+            match index.num_groups() == 0 && index.num_skipped() > 0 {
+                true => Err(Error::EveryGroupSkipped {
+                    path: self.scan().npz().path().to_path_buf(),
+                    groups: index.num_skipped(),
+                }),
+                false => Ok(index),
+            }
+        })
     }
 
     /// Returns the index of the groups `numbers` alone, without computing the members of any other.
@@ -219,7 +252,30 @@ impl Groups {
             == Measurement::Unknown
             && self.shared.norm_factor.get().is_some();
         let unknown = is_unknown.then_some(GroupNote::UnknownMeasurement);
-        skipped.into_iter().chain(unknown).collect()
+        let smaller = self.pool_smaller();
+        let notes = [smaller, skipped, unknown];
+        notes.into_iter().flatten().collect()
+    }
+
+    /// Notes that there are too few scan points for pools of K neighbours.
+    fn pool_smaller(&self) -> Option<GroupNote> {
+        let Shared { plan, spec, .. } = self.shared.as_ref();
+        let (neighbors, joins) = plan.pool(spec);
+        let is_smaller = neighbors + usize::from(joins) < plan.neighbors;
+        let forms_groups = plan.group_size > 1 && plan.num_groups > 0;
+        (is_smaller && forms_groups).then_some(GroupNote::PoolSmaller {
+            neighbors,
+            asked: plan.neighbors,
+        })
+    }
+
+    /// Returns how many neighbours a pool has, and whether the seed point joins them because there are not enough.
+    #[cfg(feature = "cli")]
+    pub(crate) fn pool(&self) -> (usize, bool) {
+        match self.group_size() {
+            1 => (self.pool_size(), false),
+            _ => self.shared.plan.pool(self.spec()),
+        }
     }
 
     /// Reads the table `groups`.

@@ -14,6 +14,13 @@ pub enum GroupNote {
         /// The number of groups that were asked for.
         asked: usize,
     },
+    /// There are fewer other scan points than neighbours were asked for.
+    PoolSmaller {
+        /// The number of neighbours in a pool.
+        neighbors: usize,
+        /// The number asked for, K, or its default.
+        asked: usize,
+    },
     /// Patterns were normalised as amplitudes, and nothing tells whether they are.
     UnknownMeasurement,
 }
@@ -23,6 +30,7 @@ impl GroupNote {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Skipped { .. } => "groups_skipped",
+            Self::PoolSmaller { .. } => "pool_smaller",
             Self::UnknownMeasurement => "unknown_measurement",
         }
     }
@@ -33,6 +41,9 @@ impl GroupNote {
             Self::Skipped { groups, asked } => format!(
                 "{groups} of {asked} groups were skipped: their seed points have fewer candidates within the largest \
                  distance than a group has members"
+            ),
+            Self::PoolSmaller { neighbors, asked } => format!(
+                "pools have {neighbors} neighbours, fewer than K = {asked}: there are no more scan points"
             ),
             Self::UnknownMeasurement => {
                 "patterns were normalised as amplitudes, and nothing tells whether they are \
@@ -49,6 +60,7 @@ impl GroupNote {
                 Remedy::Raise(Parameter::MaxDistance),
                 Remedy::Lower(Parameter::Gridsize),
             ],
+            Self::PoolSmaller { .. } => vec![Remedy::Lower(Parameter::Neighbors)],
             Self::UnknownMeasurement => vec![
                 Remedy::Set(Parameter::Measurement, "amplitude"),
                 Remedy::Set(Parameter::Measurement, "intensity"),

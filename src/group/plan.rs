@@ -5,7 +5,7 @@ mod candidates;
 pub use candidates::Candidates;
 
 use super::combinations::combinations;
-use super::spec::{GroupSpec, IncludeSeed};
+use super::spec::{GroupSpec, IncludeSeed, Semantics};
 use crate::error::{Error, GroupLimit, Parameter, Result};
 use crate::scan::{Positions, Scan};
 
@@ -28,11 +28,12 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Checks a spec of native semantics.
+    /// Checks a spec of native semantics. Where groups are not `needed`, there may be fewer scan points than one of
+    /// them has.
     ///
     /// # Errors
     /// If the spec cannot be met.
-    pub fn try_new(scan: &Scan, spec: &GroupSpec) -> Result<Self> {
+    pub fn try_new(scan: &Scan, spec: &GroupSpec, needed: bool) -> Result<Self> {
         check_gridsize(spec)?;
         let (group_size, neighbors) = (spec.group_size(), spec.pool_size());
         if neighbors < group_size && group_size > 1 {
@@ -47,10 +48,13 @@ impl Plan {
         if let Some(point) = seeds.missing_in(&candidates) {
             return Err(Error::SeedPointNotAmong { scan_point: point });
         }
-        if candidates.len() < group_size {
+        if scan.num_positions() == 0 || needed && candidates.len() < group_size {
             return Err(too_few_points(scan, spec, candidates.len()));
         }
-        let num_groups = spec.n_groups.unwrap_or(seeds.len());
+        let num_groups = match candidates.len() < group_size {
+            true => 0,
+            false => spec.n_groups.unwrap_or(seeds.len()),
+        };
         let plan = Self {
             group_size,
             neighbors,
@@ -77,6 +81,20 @@ impl Plan {
             candidates: all.clone(),
             seeds: all,
         }
+    }
+
+    /// Returns how many nearest neighbours a pool has, where `max_distance` leaves it all: K, or fewer if there are
+    /// not as many other scan points; and whether the seed point joins them because there are not.
+    pub fn pool(&self, spec: &GroupSpec) -> (usize, bool) {
+        let (points, asked) = (self.candidates.len(), self.neighbors);
+        let others = points.saturating_sub(1);
+        let joins = match spec.semantics {
+            Semantics::Native => {
+                spec.include_seed == IncludeSeed::Never && points == self.group_size
+            }
+            Semantics::Ptychopinn => points <= asked,
+        };
+        (others.min(asked), joins && self.group_size > 1)
     }
 
     /// Checks that there can be as many groups as are asked for.

@@ -111,7 +111,7 @@ impl Layout {
             axis: options.pattern_axis,
             unpaired: options.unpaired,
             elsewhere,
-            is_first: has_patterns_first(&assignment, layout),
+            is_first: has_patterns_first(&assignment, &ranking),
         };
         let placements = place::place(&members, &mut assignment, &rules)?;
         let unit = options
@@ -128,6 +128,7 @@ impl Layout {
             layout,
             assignment,
             placements,
+            measurement: options.measurement,
         };
         let (name, reason) = (report.name(), report.reason());
         Ok(Self {
@@ -170,12 +171,21 @@ impl Layout {
     }
 }
 
-/// Returns whether the layout chose the patterns, and all its files have them along the first axis.
-fn has_patterns_first(assignment: &Assignment, layout: Option<&LayoutMatch>) -> bool {
-    let by_layout = assignment
-        .get(Role::Diffraction)
-        .is_some_and(|patterns| patterns.by == By::Layout);
-    by_layout && layout.is_some_and(|layout| layout.known.name_if_last.is_none())
+/// Returns whether the patterns are those of a layout that the file fits, chosen or not, all files of which have
+/// them along the first axis.
+fn has_patterns_first(assignment: &Assignment, ranking: &[LayoutMatch]) -> bool {
+    let patterns = assignment.get(Role::Diffraction);
+    patterns
+        .filter(|patterns| patterns.by != By::Option)
+        .is_some_and(|patterns| {
+            let is_first = |layout: &LayoutMatch| layout.known.name_if_last.is_none();
+            let fitting = ranking
+                .iter()
+                .filter(|layout| layout.fits() && is_first(layout));
+            fitting
+                .into_iter()
+                .any(|layout| layout.has(Role::Diffraction, patterns.info))
+        })
 }
 
 /// Returns the layout's order of the columns of a member that holds both coordinates, if the layout chose the

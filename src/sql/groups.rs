@@ -81,7 +81,21 @@ impl GroupQuery {
         let template = self.template(scan)?;
         match Predicates::parse(self, scan)? {
             None => Ok(template),
-            Some(predicates) => self.resolve_with(scan, &predicates),
+            Some(predicates) => self.resolve_with(scan, &predicates, Groups::try_new_with),
+        }
+    }
+
+    /// Evaluates the predicates, and returns groups of which the factor alone is asked for: there may be fewer scan
+    /// points than a group has members.
+    ///
+    /// # Errors
+    /// As [`GroupQuery::resolve`].
+    #[cfg(feature = "cli")]
+    pub(crate) fn resolve_factor(&self, scan: &Scan) -> Result<Groups> {
+        let template = Groups::of_factor(scan, self.spec.clone(), self.patterns)?;
+        match Predicates::parse(self, scan)? {
+            None => Ok(template),
+            Some(predicates) => self.resolve_with(scan, &predicates, Groups::of_factor),
         }
     }
 
@@ -90,7 +104,12 @@ impl GroupQuery {
         Groups::try_new_with(scan, self.spec.clone(), self.patterns)
     }
 
-    fn resolve_with(&self, scan: &Scan, predicates: &Predicates) -> Result<Groups> {
+    fn resolve_with(
+        &self,
+        scan: &Scan,
+        predicates: &Predicates,
+        groups: impl Fn(&Scan, GroupSpec, PatternOptions) -> Result<Groups>,
+    ) -> Result<Groups> {
         let mut spec = self.spec.clone();
         if let Some(among) = &predicates.among {
             spec.among = Some(among.points(scan)?);
@@ -107,7 +126,7 @@ impl GroupQuery {
                 parameter: Parameter::SeedsFrom,
             });
         }
-        Groups::try_new_with(scan, spec, self.patterns)
+        groups(scan, spec, self.patterns)
     }
 
     /// Returns the table `groups`, or `group_members`. With predicates, the scan points are looked for when the first row
@@ -194,7 +213,9 @@ impl PredicateTable {
         if let Some(table) = self.resolved.get() {
             return Ok(table);
         }
-        let groups = self.query.resolve_with(&self.scan, &self.predicates)?;
+        let groups = self
+            .query
+            .resolve_with(&self.scan, &self.predicates, Groups::try_new_with)?;
         let table = as_table(groups, self.members);
         Ok(self.resolved.get_or_init(|| table))
     }

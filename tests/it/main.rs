@@ -36,3 +36,4 @@ mod source;
 mod sparse;
 mod sql;
 mod support;
+mod unpaired;

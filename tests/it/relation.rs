@@ -114,9 +114,8 @@ fn predicates_choose_scan_points_before_groups_are_formed() {
     assert!(
         matches!(
             error,
-            ptychoarrow::Error::TooFewPoints {
-                points: 0,
-                restricted: true,
+            ptychoarrow::Error::NothingSelected {
+                parameter: ptychoarrow::error::Parameter::Among,
                 ..
             }
         ),

@@ -29,6 +29,13 @@ impl Candidates {
         let Some(list) = list else {
             return Ok(Self::All(total));
         };
+        // That the scan itself has none is another error.
+        if list.is_empty() && total > 0 {
+            return Err(Error::NothingSelected {
+                path: scan.npz().path().to_path_buf(),
+                parameter,
+            });
+        }
         if let Some(pair) = list.windows(2).find(|pair| pair[0] >= pair[1]) {
             return Err(Error::NotAscending {
                 parameter,

@@ -13,16 +13,20 @@ use crate::group::spec::{GroupSpec, IncludeSeed, Sampling};
 use crate::scan::Scan;
 use crate::scan::layout::Role;
 
-/// Checks a spec in PtychoPINN's order, as far as no position is needed.
+/// Checks a spec in PtychoPINN's order, as far as no position is needed. Where groups are not `needed`, there may be
+/// fewer scan points than one of them has.
 ///
 /// # Errors
 /// If the spec cannot be met.
-pub fn plan(scan: &Scan, spec: &GroupSpec) -> Result<Plan> {
+pub fn plan(scan: &Scan, spec: &GroupSpec, needed: bool) -> Result<Plan> {
     check_gridsize(spec)?;
     refuse_foreign_fields(spec)?;
     let (positions, size, neighbors) = (scan.num_positions(), spec.group_size(), spec.pool_size());
     let asked = spec.n_groups.unwrap_or(positions);
     call(scan, spec)?;
+    if !needed && 0 < positions && positions < size {
+        return Ok(Plan::of_all(scan, size, neighbors, 0));
+    }
     let oversampled = asked > positions && size > 1;
     if oversampled && !spec.group_oversampling {
         return Err(needs_oversampling(asked, positions));

@@ -45,6 +45,9 @@ pub struct KnownLayout {
     pub marks: &'static [&'static str],
     /// The role that no member of the file may be able to fill.
     pub without: Option<Role>,
+    /// The role of the member that tells its files from those of another layout, which has all the others: without
+    /// it, or with it alone, a file does not come near.
+    pub hinges_on: Option<Role>,
     /// Whether its files hold groups instead of a scan.
     pub is_grouped: bool,
     /// A property of all its files that their users should know.
@@ -76,6 +79,7 @@ const NONE: KnownLayout = KnownLayout {
     optional: &[],
     marks: &[],
     without: None,
+    hinges_on: None,
     is_grouped: false,
     remark: None,
 };
@@ -91,10 +95,15 @@ const PTYCHOPINN: &[KnownMember] = &[
     member(Role::Object, &["objectGuess"], ShapeRule::Field),
     member(Role::ObjectPatches, &["Y"], ShapeRule::Stack),
     member(Role::FrameIndex, &["scan_index"], ShapeRule::Any),
+    BAD_PIXELS,
 ];
+const BAD_PIXELS: KnownMember = member(Role::BadPixels, &["bad_pixels"], ShapeRule::Mask);
+
+/// The name of the layout whose patterns are counts of the detector, where PtychoPINN's own has amplitudes.
+pub const PTYCHODUS_EXPORT: &str = "ptychodus export for PtychoPINN";
 
 /// All known layouts; of two that match equally well the earlier is chosen.
-static KNOWN: [KnownLayout; 10] = [
+static KNOWN: [KnownLayout; 11] = [
     KnownLayout {
         name: "PtychoPINN prepared",
         name_if_last: Some("legacy (pattern axis last)"),
@@ -106,6 +115,23 @@ static KNOWN: [KnownLayout; 10] = [
         ],
         optional: PTYCHOPINN,
         marks: &["_shuffle_applied", "_shuffle_seed", "_metadata"],
+        ..NONE
+    },
+    // Before PtychoPINN's own, which has all its members too.
+    KnownLayout {
+        name: PTYCHODUS_EXPORT,
+        unit: Unit::Pixels,
+        required: &[
+            XCOORDS,
+            YCOORDS,
+            member(Role::Diffraction, &["diff3d"], ShapeRule::Patterns),
+            BAD_PIXELS,
+        ],
+        optional: PTYCHOPINN,
+        hinges_on: Some(Role::BadPixels),
+        remark: Some(
+            "ptychodus has replaced the bad pixels in `diff3d`; `bad_pixels` says which they are",
+        ),
         ..NONE
     },
     KnownLayout {
@@ -166,9 +192,18 @@ static KNOWN: [KnownLayout; 10] = [
             "name",
             "comments",
             "detector_object_distance_m",
+            "focus_object_distance_m",
+            // Of versions before 1.7, and since.
             "probe_energy_eV",
+            "photon_energy_eV",
+            "mass_attenuation_m2_kg",
+            "mass_attenuation_m2_per_kg",
             "probe_photon_count",
+            "probe_photon_counts",
             "exposure_time_s",
+            "tilt_angle_deg",
+            "polarization",
+            "far_field",
             "probe_pixel_width_m",
             "probe_pixel_height_m",
             "object_center_x_m",
@@ -185,7 +220,7 @@ static KNOWN: [KnownLayout; 10] = [
             member(Role::Diffraction, &["patterns"], ShapeRule::Patterns),
             member(Role::FrameIndex, &["indexes"], ShapeRule::Indices),
         ],
-        optional: &[member(Role::BadPixels, &["bad_pixels"], ShapeRule::Mask)],
+        optional: &[BAD_PIXELS],
         marks: &["allow_pickle"],
         ..NONE
     },
@@ -311,12 +346,18 @@ impl<'a> LayoutMatch<'a> {
             missing,
             excluded,
         };
+        let is_hinge =
+            |wanted: &KnownMember| known.hinges_on.is_some() && wanted.role == known.hinges_on;
         for wanted in known.required {
             match members.find(wanted.names, wanted.rule) {
-                Some(member) => found.near |= found.take(wanted, member, named),
+                Some(member) => {
+                    let counts = found.take(wanted, member, named);
+                    found.near |= counts && !is_hinge(wanted);
+                }
                 None => found.missing.push(wanted),
             }
         }
+        found.near &= !found.missing.iter().any(|wanted| is_hinge(wanted));
         for wanted in known.optional {
             if let Some(member) = members.find(wanted.names, wanted.rule) {
                 found.take(wanted, member, named);

@@ -199,6 +199,7 @@ pub fn place<'a>(
                 positions: positions.as_ref().map(|count| count.points),
                 elsewhere: rules.elsewhere,
                 numbers: number(Role::FrameIndex),
+                are_numbered: is_joined || positions.is_none(),
                 may_differ: is_joined || rules.unpaired == Unpaired::Drop,
                 is_first: rules.is_first,
             };

@@ -1,9 +1,10 @@
 //! Says why the layout is the one it is, what came near, and what else a careful reader would want to know.
 
 use super::assign::{Assignment, By, RoleMember};
-use super::known_layouts::{KnownLayout, LayoutMatch};
+use super::known_layouts::{KnownLayout, LayoutMatch, PTYCHODUS_EXPORT};
 use super::members::{Members, PLAIN_ARRAY, Spelling};
 use super::note::{Note, quote};
+use super::options::Measurement;
 use super::place::{Placed, Placements};
 use super::roles::{COMBINED, Role};
 use super::shape_rule::ShapeRule;
@@ -20,6 +21,8 @@ pub struct Report<'a> {
     pub assignment: Assignment<'a>,
     /// The places of their data.
     pub placements: Placements,
+    /// What the numbers of the patterns are said to be.
+    pub measurement: Option<Measurement>,
 }
 
 impl Report<'_> {
@@ -132,8 +135,14 @@ impl Report<'_> {
     /// Returns what else there is to know.
     pub fn notes(mut self) -> Vec<Note> {
         let mut notes = std::mem::take(&mut self.placements.notes);
-        let remark = self.layout.and_then(|layout| layout.known.remark);
+        let known = self.layout.map(|layout| layout.known);
+        let holds = |known: &&KnownLayout| {
+            let hinge = known.hinges_on;
+            hinge.is_none_or(|role| self.place(role).is_some())
+        };
+        let remark = known.filter(holds).and_then(|known| known.remark);
         notes.extend(remark.map(|text| Note::Remark { text }));
+        notes.extend(self.counts());
         notes.extend(
             self.assignment
                 .iter()
@@ -164,6 +173,19 @@ impl Report<'_> {
             By::Name if self.layout.is_some() => Some(Note::TakenByNameAlone { member, roles }),
             _ => None,
         }
+    }
+
+    /// Notes patterns that are counts by their layout, although neither their dtype nor an option says so.
+    fn counts(&self) -> Option<Note> {
+        let is_export = |layout: &&LayoutMatch| layout.known.name == PTYCHODUS_EXPORT;
+        self.layout
+            .filter(|layout| is_export(layout) && self.measurement.is_none())?;
+        self.place(Role::BadPixels)?;
+        let patterns = self.assignment.get(Role::Diffraction)?;
+        let by_layout = patterns.by == By::Layout && !patterns.info.dtype.scalar.is_integer();
+        by_layout.then(|| Note::CountsByLayout {
+            member: patterns.info.name.clone(),
+        })
     }
 
     fn masks(&self) -> Option<Note> {

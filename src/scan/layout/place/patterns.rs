@@ -16,6 +16,8 @@ pub struct Counts {
     pub elsewhere: Option<usize>,
     /// The number of frame numbers.
     pub numbers: Option<usize>,
+    /// Whether the frame numbers are those of the patterns, not of the positions.
+    pub are_numbered: bool,
     /// Whether there may be more or fewer patterns than positions in the file.
     pub may_differ: bool,
     /// Whether all files of the layout have their patterns along the first axis.
@@ -25,7 +27,9 @@ pub struct Counts {
 impl Counts {
     /// Iterates over the numbers that may be that of the patterns, the most telling first.
     fn all(&self) -> impl Iterator<Item = usize> {
-        [self.positions, self.elsewhere, self.numbers]
+        let of_patterns = self.numbers.filter(|_| self.are_numbered);
+        let of_either = self.numbers.filter(|_| !self.are_numbered);
+        [of_patterns, self.positions, self.elsewhere, of_either]
             .into_iter()
             .flatten()
     }
@@ -123,20 +127,21 @@ fn pattern_axis(
     for count in counts.all() {
         // Of two axes as long as the positions, the shape does not tell which one counts the patterns.
         if lengths.iter().filter(|len| **len == count).count() > 1 {
-            if counts.positions == Some(count)
-                || counts.elsewhere == Some(count) && !counts.is_first
-            {
+            let is_known = counts.positions == Some(count) || counts.elsewhere == Some(count);
+            if is_known && !counts.is_first {
                 let expected = format!("one axis of length {count}, the number of positions");
                 return Err(ask(members, info, expected));
             }
-            continue;
+            match lengths[0] == count || counts.demanded() != Some(count) {
+                true => continue,
+                false => return Err(not_as_many(members, info, counts)),
+            }
         }
         match lengths {
             [len, ..] if *len == count => return Ok(first),
             [.., len] if *len == count => return Ok(last),
             _ if counts.demanded() == Some(count) => {
-                let remedies = vec![Remedy::LeaveOutUnpaired, Remedy::CorrectFile];
-                return Err(mismatch(members, info, counts.positions, remedies));
+                return Err(not_as_many(members, info, counts));
             }
             _ => {}
         }
@@ -201,7 +206,13 @@ fn ask(members: &Members, info: &ArrayInfo, expected: String) -> Error {
     members.bad(&info.name, shape_found(info), expected, remedies.to_vec())
 }
 
-/// Creates the error for patterns that are not as many as the positions.
+/// Creates the error for patterns that are more, or fewer, than the positions.
+fn not_as_many(members: &Members, info: &ArrayInfo, counts: &Counts) -> Error {
+    let remedies = vec![Remedy::LeaveOutUnpaired, Remedy::CorrectFile];
+    mismatch(members, info, counts.positions, remedies)
+}
+
+/// Creates the error for patterns of which an axis, or all axes, are not as expected.
 fn mismatch(
     members: &Members,
     info: &ArrayInfo,

@@ -206,6 +206,109 @@ fn ptychodus_product() {
 }
 
 #[test]
+fn ptychodus_product_of_version_1_7() {
+    let members = [
+        array("probe_position_x_m", "<f8", &[963]),
+        array("probe_position_y_m", "<f8", &[963]),
+        array("probe_position_indexes", "<i8", &[963]),
+        array("probe_photon_counts", "<f8", &[963]),
+        array("photon_energy_eV", "<f8", &[]),
+        array("mass_attenuation_m2_per_kg", "<f8", &[]),
+        array("focus_object_distance_m", "<f8", &[]),
+        array("tilt_angle_deg", "<f8", &[]),
+        array("far_field", "|b1", &[]),
+        array("probe", "<c16", &[1, 5, 128, 128]),
+    ];
+    insta::assert_snapshot!(show(&detect(&members)), @r"
+    ptychodus product: positions in `probe_position_x_m` and `probe_position_y_m`, no patterns, beside `probe_position_indexes`, `probe`, `probe_photon_counts`, `photon_energy_eV`, `mass_attenuation_m2_per_kg`, `focus_object_distance_m`, `tilt_angle_deg`, `far_field`
+    963 in metres
+    x = probe_position_x_m, rows [0]
+    y = probe_position_y_m, rows [0]
+    probe = probe, rows [1], fixed [(0, 0)]
+    frame_index = probe_position_indexes, rows [0]
+    ");
+}
+
+#[test]
+fn ptychodus_export_for_ptychopinn() {
+    let export = |dtype: &str| {
+        list([
+            &coords(516),
+            &[
+                array("diff3d", dtype, &[516, 64, 64]),
+                array("probeGuess", "<c16", &[3, 64, 64]),
+                array("bad_pixels", "|b1", &[64, 64]),
+            ],
+        ])
+    };
+    insta::assert_snapshot!(show(&detect(&export("<f4"))), @r"
+    ptychodus export for PtychoPINN: positions in `xcoords` and `ycoords`, patterns in `diff3d`, beside `bad_pixels`, `probeGuess`
+    runner-up PtychoPINN raw: `xcoords`, `ycoords`, `diff3d`, `probeGuess`, `bad_pixels` are there too
+    note: ptychodus has replaced the bad pixels in `diff3d`; `bad_pixels` says which they are
+    note: `diff3d` holds counts of the detector where ptychodus writes this layout, not amplitudes; set LayoutOptions::measurement = intensity or set LayoutOptions::measurement = amplitude
+    note: `bad_pixels`: true means a bad pixel
+    516 in pixels
+    x = xcoords, rows [0]
+    y = ycoords, rows [0]
+    diffraction = diff3d, rows [0]
+    probe = probeGuess, rows [0]
+    bad_pixels = bad_pixels, rows []
+    ");
+    let codes = |layout: Layout| layout.notes.iter().map(Note::code).collect::<Vec<_>>();
+    let quiet = ["remark", "mask_polarity"];
+    assert_eq!(codes(detect(&export("<u2"))), quiet);
+    let said = LayoutOptions {
+        measurement: Some(Measurement::Intensity),
+        ..Default::default()
+    };
+    assert_eq!(codes(detect_with(&export("<f4"), &said).unwrap()), quiet);
+    // Prepared patterns come first, as without a mask.
+    let prepared = list([
+        &export("<f4"),
+        &[array("diffraction", "<f4", &[516, 64, 64])],
+    ]);
+    assert_eq!(detect(&prepared).name, "PtychoPINN prepared");
+}
+
+#[test]
+fn positions_and_patterns_of_one_file_may_be_numbered_apart() {
+    let indices = |points: usize, frames: usize| {
+        [
+            array("probe_position_x_m", "<f8", &[points]),
+            array("probe_position_y_m", "<f8", &[points]),
+            array("probe_position_indexes", "<i8", &[points]),
+            array("patterns", "<u2", &[frames, 8, 8]),
+            array("indexes", "<i8", &[frames]),
+        ]
+    };
+    for (points, frames) in [(9, 9), (9, 7), (7, 9)] {
+        let layout = detect(&indices(points, frames));
+        assert_eq!(layout.member(Role::FrameIndex), Some("indexes"));
+        assert_eq!(
+            layout.member(Role::PositionIndex),
+            Some("probe_position_indexes")
+        );
+        assert_eq!(layout.positions, points);
+    }
+    // By their lengths alone.
+    let by_length = |numbers: usize, others: usize| {
+        list([
+            &coords(9),
+            &[
+                array("diffraction", "<u2", &[7, 8, 8]),
+                array("scan_index", "<i8", &[numbers]),
+                array("indexes", "<i8", &[others]),
+            ],
+        ])
+    };
+    let layout = detect(&by_length(9, 7));
+    assert_eq!(layout.member(Role::PositionIndex), Some("scan_index"));
+    let layout = detect(&by_length(7, 9));
+    assert_eq!(layout.member(Role::PositionIndex), Some("indexes"));
+    assert!(problem(&by_length(7, 7)).contains("unpaired"));
+}
+
+#[test]
 fn ptychodus_patterns() {
     let least = [
         array("indexes", "<i8", &[963]),

@@ -378,8 +378,8 @@ fn other_candidates_are_noted() {
         array("xcoords_start", "<f8", &[7]),
     ];
     insta::assert_snapshot!(show(&detect(&list([&coords(7), &members]))), @"
-    PtychoPINN raw: positions in `xcoords` and `ycoords`, patterns in `diff3d`, beside `xcoords_start`, `Y`
-    runner-up PtychoPINN prepared: `xcoords`, `ycoords`, `xcoords_start`, `Y` are there, but no `diffraction`
+    ptychodus export for PtychoPINN: positions in `xcoords` and `ycoords`, patterns in `diff3d`, beside `bad_pixels`, `xcoords_start`, `Y`
+    runner-up PtychoPINN raw: `xcoords`, `ycoords`, `diff3d`, `xcoords_start`, `Y`, `bad_pixels` are there too
     note: `Y` does not serve as object_patches: found shape [6, 8, 8], expected (7, N, N): one patch for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = object_patches=NAME
     note: `indexes` does not serve as frame_index: found shape [9], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = frame_index=NAME
     note: `bad_pixels` does not serve as bad_pixels: found shape [8, 9], expected shape [8, 8], that of a pattern in `diff3d`; correct the file or name the member with LayoutOptions::roles = bad_pixels=NAME
@@ -401,6 +401,8 @@ fn other_candidates_are_noted() {
         array("valid_pixel_mask", "<i4", &[1, 8, 8]),
     ];
     insta::assert_snapshot!(detect(&list([&coords(7), &members[..1], &masks])).notes.iter().map(Note::to_string).collect::<Vec<_>>().join("\n"), @"
+    ptychodus has replaced the bad pixels in `diff3d`; `bad_pixels` says which they are
+    `diff3d` holds counts of the detector where ptychodus writes this layout, not amplitudes; set LayoutOptions::measurement = intensity or set LayoutOptions::measurement = amplitude
     `valid_pixel_mask` is taken for valid_pixels by its name alone; name the member with LayoutOptions::roles = valid_pixels=valid_pixel_mask
     masks of opposite polarity: true means a bad pixel in `bad_pixels`, a good one in `valid_pixel_mask`
     ");
