@@ -37,6 +37,7 @@ mod parquet;
 mod ptychopinn;
 mod subset;
 mod target;
+mod tensors;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -58,6 +59,7 @@ pub use npz::{NpzMember, write_npz};
 pub use ptychopinn::{default_columns, write_groups};
 pub use subset::{PROVENANCE_MEMBER, Subset};
 use target::{Place, Target};
+pub(crate) use tensors::{Conversion, is_tensor};
 
 /// Names the file formats that rows are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,8 +134,9 @@ pub struct ExportOptions {
     pub expected_bytes: Option<u64>,
     /// The number of rows, if it is known, for `progress`. Default: unknown.
     pub expected_rows: Option<u64>,
-    /// How Parquet files hold wide tensors. Default: as lists.
-    pub tensors: Tensors,
+    /// How Arrow and Parquet files hold tensors. Default: Arrow files as [`Tensors::Tensor`]; Parquet files as lists, whose
+    /// shape stands in the Arrow schema that the file carries, and which PyArrow and `datasets` take for plain lists.
+    pub tensors: Option<Tensors>,
     /// Receives the number of rows written so far. Default: nobody listens.
     pub progress: Progress,
 }
@@ -176,9 +179,9 @@ impl ExportOptions {
         self
     }
 
-    /// Sets how Parquet files hold wide tensors.
-    pub fn with_tensors(mut self, tensors: Tensors) -> Self {
-        self.tensors = tensors;
+    /// Sets how Arrow and Parquet files hold tensors.
+    pub fn with_tensors(mut self, tensors: impl Into<Option<Tensors>>) -> Self {
+        self.tensors = tensors.into();
         self
     }
 
@@ -199,18 +202,22 @@ impl ExportOptions {
     }
 }
 
-/// Says how Parquet files hold wide tensors, such as patterns.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+/// Says how Arrow and Parquet files hold tensors: patterns, coordinates, and all other columns with a shape.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 pub enum Tensors {
-    /// As lists, which every reader understands.
-    #[default]
+    /// As Arrow's extension type `arrow.fixed_shape_tensor`, in Parquet too: PyArrow opens the columns as tensors.
+    Tensor,
+    /// As fixed-size lists without any extension type, which every reader understands, `datasets` of Hugging Face included.
+    ///
+    /// The values are in C order; the field's metadata keeps the shape as a JSON list, `ptychoarrow.shape`.
     Lists,
-    /// As the bytes of one row, which are many times faster to write and to read.
+    /// As the bytes of one row, which are many times faster to write to Parquet and to read from it.
     ///
     /// The bytes are little-endian and in C order. The field's metadata says what they are: `ptychoarrow.dtype` is
-    /// NumPy's name of the type, and `ptychoarrow.shape` is a JSON list.
+    /// NumPy's name of the type, and `ptychoarrow.shape` is a JSON list. A tensor that is not made of numbers, truth
+    /// values or times is an error.
     Binary,
 }
 
@@ -240,11 +247,11 @@ pub fn write(
     };
     target.check_space(options.expected_bytes)?;
     let span = span(path).entered();
-    let mut reader = Described::new(reader, path, options);
+    let mut reader = Described::new(reader, path, format, options)?;
     match format {
         Format::ArrowFile => ipc::write_file(&mut reader, target.file()),
         Format::ArrowStream => ipc::write_stream(&mut reader, target.file()),
-        Format::Parquet => parquet::write(&mut reader, target.file(), options.tensors),
+        Format::Parquet => parquet::write(&mut reader, target.file()),
         Format::Csv => csv::write(&mut reader, target.file()),
         Format::Npz => Err(Error::BadOutput {
             path: path.to_path_buf(),
@@ -267,9 +274,10 @@ fn span(path: &Path) -> tracing::Span {
 /// as it is.
 ///
 /// # Errors
-/// If the output exists, is one of the options' sources, or cannot be written.
+/// If the output exists, is one of the options' sources, or cannot be written; if its format has no tensors and the
+/// options say how to hold them.
 pub fn check(path: &Path, options: &ExportOptions) -> Result<bool> {
-    Format::of(path)?;
+    tensors::check(path, Format::of(path)?, options.tensors)?;
     target::check(options.place(path))
 }
 
@@ -294,29 +302,34 @@ fn locate(path: &Path, error: Error) -> Error {
 /// Reads batches whose schema carries the provenance, and counts their rows.
 struct Described<'a, R> {
     inner: R,
+    /// The schema with the provenance.
     schema: SchemaRef,
+    /// What becomes of the tensors.
+    conversion: Conversion,
     rows: u64,
     task: String,
     options: &'a ExportOptions,
 }
 
 impl<'a, R: RecordBatchReader> Described<'a, R> {
-    fn new(inner: R, path: &Path, options: &'a ExportOptions) -> Self {
+    fn new(inner: R, path: &Path, format: Format, options: &'a ExportOptions) -> Result<Self> {
         let schema = inner.schema();
         let mut metadata = schema.metadata().clone();
         metadata.extend(options.provenance.clone());
         let schema = Arc::new(Schema::new_with_metadata(schema.fields().clone(), metadata));
-        Self {
+        let conversion = Conversion::of(&schema, path, format, options.tensors)?;
+        Ok(Self {
             inner,
             schema,
+            conversion,
             rows: 0,
             task: path.display().to_string(),
             options,
-        }
+        })
     }
 
     fn schema(&self) -> &SchemaRef {
-        &self.schema
+        self.conversion.schema()
     }
 
     fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
@@ -330,11 +343,9 @@ impl<'a, R: RecordBatchReader> Described<'a, R> {
         // The batch's own metadata may differ, where it comes from another library.
         let rows = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
         let columns = batch.columns().to_vec();
-        Ok(Some(RecordBatch::try_new_with_options(
-            Arc::clone(&self.schema),
-            columns,
-            &rows,
-        )?))
+        let schema = Arc::clone(&self.schema);
+        let batch = RecordBatch::try_new_with_options(schema, columns, &rows)?;
+        self.conversion.apply(&batch).map(Some)
     }
 
     /// Reports the end; returns the number of rows.

@@ -13,6 +13,9 @@ use arrow::datatypes::{DataType, Field};
 pub const NAME_KEY: &str = "ARROW:extension:name";
 /// The metadata key of an extension type's parameters.
 pub const METADATA_KEY: &str = "ARROW:extension:metadata";
+/// The metadata key of the shape of a tensor that is kept as a plain list or as bytes: a JSON list. Arrow's own keys
+/// would make it an extension type again.
+pub const SHAPE_KEY: &str = "ptychoarrow.shape";
 /// The canonical extension's name.
 pub const NAME: &str = "arrow.fixed_shape_tensor";
 
@@ -48,16 +51,20 @@ pub fn field_of(name: &str, item: Field, shape: &[usize]) -> Field {
     Field::new(name, DataType::FixedSizeList(item, size), false).with_metadata(metadata)
 }
 
-/// Returns the shape of one row of a tensor column, slowest axis first; `None` if the column is no tensor.
+/// Returns the shape of one row of a tensor column, slowest axis first; `None` if the column is no tensor. A tensor that
+/// was written as a plain list says its shape under [`SHAPE_KEY`].
 pub fn shape(field: &Field) -> Option<Vec<usize>> {
     let metadata = field.metadata();
     if metadata.get(NAME_KEY).map(String::as_str) != Some(NAME) {
-        return None;
+        let is_list = matches!(field.data_type(), DataType::FixedSizeList(..));
+        let shape = metadata.get(SHAPE_KEY).filter(|_| is_list)?;
+        return lengths(&serde_json::from_str(shape).ok()?);
     }
     let parameters: serde_json::Value = serde_json::from_str(metadata.get(METADATA_KEY)?).ok()?;
-    let lengths = parameters.get("shape")?.as_array()?;
-    lengths
-        .iter()
-        .map(|len| len.as_u64().map(|len| len as usize))
-        .collect()
+    lengths(parameters.get("shape")?)
+}
+
+fn lengths(shape: &serde_json::Value) -> Option<Vec<usize>> {
+    let length = |len: &serde_json::Value| len.as_u64().map(|len| len as usize);
+    shape.as_array()?.iter().map(length).collect()
 }

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use arrow::array::RecordBatchReader;
 use bytesize::ByteSize;
 use clap::{Args, ValueEnum};
 
@@ -67,7 +68,7 @@ pub fn run(args: &ExportArgs, run: &RunArgs) -> Result<()> {
     let is_scan = Format::of(output)? == Format::Npz;
     let sources = args.input.sources(&args.file);
     let kept = if is_scan { &sources[1..] } else { &sources };
-    if !args.output.file.check(kept.to_vec())? {
+    if !args.output.check(kept.to_vec())? {
         return Ok(());
     }
     if is_scan {
@@ -95,6 +96,7 @@ fn write_table(args: &ExportArgs, output: &Path, run: &RunArgs) -> Result<()> {
         expected_rows: Some(reader.rows_left() as u64),
         ..args.output.options(args.input.sources(&args.file))
     };
+    args.output.tell_tensors(&reader.schema());
     let reader = Attentive::new(reader, &speaker, TableReader::notices);
     let written = output::write(reader, output, &options);
     speaker.check()?;

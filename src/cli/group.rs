@@ -1,5 +1,7 @@
 //! Runs `ptychoarrow group`: forms groups of neighbouring patterns and writes them to a file.
 
+mod open;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -19,7 +21,7 @@ use super::{PrintFormat, RunArgs};
 use crate::array::{Access, tensor};
 use crate::error::Notice;
 use crate::export;
-use crate::export::{ExportOptions, Format, Written, default_columns, write_groups};
+use crate::export::{ExportOptions, Format, Tensors, Written, default_columns, write_groups};
 use crate::group::{Channels, Groups, Measure, PatternOptions};
 use crate::scan::Scan;
 use crate::scan::layout::Role;
@@ -82,7 +84,7 @@ const SHOWN_GROUPS: usize = 10;
 
 pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     let sources = args.input.sources(&args.file);
-    if !args.output.file.check(sources.clone())? {
+    if !args.output.check(sources.clone())? {
         return Ok(());
     }
     let start = Instant::now();
@@ -111,6 +113,7 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         ..args.output.options(sources)
     };
     output::announce(output, &options);
+    args.output.tell_tensors(&schema);
     let written = match format {
         Some(Format::Npz) => write_groups(&groups, &read, output, &options)?,
         _ => export::write(reader, output, &options)?,
@@ -125,6 +128,7 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
         warnings: speaker.texts(&notices),
         output,
         schema: &schema,
+        tensors: options.tensors,
         written,
         seconds: start.elapsed().as_secs_f64(),
     };
@@ -226,6 +230,7 @@ struct Done<'a> {
     warnings: Vec<String>,
     output: &'a Path,
     schema: &'a Arc<Schema>,
+    tensors: Option<Tensors>,
     written: Written,
     seconds: f64,
 }
@@ -267,7 +272,10 @@ impl Done<'_> {
                 ),
             ),
             ("columns", columns_text(self.schema)),
-            ("open it", open_text(self.output, self.schema)),
+            (
+                "open it",
+                open::text(self.output, self.schema, self.tensors),
+            ),
         ];
         let lines: Vec<String> = lines
             .into_iter()
@@ -347,25 +355,4 @@ fn columns_text(schema: &Schema) -> String {
         text += &item;
     }
     text
-}
-
-/// Says how to open the output in Python.
-fn open_text(output: &Path, schema: &Schema) -> String {
-    let path = shown(output);
-    let patterns = schema.fields().iter().find(|field| is_wide(field));
-    match (Format::of(output), patterns) {
-        (Ok(Format::ArrowFile), Some(field)) => format!(
-            "in Python, without a copy:\n\
-             batch = pyarrow.ipc.open_file(pyarrow.memory_map({path:?})).get_batch(0)\n\
-             batch[{:?}].to_numpy_ndarray()",
-            field.name()
-        ),
-        (Ok(Format::ArrowFile), None) => format!("in Python: polars.read_ipc({path:?})"),
-        (Ok(Format::ArrowStream), _) => format!("in Python: polars.read_ipc_stream({path:?})"),
-        (Ok(Format::Npz), _) => format!("in Python: numpy.load({path:?})"),
-        (Ok(Format::Parquet), _) => {
-            format!("in Python: polars.read_parquet({path:?}); in DuckDB: FROM '{path}'")
-        }
-        _ => String::new(),
-    }
 }

@@ -2,15 +2,17 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow::array::RecordBatchReader;
+use arrow::datatypes::{DataType, Field, Schema};
 use bytesize::ByteSize;
 use clap::Args;
 
 use super::failure::{Failure, Result};
 use super::progress;
 use crate::error::Error;
-use crate::export::{self, ExportOptions, IfExists, Tensors, Written};
+use crate::export::{self, ExportOptions, IfExists, Tensors, Written, is_tensor};
 
 /// Says where results go.
 #[derive(Debug, Clone, Args)]
@@ -35,12 +37,50 @@ pub struct OutputArgs {
 pub struct RowOutputArgs {
     #[command(flatten)]
     pub file: OutputArgs,
-    /// How Parquet files hold wide tensors.
-    #[arg(long, value_enum, default_value = "lists")]
-    tensors: Tensors,
+    /// How Arrow and Parquet files hold tensors: patterns and all other columns with a shape; by default, Arrow files as
+    /// tensors, and Parquet files as lists.
+    #[arg(long, value_enum)]
+    pub tensors: Option<Tensors>,
 }
 
 impl RowOutputArgs {
+    /// Checks the output before any work is done, as [`OutputArgs::check`] does, and that --tensors has a file to have an
+    /// effect on.
+    ///
+    /// # Errors
+    /// As [`OutputArgs::check`]; if there is no such file.
+    pub fn check(&self, sources: impl IntoIterator<Item = PathBuf>) -> Result<bool> {
+        if self.tensors.is_some() && self.file.output.is_none() {
+            return Err(Failure::usage(
+                "--tensors says how a file holds tensors, and there is no output; add -o FILE, a name that ends in \
+                 .arrow, .arrows or .parquet",
+            ));
+        }
+        self.file.check_with(&self.options(sources))
+    }
+
+    /// Says so if no column of the output is a tensor, so that --tensors changes nothing, and which lists do not become
+    /// bytes.
+    pub fn tell_tensors(&self, schema: &Schema) {
+        let Some(tensors) = self.tensors else { return };
+        if !schema.fields().iter().any(|field| is_tensor(field)) {
+            return log("note: --tensors has no effect: no column is a tensor");
+        }
+        let is_list =
+            |field: &&Arc<Field>| matches!(field.data_type(), DataType::FixedSizeList(..));
+        let lists = schema.fields().iter().filter(is_list);
+        let lists: Vec<String> = lists
+            .filter(|field| !is_tensor(field))
+            .map(|field| format!("`{}`", field.name()))
+            .collect();
+        if tensors == Tensors::Binary && !lists.is_empty() {
+            log(&format!(
+                "note: still lists, since they are no tensors: {}",
+                lists.join(", ")
+            ));
+        }
+    }
+
     /// Returns the options of a writer, apart from what is known about the rows.
     /// `sources` are the files that the rows are made of.
     pub fn options(&self, sources: impl IntoIterator<Item = PathBuf>) -> ExportOptions {
@@ -94,13 +134,17 @@ impl OutputArgs {
     /// # Errors
     /// If the output exists, is one of the sources, or cannot be written.
     pub fn check(&self, sources: impl IntoIterator<Item = PathBuf>) -> Result<bool> {
-        let Some(path) = &self.output else {
-            return Ok(true);
-        };
         let options = ExportOptions::default()
             .with_if_exists(self.if_exists())
             .with_sources(sources);
-        let proceed = export::check(path, &options)?;
+        self.check_with(&options)
+    }
+
+    fn check_with(&self, options: &ExportOptions) -> Result<bool> {
+        let Some(path) = &self.output else {
+            return Ok(true);
+        };
+        let proceed = export::check(path, options)?;
         if !proceed {
             log(&format!("{} exists and is left as it is", path.display()));
         }

@@ -65,7 +65,7 @@ enum RowFormat {
 }
 
 pub fn run(args: &SqlArgs, run: &RunArgs) -> Result<()> {
-    if !args.output.file.check(sources(args))? {
+    if !args.output.check(sources(args))? {
         return Ok(());
     }
     let text = text(args)?;
@@ -144,6 +144,7 @@ fn write(
     }
     let rows = session.run(statement)?;
     speaker.say(&rows.notices())?;
+    args.output.tell_tensors(&rows.schema());
     let rows = Attentive::new(rows, speaker, QueryReader::notices);
     let written = export::write(rows, path, &options);
     speaker.check()?;

@@ -366,11 +366,12 @@ impl Error {
             Self::OutputExists { .. } => vec![R::WriteElsewhere, R::Set(P::IfExists, "replace")],
             Self::OutputIsInput { .. } => vec![R::WriteElsewhere],
             Self::BadOutput { problem, .. } => problem.remedies(),
-            Self::UnsupportedColumn { .. } => {
-                vec![
-                    R::Narrow(P::Columns),
-                    R::WriteFormat(&[".arrow", ".parquet"]),
-                ]
+            Self::UnsupportedColumn { format, .. } => {
+                let others: &[&str] = match *format {
+                    "a Parquet file" => &[".arrow"],
+                    _ => &[".arrow", ".parquet"],
+                };
+                vec![R::Narrow(P::Columns), R::WriteFormat(others)]
             }
             Self::DiskFull { .. } => vec![R::FreeSpace, R::Narrow(P::Columns), R::WriteElsewhere],
             Self::OutOfRange { .. }

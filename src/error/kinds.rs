@@ -49,6 +49,15 @@ pub enum OutputProblem {
     HoldsArrays,
     /// The patterns are in another file than the positions.
     PatternsInAnotherFile,
+    /// The format has no tensors, and the call says how to hold them.
+    NoTensors,
+    /// A tensor that is to be written as bytes is not made of values of a fixed width.
+    NotBytes {
+        /// The column.
+        column: String,
+        /// Its Arrow type.
+        data_type: String,
+    },
 }
 
 /// Holds a number of either kind, for messages.
@@ -145,6 +154,13 @@ impl OutputProblem {
                 "an .npz file is cut from one file, and the positions and patterns are in two"
                     .to_string()
             }
+            Self::NoTensors => {
+                "only Arrow and Parquet files can hold tensors in one way or another".to_string()
+            }
+            Self::NotBytes { column, data_type } => format!(
+                "the column `{column}` of type {data_type} cannot be bytes; expected rows of less than 2 GiB that are \
+                 made of numbers, truth values or times"
+            ),
         }
     }
 
@@ -153,6 +169,14 @@ impl OutputProblem {
             Self::NoFolder(_) => vec![Remedy::CreateFolder],
             Self::IsFolder | Self::DanglingLink(_) => vec![Remedy::WriteElsewhere],
             Self::UnknownEnding(_) => Vec::new(),
+            Self::NoTensors => vec![
+                Remedy::LeaveOut(Parameter::Tensors),
+                Remedy::WriteFormat(&[".arrow", ".arrows", ".parquet"]),
+            ],
+            Self::NotBytes { .. } => vec![
+                Remedy::Set(Parameter::Tensors, "lists"),
+                Remedy::Narrow(Parameter::Columns),
+            ],
             Self::HoldsArrays | Self::PatternsInAnotherFile => {
                 vec![Remedy::WriteFormat(&[".arrow", ".parquet"])]
             }

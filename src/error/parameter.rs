@@ -111,7 +111,7 @@ parameters! {
     Output, "output", "export::write";
     /// What happens where the output exists.
     IfExists, "if_exists", "ExportOptions::if_exists";
-    /// How Parquet files hold tensors.
+    /// How Arrow and Parquet files hold tensors.
     Tensors, "tensors", "ExportOptions::tensors";
     /// The table that is read or written.
     Table, "table", "sql::Relation";

@@ -9,7 +9,7 @@ use arrow::compute::cast;
 use arrow::datatypes::{DataType, Field};
 
 use super::target::Target;
-use super::{ExportOptions, Written, span};
+use super::{ExportOptions, Format, Written, span, tensors};
 use crate::array::{DTYPE_KEY, tensor};
 use crate::error::{Error, Result};
 use crate::npz::Scalar;
@@ -38,6 +38,7 @@ pub fn write_npz(
     path: &Path,
     options: &ExportOptions,
 ) -> Result<Option<Written>> {
+    tensors::check(path, Format::Npz, options.tensors)?;
     let Some(mut target) = Target::create(options.place(path))? else {
         return Ok(None);
     };

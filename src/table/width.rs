@@ -25,6 +25,7 @@ pub fn row_bytes(schema: &Schema) -> usize {
 pub fn value_bytes(field: &Field) -> usize {
     match field.data_type() {
         DataType::Boolean => 1,
+        DataType::FixedSizeBinary(width) => *width as usize,
         DataType::FixedSizeList(item, size) => (*size as usize).saturating_mul(value_bytes(item)),
         DataType::Utf8 => text_width(field).map_or(32, |width| width.saturating_add(4)),
         other => other.primitive_width().unwrap_or(32),

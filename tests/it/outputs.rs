@@ -280,3 +280,85 @@ fn a_scan_may_be_written_anew_in_its_own_place() {
         "nothing else is left"
     );
 }
+
+/// The form of tensors is the same choice for every table, command and format that has tensors.
+#[test]
+fn tensors_take_the_form_that_is_asked_for_everywhere() {
+    let folder = folder();
+    let at = |name: &str| text(folder.path().join(name));
+    let scan = at("scan.npz");
+    scan_file(scan.as_ref(), &X, &Y);
+    let calls: [&[&str]; 3] = [
+        &[
+            "group",
+            &scan,
+            "--columns",
+            "group_id,coords_nn,diffraction",
+        ],
+        &["export", &scan, "--columns", "scan_point,diffraction"],
+        &[
+            "sql",
+            &scan,
+            "-c",
+            "SELECT scan_point, diffraction FROM scan",
+        ],
+    ];
+    let schema = |path: &str| {
+        let described = ptychoarrow::export::describe(path.as_ref())
+            .unwrap()
+            .unwrap();
+        described.schema
+    };
+    for call in calls {
+        for ending in ["arrow", "arrows", "parquet"] {
+            let out = at(&format!("out.{ending}"));
+            for tensors in ["tensor", "lists", "binary"] {
+                success(&[call, &["--tensors", tensors, "-o", &out, "--force"]].concat());
+                let (schema, told) = (schema(&out), format!("{call:?} {ending} {tensors}"));
+                let said = format!("{schema:?}");
+                assert_eq!(
+                    said.contains("ARROW:extension"),
+                    tensors == "tensor",
+                    "{told}"
+                );
+                assert_eq!(
+                    said.contains("FixedSizeBinary"),
+                    tensors == "binary",
+                    "{told}"
+                );
+                assert_eq!(
+                    said.contains("FixedSizeList"),
+                    tensors != "binary",
+                    "{told}"
+                );
+            }
+        }
+        for ending in ["csv", "npz"] {
+            let out = at(&format!("none.{ending}"));
+            let (code, said) = failure(&[call, &["--tensors", "lists", "-o", &out]].concat());
+            assert_eq!(code, 2);
+            let expected = "only Arrow and Parquet files can hold tensors in one way or another; leave out --tensors";
+            assert!(said.contains(expected), "{said}");
+            assert!(!Path::new(&out).exists());
+        }
+    }
+    let (code, said) = failure(&["group", &scan, "--tensors", "lists"]);
+    assert!(code == 2 && said.contains("--tensors"), "{said}");
+    let out = at("narrow.arrow");
+    let call = [
+        "export",
+        &scan,
+        "--columns",
+        "x",
+        "--tensors",
+        "binary",
+        "-o",
+        &out,
+    ];
+    let output = crate::support::ptychoarrow(&call);
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        output.status.success() && said.contains("no column is a tensor"),
+        "{said}"
+    );
+}
