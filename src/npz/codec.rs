@@ -1,7 +1,7 @@
 //! Decodes packed members as streams, whatever they are packed by.
 //!
-//! A decoder takes little memory of its own: Deflate 32 KiB, bzip2 4 MB; LZMA and Zstandard the window that the stream
-//! refers back to, which grows with what was decoded and has at most [`MAX_WINDOW`] bytes. What a header claims is never
+//! A decoder takes little memory of its own: Deflate 32 KiB, bzip2 4 MB, LZMA up to 6 MB of tables; LZMA and Zstandard
+//! also the window that the stream refers back to, which grows with what was decoded and has at most [`MAX_WINDOW`] bytes. What a header claims is never
 //! set aside. A stream of which no output comes ends in an error.
 
 mod bzip2;

@@ -46,8 +46,9 @@ const BATCHES: usize = 4;
 
 /// What any call may take: an inflater with its buffers (0.4 MB), a few small batches.
 const BASE: usize = 1 << 20;
-/// What decoders of other methods than Deflate take: a block of bzip2 4 MB, tables and a few blocks of Zstandard less.
-const DECODER: usize = 5 << 20;
+/// What decoders of other methods than Deflate take: a block of bzip2 4 MB, tables of LZMA 6 MB, a few blocks of Zstandard
+/// less.
+const DECODER: usize = 7 << 20;
 /// Bytes held per byte of the file, for its directory: the least record has 46 bytes and becomes about 100 in
 /// a vector that doubles, then a few more with the name copied into each. Measured: 5.
 const DIRECTORY: usize = 16;

@@ -14,9 +14,6 @@ use super::{MAX_WINDOW, damaged};
 /// The length of what stands before the stream.
 const HEADER_LEN: usize = 9;
 
-/// The largest sum of literal context bits and literal position bits, as in liblzma, by which Python reads.
-const MAX_LITERAL_BITS: u8 = 4;
-
 /// Decodes one LZMA stream, up to the size that the member is said to have.
 pub struct Decoder<R: Read> {
     size: u64,
@@ -70,11 +67,9 @@ fn begin<R: Read>(mut packed: R, size: u64) -> io::Result<LzmaReader<R>> {
             "{properties_len} bytes of properties, expected 5"
         )));
     }
-    let (literal_context, literal_position) = (bits % 9, bits / 9 % 5);
-    if bits >= 9 * 5 * 5 || literal_context + literal_position > MAX_LITERAL_BITS {
-        return Err(damaged(format!(
-            "properties {bits}, which liblzma does not allow"
-        )));
+    // Of literal context bits there are 0 to 8, of the two kinds of position bits 0 to 4: one byte for the three.
+    if bits >= 9 * 5 * 5 {
+        return Err(damaged(format!("properties {bits}, expected at most 224")));
     }
     // No stream refers farther back than to its begin.
     let dictionary = u64::from(u32::from_le_bytes(dictionary)).min(size);
