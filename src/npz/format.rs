@@ -73,10 +73,9 @@ const HDF5: &[u8] = b"\x89HDF\r\n\x1a\n";
 /// # Errors
 /// If the file cannot be read.
 pub(super) fn of_file(source: &FileSource, start: &[u8]) -> Result<FileKind> {
-    if start.iter().all(|byte| *byte == 0) && !start.is_empty() {
-        if let Some(zeros) = zeros(source)? {
-            return Ok(zeros);
-        }
+    let begins_with_zeros = !start.is_empty() && start.iter().all(|byte| *byte == 0);
+    if begins_with_zeros && let Some(zeros) = zeros(source)? {
+        return Ok(zeros);
     }
     match of_start(start, source.size()) {
         Some(kind) => Ok(kind),
