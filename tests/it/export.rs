@@ -278,7 +278,7 @@ fn an_aligned_archive_maps_and_is_reproducible() {
     words: Arrow's text has no fixed width
     pickle: pickled Python objects (dtype object), which are never unpickled
     record: a structured dtype (several fields per value)
-    text: bytes that are no NPY array (no \x93NUMPY at the start)
+    text: plain text, no NPY array
     ");
     let out = Arc::new(NpzFile::open(&to).unwrap());
     assert_eq!(out.names(), npz.names());

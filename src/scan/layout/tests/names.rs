@@ -428,7 +428,7 @@ fn wrong_names_are_errors() {
     );
     insta::assert_snapshot!(
         named(Role::Probe, "probes"),
-        @"a.npz: member `probes`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or save it again as a plain array of numbers, text or times"
+        @"a.npz: member `probes`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or copy the file or save it again"
     );
     insta::assert_snapshot!(
         named(Role::Probe, "diff3d"),
@@ -481,11 +481,11 @@ fn missing_roles_are_errors() {
     );
     insta::assert_snapshot!(
         problem(&[patterns.clone(), xcoords.clone(), pickled("ycoords")]),
-        @"a.npz: member `ycoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or save it again as a plain array of numbers, text or times"
+        @"a.npz: member `ycoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or copy the file or save it again"
     );
     insta::assert_snapshot!(
         problem(&[patterns.clone(), pickled("xcoords"), array("ycoords", "<f8", &[7])]),
-        @"a.npz: member `xcoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or save it again as a plain array of numbers, text or times"
+        @"a.npz: member `xcoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or copy the file or save it again"
     );
     insta::assert_snapshot!(
         problem(&[patterns, xcoords, array("posy", "<f8", &[7])]),
