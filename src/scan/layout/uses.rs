@@ -51,6 +51,7 @@ impl Note {
             Self::TakenByNameAlone { .. } => "taken_by_name_alone",
             Self::TakenInAnotherCase { .. } => "taken_in_another_case",
             Self::MaskPolarity { .. } => "mask_polarity",
+            Self::MaskNotApplied { .. } => "mask_not_applied",
             Self::HalfOfPair { .. } => "half_of_pair",
             Self::LooksLikePatterns { .. } => "looks_like_patterns",
             Self::ComplexWithoutRole { .. } => "complex_without_role",
@@ -83,6 +84,7 @@ impl Note {
             }
             Self::Misfit { .. }
             | Self::TakenByNameAlone { .. }
+            | Self::MaskNotApplied { .. }
             | Self::HalfOfPair { .. }
             | Self::LooksLikePatterns { .. }
             | Self::ComplexWithoutRole { .. }
@@ -102,6 +104,7 @@ impl Note {
             | Self::TakenByNameAlone { roles, .. }
             | Self::TakenInAnotherCase { roles, .. } => uses.has_any(roles),
             Self::MaskPolarity { .. } => uses.has_any(&[Role::BadPixels, Role::ValidPixels]),
+            Self::MaskNotApplied { .. } => uses.has(Role::Diffraction),
             Self::HalfOfPair { pair, .. } => uses.has_any(pair),
             // Whoever groups a scan without patterns should hear of what may be its patterns.
             Self::LooksLikePatterns { has_patterns, .. } => {
