@@ -25,7 +25,6 @@
 //! order, these are rows of the file too; joined, `frame_index` tells which frame a row is.
 
 mod arrays;
-mod bad_pixels;
 mod columns;
 mod files;
 mod join;
@@ -46,13 +45,11 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 
-use crate::array::{Access, Column, Marks, RowSet};
-use crate::error::{Error, Notice, Parameter, Remedy, Result};
+use crate::array::{Access, Column, RowSet};
+use crate::error::{Error, Notice, Remedy, Result};
 use crate::npz::{ArrayInfo, NpzFile};
 use crate::table::{ReadOptions, Table, TableInfo, TableReader, is_wide};
 pub use arrays::{array, arrays, shape_text};
-use bad_pixels::Mask;
-pub use bad_pixels::{BAD_PIXELS_KEY, BadPixels, BadValue, NoBadValue};
 pub(crate) use columns::measured;
 use columns::{Columns, Parts, ScanColumn};
 pub use columns::{MEASUREMENT_KEY, UNIT_KEY};
@@ -91,11 +88,7 @@ struct Inner {
     columns: Vec<ScanColumn>,
     position_source: PositionSource,
     start_source: Option<PositionSource>,
-    /// The patterns, with bad pixels as 0.
     diffraction: Option<Column>,
-    bad_pixels: BadPixels,
-    /// The file's mask of pixels.
-    mask: Option<Mask>,
     /// The positions, once they were read.
     positions: OnceLock<Positions>,
     /// The nominal positions, once they were read.
@@ -162,24 +155,14 @@ impl Scan {
         let start_source = start_source.map(|columns| PositionSource::Members(Box::new(columns)));
         let frame_index = parts.column(Role::FrameIndex)?;
         let diffraction = parts.column(Role::Diffraction)?;
-        let mask = Mask::find(|role| parts.column(role))?;
-        let diffraction = match diffraction {
-            Some(patterns) => Some(without_bad(patterns, mask.as_ref(), &files, options)?),
-            None => None,
-        };
-        let unapplied = mask.as_ref().filter(|_| !options.bad_pixels.mask);
-        notes.extend(unapplied.and_then(|mask| {
-            let fits = mask.fits(diffraction.as_ref()?);
-            fits.then(|| Note::MaskNotApplied {
-                member: mask.member().to_string(),
-            })
-        }));
         let measurement = measurement_of(diffraction.as_ref(), &options.layout);
         let (others, of_others) = columns::other_members(&files, &pairing);
+        let unreadable = |role| Some(files.unreadable(role)?.facts());
         let Columns { fields, columns } = Columns::build(Parts {
             unit: files.unit(),
             scan_columns,
             patterns: &pairing.patterns,
+            unreadable: &unreadable,
             positions: &position_source,
             starts: start_source.as_ref(),
             frame_index,
@@ -187,6 +170,9 @@ impl Scan {
             diffraction: diffraction.as_ref(),
             measurement,
         });
+        if diffraction.is_none() && files.unreadable(Role::Diffraction).is_none() {
+            notes.push(Note::NoPatterns);
+        }
         notes.extend(files.notes_of_second());
         notes.extend(of_others);
         files.first.layout.notes.extend(notes);
@@ -200,8 +186,6 @@ impl Scan {
             position_source,
             start_source,
             diffraction,
-            bad_pixels: options.bad_pixels.clone(),
-            mask,
             positions: OnceLock::new(),
             start_positions: OnceLock::new(),
             position_notes: OnceLock::new(),
@@ -243,8 +227,16 @@ impl Scan {
         self.inner.files.source(role)
     }
 
+    /// Returns the error about the member that would fill a role and cannot be read, unless another one fills it.
+    pub(crate) fn unreadable(&self, role: Role) -> Option<Error> {
+        self.inner.files.unreadable(role)
+    }
+
     /// Creates the error that says why no member fills a role.
     pub(crate) fn missing(&self, role: Role) -> Error {
+        if let Some(error) = self.unreadable(role) {
+            return error;
+        }
         let files = &self.inner.files;
         let file = match role {
             Role::Diffraction | Role::BadPixels | Role::ValidPixels => files.of_patterns(),
@@ -329,45 +321,6 @@ impl Scan {
             .ok_or_else(|| self.missing(Role::Diffraction))
     }
 
-    /// Returns which pixels of the patterns are read as 0.
-    pub fn bad_pixels(&self) -> &BadPixels {
-        &self.inner.bad_pixels
-    }
-
-    /// Returns the member that is the file's mask of pixels, if it has one that fits the patterns.
-    pub fn mask_member(&self) -> Option<&str> {
-        let mask = self.inner.mask.as_ref()?;
-        mask.fits(self.diffraction()?).then(|| mask.member())
-    }
-
-    /// Returns how a pixel is masked in this scan; `is_applied` says whether the file's mask is known to be
-    /// applied.
-    pub(crate) fn mask_remedy(&self, is_applied: bool) -> Remedy {
-        match self.mask_member() {
-            Some(_) if !is_applied && !self.bad_pixels().mask => Remedy::Enable(Parameter::Mask),
-            Some(member) => Remedy::ExtendMask(member.to_string()),
-            None => Remedy::MaskPixels,
-        }
-    }
-
-    /// Returns which pixels are bad by the file's mask, applied or not, and by the values that mark them.
-    ///
-    /// # Errors
-    /// If the mask cannot be read.
-    pub(crate) fn all_marks(&self) -> Result<Option<Arc<Marks>>> {
-        let Inner {
-            diffraction,
-            mask,
-            bad_pixels: bad,
-            ..
-        } = self.inner.as_ref();
-        let Some(patterns) = diffraction else {
-            return Ok(None);
-        };
-        let mask = mask.as_ref().filter(|mask| mask.fits(patterns));
-        bad_pixels::marks(patterns, mask, &bad.values)
-    }
-
     /// Returns whether the file has nominal positions of its own.
     pub fn has_starts(&self) -> bool {
         self.inner.start_source.is_some()
@@ -388,6 +341,7 @@ impl Scan {
     pub fn start_positions(&self) -> Result<&Positions> {
         match &self.inner.start_source {
             Some(source) => self.read_positions(&self.inner.start_positions, source),
+            None if self.unreadable(Role::XStart).is_some() => Err(self.missing(Role::XStart)),
             None => self.positions(),
         }
     }
@@ -425,6 +379,13 @@ impl Scan {
     /// [`Error::BadMember`] if scan points run along two axes, as those of a raster do: from such a member no list of
     /// scan points can be cut.
     pub fn scan_point_axes(&self) -> Result<BTreeMap<String, usize>> {
+        let of_scan_points = Role::all().filter(|role| role.is_of_scan_points());
+        if let Some(error) = of_scan_points
+            .filter_map(|role| self.unreadable(role))
+            .next()
+        {
+            return Err(error);
+        }
         let roles = self.layout().roles.iter();
         let mut axes: BTreeMap<String, usize> = roles
             .filter(|(role, _)| role.is_of_scan_points())
@@ -485,8 +446,11 @@ impl Scan {
     /// row per scan point, the probe one per mode, the object one per layer.
     ///
     /// # Errors
-    /// If the member cannot be a column.
+    /// If the member cannot be read, or cannot be a column.
     pub fn member_column(&self, role: Role) -> Result<Option<Column>> {
+        if let Some(error) = self.unreadable(role) {
+            return Err(error);
+        }
         let Inner { files, pairing, .. } = self.inner.as_ref();
         Opened { files, pairing }.column(role)
     }
@@ -524,25 +488,6 @@ impl Opened<'_> {
     fn pair(&self, [x, y]: [Role; 2]) -> Result<Option<[Column; 2]>> {
         Ok(self.column(x)?.zip(self.column(y)?).map(|(x, y)| [x, y]))
     }
-}
-
-/// Returns the patterns with bad pixels as 0.
-fn without_bad(
-    patterns: Column,
-    mask: Option<&Mask>,
-    files: &Files,
-    options: &ScanOptions,
-) -> Result<Column> {
-    let bad = &options.bad_pixels;
-    if bad.mask && mask.is_none() {
-        let file = files.of_patterns().unwrap_or(&files.first);
-        return Err(file.layout.missing(&file.npz, Role::BadPixels));
-    }
-    let mask = mask.filter(|_| bad.mask);
-    Ok(match bad_pixels::marks(&patterns, mask, &bad.values)? {
-        Some(marks) => patterns.with_marks(marks),
-        None => patterns,
-    })
 }
 
 /// Returns what the numbers of the patterns are: what the options say, else intensities for integers.
@@ -583,17 +528,28 @@ impl TableInfo for Scan {
         }
     }
 
+    fn check_column(&self, column: usize) -> Result<()> {
+        let ScanColumn::Unreadable(role) = self.inner.columns[column] else {
+            return Ok(());
+        };
+        self.unreadable(role).map_or(Ok(()), Err)
+    }
+
+    fn why_absent(&self, column: &str) -> Option<Error> {
+        let role = match column {
+            "x" | "y" | "x_start" | "y_start" => Role::X,
+            "diffraction" => Role::Diffraction,
+            _ => return None,
+        };
+        Some(self.missing(role))
+    }
+
     fn notices(&self, columns: &[usize]) -> Vec<Notice> {
         self.notices_of(&self.uses_of_columns(columns))
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        let mut provenance = provenance::of(self.sources(), self.name());
-        if !self.bad_pixels().is_empty() {
-            let bad_pixels = self.bad_pixels().to_json();
-            provenance.insert(BAD_PIXELS_KEY.to_string(), bad_pixels);
-        }
-        provenance
+        provenance::of(self.sources(), self.name())
     }
 }
 
@@ -615,6 +571,7 @@ impl Table for Scan {
     }
 
     fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
+        self.check_column(index)?;
         self.inner.columns[index].array(rows)
     }
 }

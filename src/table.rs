@@ -19,14 +19,16 @@ use arrow::array::{ArrayRef, RecordBatch, RecordBatchOptions};
 use arrow::datatypes::SchemaRef;
 
 use crate::array::{Access, RowSet};
-use crate::error::{Notice, Result};
+use crate::error::{Error, Notice, Result};
 pub use columns::ColumnTable;
 pub(crate) use columns::project;
 pub use memory::MemoryTable;
 #[cfg(feature = "sql")]
 pub(crate) use reader::BatchSource;
 pub use reader::{DEFAULT_BATCH_BYTES, ReadOptions, Rows, TableReader};
-pub(crate) use width::{batch_rows, is_wide};
+#[cfg(feature = "sql")]
+pub(crate) use width::UNREADABLE_KEY;
+pub(crate) use width::{batch_rows, is_wide, unreadable};
 pub use width::{row_bytes, value_bytes};
 
 /// Produces columns on demand, for a range or a list of rows.
@@ -158,6 +160,20 @@ pub trait TableInfo: fmt::Debug + Send + Sync {
     /// call.
     fn phases(&self) -> Vec<(&'static str, Duration)> {
         Vec::new()
+    }
+
+    /// Checks that a column can be read at all: one whose member cannot be is in the schema all the same, so that it is
+    /// missed by whoever asks for it, and by nobody else.
+    ///
+    /// # Errors
+    /// If it cannot be read; the error names member and reason.
+    fn check_column(&self, _column: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns why the table has no column of this name, if it might have had one.
+    fn why_absent(&self, _column: &str) -> Option<Error> {
+        None
     }
 
     /// Returns what the reader of these columns should know, as far as it is known by now: more may be known once

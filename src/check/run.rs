@@ -15,10 +15,6 @@ pub struct Run<'a> {
     pub npz: &'a Arc<NpzFile>,
     /// The findings so far.
     pub findings: Vec<Finding>,
-    /// The number of pixels that the file's mask names.
-    pub masked_pixels: Option<usize>,
-    /// The number of values that mark a pixel as bad.
-    pub marked_values: Option<u64>,
     /// The number of bytes read so far.
     pub done: u64,
     /// The number of bytes to read in all.
@@ -46,6 +42,10 @@ impl Run<'_> {
         roles: &[Role],
         check: impl FnOnce(&mut Self, &Scan) -> Result<()>,
     ) -> Result<()> {
+        // That the member cannot be read is a finding of its own.
+        if roles.iter().any(|role| scan.unreadable(*role).is_some()) {
+            return Ok(());
+        }
         let sources = roles.iter().filter_map(|role| scan.source(*role));
         // What was found out about a member of this file says nothing about one of another file.
         let members = sources

@@ -248,7 +248,10 @@ impl ScanReport {
             Some(positions) => lines.extend(positions.lines(&self.scan)),
             None => lines.push((
                 "positions",
-                "none: without them there are no groups".to_string(),
+                match layout.unreadable(Role::X) {
+                    Some(member) => format!("`{member}`, which cannot be read"),
+                    None => "none: without them there are no groups".to_string(),
+                },
             )),
         }
         lines.push(("patterns", self.patterns_text()));
@@ -280,7 +283,10 @@ impl ScanReport {
 
     fn patterns_text(&self) -> String {
         let Some(patterns) = self.scan.diffraction() else {
-            return "none; they may be in another file: --patterns FILE".to_string();
+            return match self.scan.layout().unreadable(Role::Diffraction) {
+                Some(member) => format!("`{member}`, which cannot be read"),
+                None => "none; they may be in another file: --patterns FILE".to_string(),
+            };
         };
         let shape = patterns
             .row_shape()

@@ -5,14 +5,12 @@ pub mod conversion;
 pub mod coords;
 pub mod fields;
 pub mod gather;
-pub mod mass;
 pub mod norm;
 pub mod object_patches;
-pub mod pixels;
 pub mod sum;
 pub mod transform;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use arrow::array::{
     ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int32Array, Int64Array,
@@ -22,7 +20,7 @@ use arrow::datatypes::DataType;
 use self::conversion::Conversion;
 use self::coords::{Coords, Source, centre, extend_coords, rounding, span};
 use self::fields::{GroupColumn, SeedColumn};
-use self::gather::{Gather, NotFinite};
+use self::gather::Gather;
 use self::object_patches::{Cutter, PatchSource};
 use self::transform::Transform;
 use super::index::GroupIndex;
@@ -64,8 +62,6 @@ pub struct Formed<'a> {
     pub patches: Option<&'a PatchSource>,
     /// The buffers that are filled with patterns.
     pub pool: &'a Pool,
-    /// The first pixel found that is not finite and was left as it is stored.
-    pub not_finite: &'a OnceLock<NotFinite>,
 }
 
 impl Formed<'_> {
@@ -78,7 +74,7 @@ impl Formed<'_> {
         column: GroupColumn,
         data_type: &DataType,
         rows: &RowSet<'_>,
-        norm_factor: impl FnOnce() -> Result<f64>,
+        norm_factor: impl FnOnce() -> Result<f32>,
     ) -> Result<ArrayRef> {
         let (index, positions) = (self.index, self.scan.positions()?);
         let precision = rounding(self.scan, self.semantics, Source::Corrected);
@@ -98,7 +94,7 @@ impl Formed<'_> {
             GroupColumn::NnIndices => list(nn_indices(index, rows))?,
             GroupColumn::Coords(what, source) => list(self.coords(what, source, rows)?)?,
             GroupColumn::NormFactor => {
-                let factor = norm_factor()?;
+                let factor = f64::from(norm_factor()?);
                 float64(rows, |_| factor)
             }
             GroupColumn::Diffraction => {
@@ -130,7 +126,6 @@ impl Formed<'_> {
 
     fn patterns(&self, conversion: Conversion, rows: &RowSet<'_>) -> Result<ArrayRef> {
         let gather = Gather {
-            scan: self.scan,
             patterns: self.scan.require_diffraction()?,
             group_size: self.group_size,
             transform: self.transform,
@@ -138,11 +133,8 @@ impl Formed<'_> {
             channels: self.options.channels,
             pool: self.pool,
         };
-        let gathered = gather.groups_of(&self.index.members_of(rows))?;
-        if let Some(found) = gathered.not_finite {
-            self.not_finite.get_or_init(|| found);
-        }
-        Ok(Arc::new(Float32Array::new(gathered.values, None)))
+        let values = gather.groups_of(&self.index.members_of(rows))?;
+        Ok(Arc::new(Float32Array::new(values, None)))
     }
 
     fn object_patches(&self, rows: &RowSet<'_>) -> Result<ArrayRef> {

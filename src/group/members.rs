@@ -12,6 +12,7 @@ use super::groups::Groups;
 use super::index::INDEX;
 use crate::array::{Access, RowSet};
 use crate::error::{Error, Notice, Parameter, Result};
+use crate::scan::layout::{Role, Uses};
 use crate::scan::provenance::TABLE_KEY;
 use crate::table::{Table, TableInfo};
 
@@ -127,7 +128,20 @@ impl TableInfo for GroupMembers {
 
     /// Returns what concerns the positions, and the groups themselves.
     fn notices(&self, _columns: &[usize]) -> Vec<Notice> {
-        self.groups.notices(&[])
+        let scan = self.groups.scan();
+        let mut notices = scan.notices_of(&Uses::of_roles(&[Role::X, Role::Y]));
+        notices.extend(self.groups.notes().iter().map(Notice::from));
+        notices
+    }
+
+    /// Accepts every column: positions are read before groups are formed.
+    fn check_column(&self, _column: usize) -> Result<()> {
+        Ok(())
+    }
+
+    /// Returns `None`: the table has the same columns for every scan.
+    fn why_absent(&self, _column: &str) -> Option<Error> {
+        None
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

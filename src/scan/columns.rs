@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, Int64Array};
+use arrow::array::{ArrayRef, Float64Array, Int64Array, NullArray};
 use arrow::datatypes::{DataType, Field, FieldRef};
 
 use super::files::{File, Files};
 use super::join::{Pairing, Rows};
-use super::layout::{Measurement, Note, Unit};
+use super::layout::{Measurement, Note, Role, Unit};
 use super::positions::{PositionSource, RasterAxis};
 use crate::array::{Column, RowSet, View};
 use crate::error::{Error, Result};
 use crate::npz::{ArrayInfo, Scalar};
+use crate::table::unreadable;
 
 /// The metadata key of a position column's unit.
 pub const UNIT_KEY: &str = "ptychoarrow.unit";
@@ -55,6 +56,8 @@ pub(super) enum ScanColumn {
     Float(Column),
     /// The column is a member cast to Int64.
     Int(Column),
+    /// The column would be a member that cannot be read.
+    Unreadable(Role),
     /// The column is the place in a raster, as Int64 or, for a position, as Float64.
     Raster {
         /// The axis of the raster.
@@ -73,7 +76,7 @@ impl ScanColumn {
     pub fn source(&self) -> Option<&Column> {
         match self {
             Self::Member(column) | Self::Float(column) | Self::Int(column) => Some(column),
-            Self::RowNumber | Self::Raster { .. } => None,
+            Self::RowNumber | Self::Unreadable(_) | Self::Raster { .. } => None,
         }
     }
 
@@ -83,7 +86,7 @@ impl ScanColumn {
             Self::Member(_) => true,
             Self::Float(column) => column.scalar() == Scalar::Float64,
             Self::Int(column) => column.scalar() == Scalar::Int64,
-            Self::RowNumber | Self::Raster { .. } => false,
+            Self::RowNumber | Self::Unreadable(_) | Self::Raster { .. } => false,
         }
     }
 
@@ -97,6 +100,8 @@ impl ScanColumn {
             Self::Float(column) => Arc::new(column.float64_array(rows)?),
             Self::Int(column) => Arc::new(column.int64_array(rows)?),
             Self::RowNumber => integers(rows.iter()),
+            // The scan tells the reason before it asks for the values.
+            Self::Unreadable(_) => Arc::new(NullArray::new(rows.len())),
             Self::Raster {
                 axis,
                 scan_columns,
@@ -146,6 +151,8 @@ pub(super) struct Parts<'a> {
     pub diffraction: Option<&'a Column>,
     /// What the numbers of the patterns are.
     pub measurement: Measurement,
+    /// Says why the member of a role cannot be read, if it cannot.
+    pub unreadable: &'a dyn Fn(Role) -> Option<String>,
 }
 
 /// Collects the columns of a scan with their fields.
@@ -162,23 +169,52 @@ impl Columns {
     pub fn build(parts: Parts) -> Self {
         let mut columns = Self::default();
         columns.add(number("scan_point"), ScanColumn::RowNumber);
-        columns.add_positions(&parts, parts.positions, ["x", "y"]);
-        let starts = parts.starts.unwrap_or(parts.positions);
-        columns.add_positions(&parts, starts, ["x_start", "y_start"]);
-        let frame_index = parts
-            .frame_index
-            .clone()
-            .map_or(ScanColumn::RowNumber, ScanColumn::Int);
-        columns.add(number("frame_index"), frame_index);
+        let add_unreadable = |columns: &mut Self, names: &[&str], role: Role| {
+            let Some(reason) = (parts.unreadable)(role) else {
+                return false;
+            };
+            for name in names {
+                let field = unreadable(name, reason.clone());
+                columns.add(Arc::new(field), ScanColumn::Unreadable(role));
+            }
+            true
+        };
+        if !add_unreadable(&mut columns, &["x", "y"], Role::X) {
+            columns.add_positions(&parts, parts.positions, ["x", "y"]);
+        }
+        let names = ["x_start", "y_start"];
+        match parts.starts {
+            Some(starts) => columns.add_positions(&parts, starts, names),
+            // Without start positions of their own, scans have those that were measured.
+            None => {
+                let is_unreadable = add_unreadable(&mut columns, &names, Role::XStart)
+                    || add_unreadable(&mut columns, &names, Role::X);
+                if !is_unreadable {
+                    columns.add_positions(&parts, parts.positions, names);
+                }
+            }
+        }
+        if !add_unreadable(&mut columns, &["frame_index"], Role::FrameIndex) {
+            let frame_index = parts
+                .frame_index
+                .clone()
+                .map_or(ScanColumn::RowNumber, ScanColumn::Int);
+            columns.add(number("frame_index"), frame_index);
+        }
         if let Some(scan_columns) = parts.scan_columns {
             columns.add_raster(scan_columns, parts.patterns);
         }
-        for member in parts.others {
-            columns.add(Arc::clone(member.field()), ScanColumn::Member(member));
+        for member in &parts.others {
+            columns.add(
+                Arc::clone(member.field()),
+                ScanColumn::Member(member.clone()),
+            );
         }
         if let Some(patterns) = parts.diffraction {
             let field = measured(patterns.field().as_ref().clone(), parts.measurement);
             columns.add(Arc::new(field), ScanColumn::Member(patterns.clone()));
+        } else {
+            add_unreadable(&mut columns, &["diffraction"], Role::Diffraction);
         }
         columns
     }

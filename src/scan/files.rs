@@ -124,6 +124,9 @@ impl Files {
         }
         for role in [Role::X, Role::Diffraction] {
             if !first.has(role) && !second.has(role) {
+                if let Some(error) = self.unreadable(role) {
+                    return Err(error);
+                }
                 return Err(second.layout.missing(&second.npz, role));
             }
         }
@@ -181,6 +184,16 @@ impl Files {
     /// Returns the member that fills a role.
     pub fn source(&self, role: Role) -> Option<RoleSource<'_>> {
         self.of(role)?.source(role)
+    }
+
+    /// Returns the error about the member that would fill a role and cannot be read, unless another one fills it.
+    pub fn unreadable(&self, role: Role) -> Option<Error> {
+        if self.of(role).is_some() {
+            return None;
+        }
+        let is_it = |file: &&File| file.layout.unreadable(role).is_some();
+        let file = self.iter().find(is_it)?;
+        Some(file.layout.missing(&file.npz, role))
     }
 
     /// Returns what there is to know of the other file, and of what is not taken from it.

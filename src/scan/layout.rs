@@ -62,6 +62,9 @@ pub struct Layout {
     pub unit: Unit,
     /// The roles that are filled, in the order of [`Role`], each with the place of its data.
     pub roles: Vec<(Role, Placed)>,
+    /// The roles whose member cannot be read, in the order of [`Role`], each with the member's name. If one of two
+    /// coordinates cannot be read, both are listed with that member.
+    pub unreadable: Vec<(Role, String)>,
 }
 
 impl Layout {
@@ -123,6 +126,11 @@ impl Layout {
             placements.raster,
             placements.roles.clone(),
         );
+        let unreadable = assignment
+            .all_unreadable()
+            .into_iter()
+            .map(|(role, member)| (role, member.name.clone()))
+            .collect();
         let report = Report {
             members,
             layout,
@@ -140,6 +148,7 @@ impl Layout {
             raster,
             unit,
             roles,
+            unreadable,
         })
     }
 
@@ -165,9 +174,24 @@ impl Layout {
         self.get(role).ok_or_else(|| self.missing(npz, role))
     }
 
+    /// Returns the member that would fill a role and cannot be read.
+    pub fn unreadable(&self, role: Role) -> Option<&str> {
+        let blocked = self.unreadable.iter().find(|(blocked, _)| *blocked == role);
+        blocked.map(|(_, member)| member.as_str())
+    }
+
     /// Creates the error that says why no member of `npz` fills a role.
     pub fn missing(&self, npz: &NpzFile, role: Role) -> Error {
-        Members::new(npz.path(), npz.members()).missing(role)
+        let members = Members::new(npz.path(), npz.members());
+        let unreadable = self.unreadable(role);
+        match npz
+            .members()
+            .iter()
+            .find(|member| Some(member.name.as_str()) == unreadable)
+        {
+            Some(member) => members.refusal(role, member),
+            None => members.missing(role),
+        }
     }
 }
 

@@ -43,6 +43,7 @@ impl Scan {
         let schema = &self.inner.schema;
         let mut uses = Uses {
             every_column: columns.len() == schema.fields().len(),
+            wants_patterns: columns.len() == schema.fields().len(),
             ..Uses::default()
         };
         for column in columns {
@@ -58,10 +59,6 @@ impl Scan {
                     uses.add(Role::Diffraction);
                     // The column's metadata says what its numbers are.
                     uses.measurement = true;
-                    if self.bad_pixels().mask {
-                        uses.add(Role::BadPixels);
-                        uses.add(Role::ValidPixels);
-                    }
                 }
                 name => uses.columns.push(name.to_string()),
             }

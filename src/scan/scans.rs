@@ -48,6 +48,11 @@ impl Scan {
         let side = |axis: usize| shape.get(axis).map(|len| *len as i64);
         let dtype = self.diffraction().and_then(Column::info);
         let dtype = dtype.map(|info| info.dtype.descr.clone());
+        // A notice says why the size is unknown.
+        let pixel_size = match self.unreadable(Role::PixelSize) {
+            Some(_) => self.layout_options().pixel_size_m,
+            None => self.pixel_size_m()?,
+        };
         let said = |value: &str| text(Some(value.to_string()));
         Ok(vec![
             ("scan_id", Arc::new(Int32Array::from(vec![0])), false),
@@ -61,7 +66,7 @@ impl Scan {
             ("unit", said(self.unit().word()), false),
             (
                 "pixel_size_m",
-                Arc::new(Float64Array::from(vec![self.pixel_size_m()?])),
+                Arc::new(Float64Array::from(vec![pixel_size])),
                 true,
             ),
             (
@@ -77,6 +82,10 @@ impl Scan {
     }
 
     fn probe_modes(&self) -> Result<Option<i64>> {
+        // A notice says why the number is unknown.
+        if self.unreadable(Role::Probe).is_some() {
+            return Ok(None);
+        }
         Ok(self
             .member_column(Role::Probe)?
             .map(|modes| modes.num_rows() as i64))

@@ -20,11 +20,14 @@ use std::sync::{Arc, LazyLock};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{DataType, Field, FieldRef};
 use datafusion::common::plan_err;
-use datafusion::error::Result;
+use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::{
     AggregateUDF, ColumnarValue, DocSection, Documentation, ReturnFieldArgs, ScalarFunctionArgs,
     ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
+
+use crate::error::Error;
+use crate::table::UNREADABLE_KEY;
 
 /// Defines a scalar function; there is one constant per function.
 struct Definition {
@@ -189,6 +192,14 @@ impl ScalarUDFImpl for Function {
                 self.name,
                 definition.syntax()
             );
+        }
+        for field in args.arg_fields {
+            if let Some(reason) = field.metadata().get(UNREADABLE_KEY) {
+                return Err(DataFusionError::from(Error::UnreadableColumn {
+                    column: field.name().clone(),
+                    reason: reason.clone(),
+                }));
+            }
         }
         Ok(Arc::new(Field::new(
             self.name,

@@ -274,6 +274,14 @@ impl TableInfo for PredicateTable {
         self.resolved.get().unwrap_or(&self.template).phases()
     }
 
+    fn check_column(&self, column: usize) -> Result<()> {
+        self.template.check_column(column)
+    }
+
+    fn why_absent(&self, column: &str) -> Option<Error> {
+        self.template.why_absent(column)
+    }
+
     fn notices(&self, columns: &[usize]) -> Vec<Notice> {
         self.resolved
             .get()

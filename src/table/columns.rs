@@ -19,10 +19,11 @@ pub fn project(table: &dyn Table, names: Option<&[String]>) -> Result<Vec<usize>
         let all = 0..schema.fields().len();
         return Ok(all.filter(|index| !table.is_on_request(*index)).collect());
     };
-    names
-        .iter()
-        .map(|name| column_index(table.name(), &schema, name))
-        .collect()
+    let index = |name: &String| {
+        column_index(table.name(), &schema, name)
+            .map_err(|error| table.why_absent(name).unwrap_or(error))
+    };
+    names.iter().map(index).collect()
 }
 
 fn column_index(table: &str, schema: &Schema, name: &str) -> Result<usize> {

@@ -133,7 +133,8 @@ impl BatchSource {
     /// Creates a source of these columns in batches of at most `batch_bytes` bytes and `batch_rows` rows.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if the bound in bytes is 0, or more than an Arrow buffer may hold.
+    /// [`Error::OutOfRange`] if the bound in bytes is 0, or more than an Arrow buffer may hold; if a column cannot be
+    /// read.
     pub fn try_new(
         table: Arc<dyn Table>,
         columns: Vec<usize>,
@@ -149,6 +150,9 @@ impl BatchSource {
                 max,
             ));
         }
+        columns
+            .iter()
+            .try_for_each(|column| table.check_column(*column))?;
         let schema = Arc::new(table.schema().project(&columns)?);
         let batch_rows = self::batch_rows(&schema, batch_bytes)
             .min(batch_rows.unwrap_or(usize::MAX))

@@ -32,7 +32,16 @@ pub fn value_bytes(field: &Field) -> usize {
     }
 }
 
-/// Returns whether a column is wide, such as patterns: more than [`WIDE_BYTES`] per row.
+/// Returns whether a column is wide, such as patterns: more than [`WIDE_BYTES`] per row, or nobody knows.
 pub fn is_wide(field: &Field) -> bool {
-    value_bytes(field) > WIDE_BYTES
+    value_bytes(field) > WIDE_BYTES || field.metadata().contains_key(UNREADABLE_KEY)
+}
+
+/// The metadata key of a column that cannot be read; its value says why.
+pub const UNREADABLE_KEY: &str = "ptychoarrow.unreadable";
+
+/// Creates the field of a column that cannot be read, of an unknown type, with the reason.
+pub fn unreadable(name: &str, reason: String) -> Field {
+    let metadata = [(UNREADABLE_KEY.to_string(), reason)].into();
+    Field::new(name, DataType::Null, true).with_metadata(metadata)
 }

@@ -370,16 +370,21 @@ fn read_groups(scan: &Scan, hash: &mut DefaultHasher) -> usize {
             .with_semantics(semantics)
     };
     let as_stored = |channels| PatternOptions::default().with_channels(channels);
-    let binned = |bin: usize| PatternOptions::default().with_bin(bin);
+    let changed = |crop, bin, mask| {
+        PatternOptions::default()
+            .with_crop(crop)
+            .with_bin(bin)
+            .with_mask(mask)
+    };
     let specs = [
         (spec(2, 5, Semantics::Native), as_stored(Channels::First)),
         (spec(2, 4, Semantics::Ptychopinn), as_stored(Channels::Last)),
         (spec(1, 1, Semantics::Native), as_stored(Channels::Last)),
         (
             spec(1, 1, Semantics::Native),
-            binned(2).with_crop(2).with_center([1, 1]),
+            changed(Some(2), Some(2), false),
         ),
-        (spec(2, 5, Semantics::Native), binned(1)),
+        (spec(2, 5, Semantics::Native), changed(None, Some(1), true)),
     ];
     let mut seen = 0;
     for (spec, patterns) in specs {

@@ -41,8 +41,7 @@ const VALUES: [&str; 12] = [
     "inf",
 ];
 
-const NUMERIC_OPTIONS: [&str; 15] = [
-    "bad-value",
+const NUMERIC_OPTIONS: [&str; 14] = [
     "batch-bytes",
     "bin",
     "crop",
@@ -58,13 +57,12 @@ const NUMERIC_OPTIONS: [&str; 15] = [
     "seed",
     "threads",
 ];
-const OTHER_OPTIONS: [&str; 25] = [
+const OTHER_OPTIONS: [&str; 24] = [
     "access",
     "among",
     "array",
     "as",
     "byte-order",
-    "center",
     "columns",
     "command",
     "file",
@@ -86,8 +84,7 @@ const OTHER_OPTIONS: [&str; 25] = [
     "unpaired",
 ];
 
-const NUMERIC_ARGUMENTS: [&str; 13] = [
-    "bad_values",
+const NUMERIC_ARGUMENTS: [&str; 12] = [
     "bin",
     "crop",
     "epoch",
@@ -101,9 +98,8 @@ const NUMERIC_ARGUMENTS: [&str; 13] = [
     "seed",
     "within",
 ];
-const OTHER_ARGUMENTS: [&str; 20] = [
+const OTHER_ARGUMENTS: [&str; 19] = [
     "among",
-    "center",
     "channels",
     "file",
     "group_oversampling",
@@ -268,10 +264,6 @@ fn sizes_together(files: &Files) -> Vec<Call> {
             calls.push(words(&args));
         }
     }
-    for value in VALUES {
-        let center = format!("--center={value},{value}");
-        calls.push(words(&["norm", &files.small, "--crop=4", &center]));
-    }
     for k in ["99999", "18446744073709551615"] {
         let table = format!("neighbors('{many}', k => {k})");
         for query in [
@@ -296,9 +288,8 @@ fn arguments(function: &str, file: &str) -> BTreeSet<String> {
         .split(" =>")
         .filter_map(|before| before.rsplit(['[', '(']).next());
     let found = found.filter(|word| !word.contains(')'));
-    // Of what tells how to read a file, two are numbers.
-    let numbers = ["pixel_size", "bad_values"].into_iter();
-    let found = found.chain(numbers.filter(|word| said.contains(word)));
+    // Of what tells how to read a file, one is a number.
+    let found = found.chain(said.contains("pixel_size").then_some("pixel_size"));
     found
         .map(|word| {
             assert!(

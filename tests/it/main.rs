@@ -26,7 +26,6 @@ mod npz;
 mod outputs;
 #[path = "../../src/npz/pack.rs"]
 mod pack;
-mod pixels;
 mod private;
 mod public;
 mod relation;
@@ -38,3 +37,4 @@ mod sparse;
 mod sql;
 mod support;
 mod unpaired;
+mod unreadable;

@@ -8,8 +8,9 @@ use super::coords::{Coords, Source};
 use crate::array::{complex, tensor};
 use crate::group::options::Channels;
 use crate::npz::Scalar;
-use crate::scan::layout::Measurement;
+use crate::scan::layout::{Measurement, Role};
 use crate::scan::{Scan, measured};
+use crate::table::unreadable;
 
 /// The metadata key under which a column keeps the name that its contents have in PtychoPINN.
 pub const KEY: &str = "ptychoarrow.key";
@@ -68,10 +69,11 @@ pub fn columns(scan: &Scan, has_patches: bool) -> Vec<GroupColumn> {
     let mut columns = seed.map(G::OfSeedPoint).to_vec();
     columns.extend([G::CenterX, G::CenterY, G::Span, G::NnIndices]);
     columns.extend(coords(Source::Corrected));
-    if scan.has_starts() {
+    let is_unreadable = |role| scan.unreadable(role).is_some();
+    if scan.has_starts() || is_unreadable(Role::XStart) {
         columns.extend(coords(Source::Start));
     }
-    if scan.diffraction().is_some() {
+    if scan.diffraction().is_some() || is_unreadable(Role::Diffraction) {
         columns.extend([G::Diffraction, G::NormFactor, G::DiffractionNormalized]);
     }
     columns.extend(has_patches.then_some(G::ObjectPatches));
@@ -89,6 +91,10 @@ pub struct Shapes<'a> {
     pub channels: Channels,
     /// What the numbers of `diffraction` are.
     pub measurement: Measurement,
+    /// Why the patterns cannot be read, if they cannot.
+    pub patterns_unreadable: Option<String>,
+    /// Why the object, or its patches, cannot be read, if they cannot.
+    pub object_unreadable: Option<String>,
 }
 
 impl Shapes<'_> {
@@ -149,10 +155,16 @@ impl Shapes<'_> {
     }
 
     fn patterns(&self, name: &str) -> Field {
+        if let Some(reason) = &self.patterns_unreadable {
+            return unreadable(name, reason.clone());
+        }
         tensor::field(name, DataType::Float32, &self.images())
     }
 
     fn object_patches(&self) -> Field {
+        if let Some(reason) = &self.object_unreadable {
+            return unreadable("object_patches", reason.clone());
+        }
         let images = self.images();
         complex::field("object_patches", Scalar::Complex64, &images)
     }

@@ -33,6 +33,16 @@ pub enum PatchSource {
     },
 }
 
+/// Returns why patches cannot be read, where they would be the member `Y` or come from the object.
+pub fn unreadable_object(scan: &Scan, semantics: Semantics) -> Option<Error> {
+    let patches = match semantics {
+        Semantics::Native => scan.unreadable(Role::ObjectPatches),
+        _ => None,
+    };
+    let has_patches = semantics == Semantics::Native && scan.member(Role::ObjectPatches).is_some();
+    patches.or_else(|| scan.unreadable(Role::Object).filter(|_| !has_patches))
+}
+
 impl PatchSource {
     /// Returns where the patches of a scan come from, if it has any: the member `Y` with one patch of the
     /// patterns' shape per position; else the object, if it has one layer and the positions are in its
@@ -45,6 +55,9 @@ impl PatchSource {
             return Ok(None);
         };
         if height != width {
+            return Ok(None);
+        }
+        if unreadable_object(scan, semantics).is_some() {
             return Ok(None);
         }
         let fits = |patches: &Column| {

@@ -7,35 +7,18 @@ use std::time::Duration;
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 
-use super::{GroupNote, Groups};
+use super::Groups;
 use crate::array::{Access, Column, RowSet};
-use crate::error::{Notice, Result};
+use crate::error::{Error, Notice, Result};
 use crate::group::columns::coords::Source;
 use crate::group::columns::early;
 use crate::group::columns::fields::GroupColumn;
+use crate::group::columns::object_patches::unreadable_object;
 use crate::group::index::GroupIndex;
-use crate::group::{Center, PATTERNS_KEY, SPEC_KEY};
+use crate::group::{Norm, PATTERNS_KEY, SPEC_KEY};
 use crate::scan::layout::{Role, Uses};
-use crate::scan::{BAD_PIXELS_KEY, provenance};
+use crate::scan::provenance;
 use crate::table::{Table, TableInfo};
-
-impl Groups {
-    /// Returns how patterns are returned, as JSON: the options, whether the mask is applied, and the pixel
-    /// that was found to be the centre.
-    fn patterns_json(&self) -> String {
-        let mut patterns = serde_json::json!(self.patterns());
-        if let serde_json::Value::Object(fields) = &mut patterns {
-            if self.scan().bad_pixels().mask {
-                fields.insert("mask".to_string(), true.into());
-            }
-            let is_found = self.patterns().center == Some(Center::Mass);
-            if let Some(center) = is_found.then(|| self.center().ok().flatten()).flatten() {
-                fields.insert("center_pixel".to_string(), serde_json::json!(center));
-            }
-        }
-        patterns.to_string()
-    }
-}
 
 impl TableInfo for Groups {
     fn known_rows(&self) -> Option<usize> {
@@ -99,25 +82,43 @@ impl TableInfo for Groups {
         spent
     }
 
+    fn check_column(&self, column: usize) -> Result<()> {
+        let scan = self.scan();
+        let error = match self.shared.columns[column] {
+            GroupColumn::Diffraction
+            | GroupColumn::DiffractionNormalized
+            | GroupColumn::NormFactor => scan.unreadable(Role::Diffraction),
+            GroupColumn::Coords(_, Source::Start) => scan.unreadable(Role::XStart),
+            GroupColumn::ObjectPatches => unreadable_object(scan, self.spec().semantics),
+            _ => None,
+        };
+        error.map_or(Ok(()), Err)
+    }
+
+    fn why_absent(&self, column: &str) -> Option<Error> {
+        let scan = self.scan();
+        let role = match column {
+            "diffraction" | "diffraction_normalized" | "norm_factor" => Role::Diffraction,
+            "coords_start_nn" | "coords_start_relative" | "coords_start_offsets" => Role::XStart,
+            "object_patches" if scan.unreadable(Role::Diffraction).is_some() => Role::Diffraction,
+            "object_patches" if scan.member(Role::Object).is_none() => Role::Object,
+            _ => return None,
+        };
+        Some(scan.missing(role))
+    }
+
     fn notices(&self, columns: &[usize]) -> Vec<Notice> {
         let notes = self.notes();
-        let uses = self.uses_of_columns(columns);
-        let is_of_crop = |note: &GroupNote| matches!(note, GroupNote::UnevenCrop { .. });
-        let concerned = |note: &&GroupNote| uses.has(Role::Diffraction) || !is_of_crop(note);
-        let mut notices = self.scan().notices_of(&uses);
-        notices.extend(notes.iter().filter(concerned).map(Notice::from));
+        let mut notices = self.scan().notices_of(&self.uses_of_columns(columns));
+        notices.extend(notes.iter().map(Notice::from));
         notices
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        let patterns = self.patterns_json();
+        let patterns = serde_json::json!(self.patterns()).to_string();
         let mut provenance = provenance::of(self.scan().sources(), self.name());
         provenance.insert(SPEC_KEY.to_string(), self.spec().to_json());
         provenance.insert(PATTERNS_KEY.to_string(), patterns);
-        if !self.scan().bad_pixels().values.is_empty() {
-            let bad_pixels = self.scan().bad_pixels().to_json();
-            provenance.insert(BAD_PIXELS_KEY.to_string(), bad_pixels);
-        }
         provenance
     }
 }
@@ -125,7 +126,13 @@ impl TableInfo for Groups {
 impl Groups {
     /// Returns what a reader of these columns reads of the scan.
     fn uses_of_columns(&self, columns: &[usize]) -> Uses {
-        let mut uses = Uses::of_roles(&[Role::X, Role::Y]);
+        let mut uses = Uses::default();
+        let is_factor = |column: &usize| self.shared.columns[*column] == GroupColumn::NormFactor;
+        // The factor alone may not depend on which groups there are.
+        if self.spec().norm() == Norm::Groups || !columns.iter().all(is_factor) {
+            uses = Uses::of_roles(&[Role::X, Role::Y]);
+            uses.wants_patterns = true;
+        }
         for column in columns {
             match self.shared.columns[*column] {
                 GroupColumn::Coords(_, Source::Start) => {
@@ -146,7 +153,7 @@ impl Groups {
                 _ => {}
             }
         }
-        if self.scan().bad_pixels().mask && uses.has(Role::Diffraction) {
+        if self.patterns().mask && uses.has(Role::Diffraction) {
             uses.add(Role::BadPixels);
             uses.add(Role::ValidPixels);
         }

@@ -3,10 +3,10 @@
 
 use super::candidates::{self, NamedByOptions};
 use super::known_layouts::LayoutMatch;
-use super::members::{Found, Members, Spelling};
-use super::roles::Role;
+use super::members::{First, Found, Members, Spelling};
+use super::roles::{COMBINED, Role};
 use super::shape_rule::ShapeRule;
-use crate::npz::ArrayInfo;
+use crate::npz::{ArrayInfo, Member};
 
 /// Names why a member fills a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,7 +34,14 @@ pub struct RoleMember<'a> {
 
 /// Holds which member fills which role.
 #[derive(Debug)]
-pub struct Assignment<'a>(Vec<RoleMember<'a>>);
+pub struct Assignment<'a> {
+    filled: Vec<RoleMember<'a>>,
+    /// The roles whose member cannot be read.
+    unreadable: Vec<(Role, &'a Member)>,
+}
+
+/// The roles of which one is of no use without the other.
+const PAIRS: [[Role; 2]; 2] = [[Role::X, Role::Y], [Role::XStart, Role::YStart]];
 
 impl<'a> Assignment<'a> {
     /// Fills as many roles as can be filled: options first, then the layout, then names.
@@ -43,13 +50,16 @@ impl<'a> Assignment<'a> {
         named: &NamedByOptions<'a>,
         layout: Option<&LayoutMatch<'a>>,
     ) -> Self {
-        let mut assignment = Self(Vec::new());
+        let mut assignment = Self {
+            filled: Vec::new(),
+            unreadable: Vec::new(),
+        };
         for (role, info) in named.iter() {
             // An option that agrees with the layout leaves the unit and the column order of the layout in
             // force.
             let agrees = layout.is_some_and(|layout| layout.has(role, info));
             let by = if agrees { By::Layout } else { By::Option };
-            assignment.0.push(RoleMember {
+            assignment.filled.push(RoleMember {
                 role,
                 info,
                 by,
@@ -59,13 +69,19 @@ impl<'a> Assignment<'a> {
         for (role, found) in layout.iter().flat_map(|layout| &layout.filled) {
             assignment.offer(*role, *found, By::Layout);
         }
+        for (role, member) in layout.iter().flat_map(|layout| &layout.unreadable) {
+            assignment.block(*role, member);
+        }
         assignment.offer_positions(members);
         let by_name = |role: &Role| !matches!(role, Role::X | Role::Y | Role::PositionIndex);
         for role in Role::all().filter(by_name) {
-            if let Some(found) = members.find(role.members(), role.rule()) {
-                assignment.offer(role, found, By::Name);
+            match members.first(role.members(), role.rule()) {
+                Some(First::Array(found)) => assignment.offer(role, found, By::Name),
+                Some(First::Unreadable(member)) => assignment.block(role, member),
+                None => {}
             }
         }
+        assignment.block_pairs();
         assignment.number_positions_apart(members);
         assignment
     }
@@ -120,17 +136,53 @@ impl<'a> Assignment<'a> {
         if let (Some(index), None) = (named, self.get(Role::Diffraction)) {
             self.remove(Role::PositionIndex);
             self.remove(Role::FrameIndex);
-            self.0.push(RoleMember {
+            self.filled.push(RoleMember {
                 role: Role::FrameIndex,
                 ..index
             });
         }
     }
 
+    /// Notes that the member that would fill the role cannot be read, unless another one fills it.
+    fn block(&mut self, role: Role, member: &'a Member) {
+        if self.get(role).is_none() && self.unreadable(role).is_none() {
+            self.unreadable.push((role, member));
+        }
+    }
+
+    /// Takes its role from a coordinate whose other one cannot be read.
+    fn block_pairs(&mut self) {
+        for pair in PAIRS {
+            if let Some(member) = pair.into_iter().find_map(|role| self.unreadable(role)) {
+                for role in pair {
+                    self.remove(role);
+                    self.block(role, member);
+                }
+            }
+        }
+    }
+
+    /// Returns the member that would fill the role and cannot be read.
+    pub fn unreadable(&self, role: Role) -> Option<&'a Member> {
+        let blocked = self.unreadable.iter().find(|(blocked, _)| *blocked == role);
+        blocked.map(|(_, member)| *member)
+    }
+
+    /// Returns the roles whose member cannot be read, in the order of [`Role`].
+    pub fn all_unreadable(&self) -> Vec<(Role, &'a Member)> {
+        Role::all()
+            .filter_map(|role| self.unreadable(role).map(|member| (role, member)))
+            .collect()
+    }
+
     fn offer_positions(&mut self, members: &Members<'a>) {
+        if self.unreadable(Role::X).is_some() || self.unreadable(Role::Y).is_some() {
+            return;
+        }
         match (self.get(Role::X), self.get(Role::Y)) {
             (None, None) => {
                 let Some((x, y)) = candidates::positions(members) else {
+                    self.block_positions(members);
                     return;
                 };
                 self.offer(Role::X, x, By::Name);
@@ -141,6 +193,15 @@ impl<'a> Assignment<'a> {
             (Some(_), None) => self.offer_by_name(members, Role::Y),
             (None, Some(_)) => self.offer_by_name(members, Role::X),
             (Some(_), Some(_)) => {}
+        }
+    }
+
+    /// Notes that the positions cannot be read, if a member has one of their names. Names of one letter say too little.
+    fn block_positions(&mut self, members: &Members<'a>) {
+        let names = [Role::X.members(), Role::Y.members(), COMBINED].concat();
+        let long: Vec<&str> = names.into_iter().filter(|name| name.len() > 1).collect();
+        if let Some(member) = members.unreadable(&long) {
+            self.block(Role::X, member);
         }
     }
 
@@ -157,8 +218,9 @@ impl<'a> Assignment<'a> {
         let is_filled =
             self.get(role).is_some() || role == Role::Y && self.x_is_named_and_combined();
         let may_share = matches!(role, Role::X | Role::Y | Role::Diffraction);
+        let is_filled = is_filled || self.unreadable(role).is_some();
         if !is_filled && (may_share || !self.has(&info.name)) {
-            self.0.push(RoleMember {
+            self.filled.push(RoleMember {
                 role,
                 info,
                 by,
@@ -174,7 +236,7 @@ impl<'a> Assignment<'a> {
 
     /// Returns the member in a role.
     pub fn get(&self, role: Role) -> Option<&RoleMember<'a>> {
-        self.0.iter().find(|filled| filled.role == role)
+        self.filled.iter().find(|filled| filled.role == role)
     }
 
     /// Returns whether positions and patterns have a frame index each.
@@ -186,12 +248,12 @@ impl<'a> Assignment<'a> {
 
     /// Returns whether the member has a role.
     pub fn has(&self, name: &str) -> bool {
-        self.0.iter().any(|filled| filled.info.name == name)
+        self.filled.iter().any(|filled| filled.info.name == name)
     }
 
     /// Takes a role from its member.
     pub fn remove(&mut self, role: Role) {
-        self.0.retain(|filled| filled.role != role);
+        self.filled.retain(|filled| filled.role != role);
     }
 
     /// Iterates over all members, in the order of [`Role`].

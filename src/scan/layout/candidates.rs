@@ -42,7 +42,7 @@ impl<'a> NamedByOptions<'a> {
 pub fn is_filled(members: &Members, named: &NamedByOptions, role: Role) -> bool {
     let by_name = || match role {
         Role::X | Role::Y => positions(members).is_some(),
-        _ => members.find(role.members(), role.rule()).is_some(),
+        _ => members.first(role.members(), role.rule()).is_some(),
     };
     named.get(role).is_some() || by_name()
 }

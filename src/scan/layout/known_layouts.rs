@@ -13,7 +13,7 @@ use super::order::PositionOrder;
 use super::roles::Role;
 use super::shape_rule::ShapeRule;
 use crate::error::{Error, Remedy};
-use crate::npz::ArrayInfo;
+use crate::npz::{ArrayInfo, Member};
 
 /// Describes a member of a layout: it has one of these names and passes this rule.
 #[derive(Debug)]
@@ -296,6 +296,8 @@ pub struct LayoutMatch<'a> {
     pub known: &'static KnownLayout,
     /// The members of the file that fill a role of the layout.
     pub filled: Vec<(Role, Found<'a>)>,
+    /// The members of the file that would fill a role of the layout and cannot be read.
+    pub unreadable: Vec<(Role, &'a Member)>,
     /// The names of all members of the layout that the file has.
     pub there: Vec<&'a str>,
     /// The number of those names that are spelled exactly.
@@ -340,6 +342,7 @@ impl<'a> LayoutMatch<'a> {
         let mut found = Self {
             known,
             filled,
+            unreadable: Vec::new(),
             there,
             exact: 0,
             near: false,
@@ -354,13 +357,21 @@ impl<'a> LayoutMatch<'a> {
                     let counts = found.take(wanted, member, named);
                     found.near |= counts && !is_hinge(wanted);
                 }
-                None => found.missing.push(wanted),
+                None => match members.unreadable(wanted.names) {
+                    Some(member) => {
+                        let counts = found.take_unreadable(wanted, member);
+                        found.near |= counts && !is_hinge(wanted);
+                    }
+                    None => found.missing.push(wanted),
+                },
             }
         }
         found.near &= !found.missing.iter().any(|wanted| is_hinge(wanted));
         for wanted in known.optional {
             if let Some(member) = members.find(wanted.names, wanted.rule) {
                 found.take(wanted, member, named);
+            } else if let Some(member) = members.unreadable(wanted.names) {
+                found.take_unreadable(wanted, member);
             }
         }
         for mark in members
@@ -403,6 +414,14 @@ impl<'a> LayoutMatch<'a> {
             self.count(&member.info.name, member.spelling);
         }
         other.is_none()
+    }
+
+    /// Takes a member into the layout that cannot be read: it speaks for the layout all the same.
+    fn take_unreadable(&mut self, wanted: &KnownMember, member: &'a Member) -> bool {
+        self.unreadable
+            .extend(wanted.role.map(|role| (role, member)));
+        self.count(&member.name, Spelling::Exact);
+        true
     }
 
     fn count(&mut self, name: &'a str, spelling: Spelling) {

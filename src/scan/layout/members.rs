@@ -52,6 +52,15 @@ pub struct Found<'a> {
     pub spelling: Spelling,
 }
 
+/// Describes the first member of a name that a role goes by.
+#[derive(Debug, Clone, Copy)]
+pub enum First<'a> {
+    /// The member is an array that can fill the role.
+    Array(Found<'a>),
+    /// The member cannot be read.
+    Unreadable(&'a Member),
+}
+
 impl<'a> Members<'a> {
     /// Creates the list of a file's members; errors name the file.
     pub fn new(path: &'a Path, members: &'a [Member]) -> Self {
@@ -100,6 +109,39 @@ impl<'a> Members<'a> {
             .map(|info| Found { info, spelling })
     }
 
+    /// Finds the first of the names that belongs to an array that passes the rule, or to a member that cannot be read,
+    /// of which nobody knows whether it would pass. Exact spelling comes first, through all names, then any case. A name
+    /// of one letter says too little about a member that cannot be read.
+    pub fn first(&self, names: &[&str], rule: ShapeRule) -> Option<First<'a>> {
+        let of_name = |name: &&str, spelling: Spelling| {
+            let named = |member: &&&'a Member| spelling.matches(&member.name, name);
+            let members: Vec<&'a Member> = self.members.iter().collect();
+            members
+                .iter()
+                .filter(named)
+                .find_map(|member| match &member.array {
+                    Ok(info) if rule.fits(info) => Some(First::Array(Found { info, spelling })),
+                    Err(_) if name.len() > 1 => Some(First::Unreadable(member)),
+                    _ => None,
+                })
+        };
+        Spelling::BOTH
+            .into_iter()
+            .find_map(|spelling| names.iter().find_map(|name| of_name(name, spelling)))
+    }
+
+    /// Finds the first of the names that belongs to a member that cannot be read.
+    pub fn unreadable(&self, names: &[&str]) -> Option<&'a Member> {
+        Spelling::BOTH.into_iter().find_map(|spelling| {
+            names.iter().find_map(|name| {
+                let is_it = |member: &&Member| {
+                    member.array.is_err() && spelling.matches(&member.name, name)
+                };
+                self.members.iter().find(is_it)
+            })
+        })
+    }
+
     /// Returns the array of exactly that name.
     ///
     /// # Errors
@@ -122,7 +164,7 @@ impl<'a> Members<'a> {
         member
             .array
             .as_ref()
-            .map_err(|problem| self.unreadable(name, problem))
+            .map_err(|problem| self.refused(name, problem))
     }
 
     /// Creates the error for a role that no member fills: about a member that has its name but cannot fill
@@ -133,7 +175,7 @@ impl<'a> Members<'a> {
                 continue;
             };
             match &member.array {
-                Err(problem) => return self.unreadable(name, problem),
+                Err(problem) => return self.refused(name, problem),
                 Ok(_) if name.len() == 1 => {}
                 Ok(info) => {
                     if let Err(misfit) = self.check(info, role.rule()) {
@@ -195,7 +237,25 @@ impl<'a> Members<'a> {
         }
     }
 
-    fn unreadable(&self, name: &str, problem: &MemberProblem) -> Error {
+    /// Creates the error for a member that would fill a role and cannot be read.
+    pub fn refusal(&self, role: Role, member: &Member) -> Error {
+        let another = Remedy::NameMember {
+            role: role.name(),
+            member: None,
+        };
+        let others = vec![another, Remedy::OtherColumns];
+        match &member.array {
+            Err(problem) => self.bad(
+                &member.name,
+                problem.to_string(),
+                PLAIN_ARRAY,
+                [problem.remedies(), others].concat(),
+            ),
+            Ok(info) => self.wrong(info, "an array".to_string(), PLAIN_ARRAY),
+        }
+    }
+
+    fn refused(&self, name: &str, problem: &MemberProblem) -> Error {
         self.bad(
             name,
             problem.to_string(),

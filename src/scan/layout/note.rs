@@ -31,6 +31,17 @@ pub enum Note {
         /// What it should be.
         expected: String,
     },
+    /// A member would fill a role and cannot be read: whatever uses the role is an error.
+    Unreadable {
+        /// The member.
+        member: String,
+        /// The role; several for a member that holds both coordinates, or one of them.
+        roles: Vec<Role>,
+        /// Why the member cannot be read.
+        problem: String,
+        /// What helps against that.
+        remedies: Vec<Remedy>,
+    },
     /// A member fills a role because of its name alone: the file's layout does not have it.
     TakenByNameAlone {
         /// The member.
@@ -52,11 +63,6 @@ pub enum Note {
         /// The member in which true means a good pixel.
         valid: Option<String>,
     },
-    /// The file has a mask of pixels, and the patterns are read without it.
-    MaskNotApplied {
-        /// The mask.
-        member: String,
-    },
     /// Positions or start positions lack one of their two coordinates, so the other is not used.
     HalfOfPair {
         /// The member that is there.
@@ -71,6 +77,8 @@ pub enum Note {
         /// Whether another member is taken for the patterns.
         has_patterns: bool,
     },
+    /// The file has no patterns.
+    NoPatterns,
     /// Members are complex and have no role.
     ComplexWithoutRole {
         /// The members.
@@ -198,6 +206,15 @@ impl Note {
                     names(roles)
                 )
             }
+            Self::Unreadable {
+                member,
+                roles,
+                problem,
+                ..
+            } => format!(
+                "`{member}` would be {} and cannot be read: {problem}",
+                names(roles)
+            ),
             Self::TakenByNameAlone { member, roles } => {
                 format!("`{member}` is taken for {} by its name alone", names(roles))
             }
@@ -208,9 +225,6 @@ impl Note {
                 )
             }
             Self::MaskPolarity { bad, valid } => polarity(bad.as_deref(), valid.as_deref()),
-            Self::MaskNotApplied { member } => {
-                format!("the file has a mask of pixels, `{member}`, which is not applied")
-            }
             Self::HalfOfPair {
                 member,
                 pair: [first, second],
@@ -228,6 +242,7 @@ impl Note {
                 if members.len() == 1 { "looks" } else { "look" },
                 if *has_patterns { " too" } else { "" }
             ),
+            Self::NoPatterns => "the file has no patterns".to_string(),
             Self::ComplexWithoutRole { members } => format!(
                 "{} {} no role",
                 quote(members),
@@ -316,15 +331,24 @@ impl Note {
                     .chain(others.take(1))
                     .collect()
             }
+            Self::Unreadable {
+                roles, remedies, ..
+            } => {
+                let another = roles.first().map(|role| name(*role, None));
+                [remedies.clone(), Vec::from_iter(another)].concat()
+            }
             Self::HalfOfPair {
                 pair: [first, second],
                 ..
             } => vec![name(*first, None), name(*second, None)],
-            Self::MaskNotApplied { .. } => vec![Remedy::Enable(Parameter::Mask)],
             Self::LooksLikePatterns { members, .. } => {
                 let only = members.first().filter(|_| members.len() == 1);
                 vec![name(Role::Diffraction, only)]
             }
+            Self::NoPatterns => vec![
+                Remedy::Set(Parameter::Patterns, "FILE"),
+                name(Role::Diffraction, None),
+            ],
             Self::ComplexWithoutRole { members } => {
                 let only = members.first().filter(|_| members.len() == 1);
                 vec![name(Role::Probe, only), name(Role::Object, only)]

@@ -217,7 +217,10 @@ pub fn place<'a>(
         is_joined,
     };
     if sides.first().is_none() {
-        return Err(members.missing(Role::X));
+        return Err(match assignment.unreadable(Role::Diffraction) {
+            Some(member) => members.refusal(Role::Diffraction, member),
+            None => members.missing(Role::X),
+        });
     }
     let frame = patterns
         .as_ref()

@@ -73,8 +73,13 @@ impl Report<'_> {
             None if self.name() == "by synonyms" => reason += ", by their names alone",
             None => {}
             Some(layout) => {
-                let is_told =
-                    |name: &str| all.into_iter().any(|role| self.member(role) == Some(name));
+                let is_told = |name: &str| {
+                    let unreadable = |role| self.assignment.unreadable(role);
+                    all.into_iter().any(|role| {
+                        self.member(role) == Some(name)
+                            || unreadable(role).is_some_and(|member| member.name == name)
+                    })
+                };
                 let others: Vec<&str> = layout
                     .there
                     .iter()
@@ -118,13 +123,19 @@ impl Report<'_> {
             (.., Some(_)) => {
                 "no positions: scan row and scan column of the raster stand for them".to_string()
             }
-            (.., None) => "no positions".to_string(),
+            (.., None) => match self.assignment.unreadable(Role::X) {
+                Some(member) => format!("positions in `{}`, which cannot be read", member.name),
+                None => "no positions".to_string(),
+            },
         }
     }
 
     fn patterns_text(&self) -> String {
         match (self.member(Role::Diffraction), self.placements.raster) {
-            (None, _) => "no patterns".to_string(),
+            (None, _) => match self.assignment.unreadable(Role::Diffraction) {
+                Some(member) => format!("patterns in `{}`, which cannot be read", member.name),
+                None => "no patterns".to_string(),
+            },
             (Some(member), None) => format!("patterns in `{member}`"),
             (Some(member), Some([rows, cols])) => {
                 format!("patterns in `{member}`, a raster of {rows} x {cols}")
@@ -148,6 +159,7 @@ impl Report<'_> {
                 .iter()
                 .filter_map(|filled| self.choice(filled)),
         );
+        notes.extend(self.unreadable());
         notes.extend(self.masks());
         notes.extend(Role::all().flat_map(|role| self.namesakes(role)));
         notes.extend(self.half_of_pair());
@@ -188,6 +200,30 @@ impl Report<'_> {
         })
     }
 
+    /// Notes the members that would fill a role and cannot be read, each with its roles.
+    fn unreadable(&self) -> Vec<Note> {
+        let mut by_member: Vec<(&Member, Vec<Role>)> = Vec::new();
+        for (role, member) in self.assignment.all_unreadable() {
+            match by_member
+                .iter_mut()
+                .find(|(other, _)| other.name == member.name)
+            {
+                Some((_, roles)) => roles.push(role),
+                None => by_member.push((member, vec![role])),
+            }
+        }
+        let note = |(member, roles): (&Member, Vec<Role>)| {
+            let problem = member.array.as_ref().err()?;
+            Some(Note::Unreadable {
+                member: member.name.clone(),
+                roles,
+                problem: problem.to_string(),
+                remedies: problem.remedies(),
+            })
+        };
+        by_member.into_iter().filter_map(note).collect()
+    }
+
     fn masks(&self) -> Option<Note> {
         let [bad, valid] =
             [Role::BadPixels, Role::ValidPixels].map(|role| self.member(role).map(str::to_string));
@@ -196,7 +232,7 @@ impl Report<'_> {
 
     /// Notes members that have a name of an empty role, but cannot fill it.
     fn namesakes(&self, role: Role) -> Vec<Note> {
-        if self.place(role).is_some() {
+        if self.place(role).is_some() || self.assignment.unreadable(role).is_some() {
             return Vec::new();
         }
         let combined = COMBINED

@@ -13,6 +13,8 @@ pub(crate) struct Uses {
     pub measurement: bool,
     /// The columns of `scan` that are read and that no role stands behind.
     pub columns: Vec<String>,
+    /// Whether the rows would hold patterns if there were any.
+    pub wants_patterns: bool,
     /// Whether every column of `scan` is read, so that a member without a column is missed.
     pub every_column: bool,
 }
@@ -48,13 +50,14 @@ impl Note {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Misfit { .. } => "misfit",
+            Self::Unreadable { .. } => "unreadable_member",
             Self::TakenByNameAlone { .. } => "taken_by_name_alone",
             Self::TakenInAnotherCase { .. } => "taken_in_another_case",
             Self::MaskPolarity { .. } => "mask_polarity",
-            Self::MaskNotApplied { .. } => "mask_not_applied",
             Self::HalfOfPair { .. } => "half_of_pair",
             Self::LooksLikePatterns { .. } => "looks_like_patterns",
             Self::ComplexWithoutRole { .. } => "complex_without_role",
+            Self::NoPatterns => "no_patterns",
             Self::Remark { .. } => "remark",
             Self::UnlikelyUnit { .. } => "unlikely_unit",
             Self::NoColumn { .. } => "no_column",
@@ -73,6 +76,7 @@ impl Note {
         match self {
             Self::TakenInAnotherCase { .. }
             | Self::MaskPolarity { .. }
+            | Self::NoPatterns
             | Self::Remark { .. }
             | Self::RenamedColumn { .. } => Level::Note,
             // Frame numbers on one side alone say that something may be missing on the other.
@@ -83,8 +87,8 @@ impl Note {
                 }
             }
             Self::Misfit { .. }
+            | Self::Unreadable { .. }
             | Self::TakenByNameAlone { .. }
-            | Self::MaskNotApplied { .. }
             | Self::HalfOfPair { .. }
             | Self::LooksLikePatterns { .. }
             | Self::ComplexWithoutRole { .. }
@@ -100,16 +104,18 @@ impl Note {
     /// Returns whether the note concerns a job that reads this of the scan.
     pub(crate) fn concerns(&self, uses: &Uses) -> bool {
         match self {
-            Self::Misfit { roles, .. }
-            | Self::TakenByNameAlone { roles, .. }
-            | Self::TakenInAnotherCase { roles, .. } => uses.has_any(roles),
-            Self::MaskPolarity { .. } => uses.has_any(&[Role::BadPixels, Role::ValidPixels]),
-            Self::MaskNotApplied { .. } => uses.has(Role::Diffraction),
-            Self::HalfOfPair { pair, .. } => uses.has_any(pair),
-            // Whoever groups a scan without patterns should hear of what may be its patterns.
-            Self::LooksLikePatterns { has_patterns, .. } => {
-                uses.has(Role::Diffraction) || !has_patterns && !uses.roles.is_empty()
+            Self::Misfit { roles, .. } | Self::Unreadable { roles, .. } => {
+                uses.has_any(roles) || uses.wants_patterns && roles.contains(&Role::Diffraction)
             }
+            Self::TakenByNameAlone { roles, .. } | Self::TakenInAnotherCase { roles, .. } => {
+                uses.has_any(roles)
+            }
+            Self::MaskPolarity { .. } => uses.has_any(&[Role::BadPixels, Role::ValidPixels]),
+            Self::HalfOfPair { pair, .. } => uses.has_any(pair),
+            Self::LooksLikePatterns { has_patterns, .. } => {
+                uses.has(Role::Diffraction) || !has_patterns && uses.wants_patterns
+            }
+            Self::NoPatterns => uses.wants_patterns,
             Self::ComplexWithoutRole { .. } => {
                 uses.has_any(&[Role::Probe, Role::Object, Role::ObjectPatches])
             }

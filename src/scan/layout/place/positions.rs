@@ -24,7 +24,15 @@ pub fn may_be_missing(members: &Members, assignment: &Assignment) -> Result<()> 
             .any(|name| name.len() > 1 && members.has(name))
     };
     let x_fits = members.find(Role::X.members(), ShapeRule::Vector).is_some();
+    if let Some(member) = assignment.unreadable(Role::X) {
+        let stands_alone = assignment.get(Role::Diffraction).is_some();
+        return match stands_alone {
+            true => Ok(()),
+            false => Err(members.refusal(Role::X, member)),
+        };
+    }
     match assignment.get(Role::Diffraction) {
+        _ if assignment.unreadable(Role::Diffraction).is_some() => Ok(()),
         _ if assignment.get(Role::Y).is_some() => Err(members.missing(Role::X)),
         _ if is_there(Role::X) || is_there(Role::Y) => {
             Err(members.missing(if x_fits { Role::Y } else { Role::X }))

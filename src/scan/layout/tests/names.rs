@@ -378,16 +378,16 @@ fn other_candidates_are_noted() {
         array("xcoords_start", "<f8", &[7]),
     ];
     insta::assert_snapshot!(show(&detect(&list([&coords(7), &members]))), @"
-    ptychodus export for PtychoPINN: positions in `xcoords` and `ycoords`, patterns in `diff3d`, beside `bad_pixels`, `xcoords_start`, `Y`
-    runner-up PtychoPINN raw: `xcoords`, `ycoords`, `diff3d`, `xcoords_start`, `Y`, `bad_pixels` are there too
+    ptychodus export for PtychoPINN: positions in `xcoords` and `ycoords`, patterns in `diff3d`, beside `bad_pixels`, `xcoords_start`, `objectGuess`, `Y`
+    runner-up PtychoPINN raw: `xcoords`, `ycoords`, `diff3d`, `xcoords_start`, `objectGuess`, `Y`, `bad_pixels` are there too
     note: `Y` does not serve as object_patches: found shape [6, 8, 8], expected (7, N, N): one patch for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = object_patches=NAME
     note: `indexes` does not serve as frame_index: found shape [9], expected (7,), one value for each of the 7 positions in `xcoords`; correct the file or name the member with LayoutOptions::roles = frame_index=NAME
     note: `bad_pixels` does not serve as bad_pixels: found shape [8, 9], expected shape [8, 8], that of a pattern in `diff3d`; correct the file or name the member with LayoutOptions::roles = bad_pixels=NAME
     note: `xcoords_start` alone is no position: x_start and y_start come in pairs; name the member with LayoutOptions::roles = x_start=NAME or name the member with LayoutOptions::roles = y_start=NAME
     note: `valid_pixel_mask` is taken for valid_pixels by its name alone; name the member with LayoutOptions::roles = valid_pixels=valid_pixel_mask
+    note: `objectGuess` would be object and cannot be read: dtype object (pickled); copy the file or save it again or name the member with LayoutOptions::roles = object=NAME
     note: `valid_pixel_mask`: true means a good pixel
     note: `probe` does not serve as probe: found dtype <f4, expected complex numbers; correct the file or name the member with LayoutOptions::roles = probe=NAME
-    note: `objectGuess` does not serve as object: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); correct the file or name the member with LayoutOptions::roles = object=NAME
     note: `dp`, `raw_frames` look like patterns too; name the member with LayoutOptions::roles = diffraction=NAME
     note: `psi0`, `Y` are complex and have no role; name the member with LayoutOptions::roles = probe=NAME or name the member with LayoutOptions::roles = object=NAME
     7 in pixels
@@ -479,13 +479,23 @@ fn missing_roles_are_errors() {
     assert!(
         problem(&[patterns.clone(), array("ycoords", "<f8", &[7])]).contains("no member for x:")
     );
+    // What can be read of the scan can be used.
+    let y_pickled = [patterns.clone(), xcoords.clone(), pickled("ycoords")];
+    let x_pickled = [
+        patterns.clone(),
+        pickled("xcoords"),
+        array("ycoords", "<f8", &[7]),
+    ];
+    for (members, pickled) in [(y_pickled, "ycoords"), (x_pickled, "xcoords")] {
+        let layout = detect(&members);
+        let both = [Role::X, Role::Y].map(|role| (role, pickled.to_string()));
+        assert_eq!(layout.unreadable, both);
+        assert_eq!((layout.positions, layout.member(Role::X)), (7, None));
+        assert_eq!(layout.member(Role::Diffraction), Some("dp"));
+    }
     insta::assert_snapshot!(
-        problem(&[patterns.clone(), xcoords.clone(), pickled("ycoords")]),
-        @"a.npz: member `ycoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or copy the file or save it again"
-    );
-    insta::assert_snapshot!(
-        problem(&[patterns.clone(), pickled("xcoords"), array("ycoords", "<f8", &[7])]),
-        @"a.npz: member `xcoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); use another member or copy the file or save it again"
+        problem(&[xcoords.clone(), pickled("ycoords")]),
+        @"a.npz: member `ycoords`: found dtype object (pickled), expected a plain NumPy array (numbers, text or times); copy the file or save it again, name the member with LayoutOptions::roles = x=NAME or ask for columns that do not need it"
     );
     insta::assert_snapshot!(
         problem(&[patterns, xcoords, array("posy", "<f8", &[7])]),
