@@ -516,6 +516,7 @@ fn no_member_is_inflated_twice() {
     for turn in 0..8 {
         let mut members = with(("weights", "<f8", vec![2], f8(&[1.0, 2.0])));
         members.push(("Y", "<c8", vec![6, 4, 4], vec![0; 768]));
+        members.push(("mask", "<f4", vec![4, 4], f4(&[1.0; 16])));
         members.rotate_left(turn);
         let name = format!("once {turn}.npz");
         let open = OpenOptions::default().with_inflate_memory(if turn < 4 { 1 << 30 } else { 200 });
