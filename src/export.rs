@@ -38,6 +38,7 @@ mod ptychopinn;
 mod subset;
 mod target;
 mod tensors;
+mod text;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -53,13 +54,18 @@ use crate::error::{Error, OutputProblem, Result, chain};
 use crate::progress::Progress;
 pub use align::{AlignOptions, Aligned, ByteOrder, align};
 pub use clean::{CleanOptions, clean};
-pub use csv::{list_text, lists_as_text, text_columns};
+#[cfg(feature = "cli")]
+pub(crate) use csv::{csv, refuse_wide};
 pub use describe::{Description, describe};
 pub use npz::{NpzMember, write_npz};
 pub use ptychopinn::{default_columns, write_groups};
 pub use subset::{PROVENANCE_MEMBER, Subset};
 use target::{Place, Target};
-pub(crate) use tensors::{Conversion, is_tensor};
+pub(crate) use tensors::Conversion;
+#[cfg(feature = "cli")]
+pub(crate) use tensors::is_tensor;
+#[cfg(feature = "cli")]
+pub(crate) use text::{Length, texts};
 
 /// Names the file formats that rows are written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -252,7 +258,7 @@ pub fn write(
         Format::ArrowFile => ipc::write_file(&mut reader, target.file()),
         Format::ArrowStream => ipc::write_stream(&mut reader, target.file()),
         Format::Parquet => parquet::write(&mut reader, target.file()),
-        Format::Csv => csv::write(&mut reader, target.file()),
+        Format::Csv => csv::write(&mut reader, target.file(), path),
         Format::Npz => Err(Error::BadOutput {
             path: path.to_path_buf(),
             problem: OutputProblem::HoldsArrays,

@@ -10,10 +10,14 @@ use serde_json::{Value, json};
 
 use super::failure::CommandTerms;
 use super::input::{InputArgs, shown};
+use super::print::fit::{cut, on_one_line};
 use super::{PrintFormat, RunArgs, output, progress};
 use crate::check::{CheckOptions, CheckReport, Finding, check};
 use crate::error::Result;
 use crate::npz::NpzFile;
+
+/// The width to which the name of a member is cut: it stands before every finding.
+const MEMBER_WIDTH: usize = 40;
 
 const TERMS: CommandTerms = CommandTerms { command: "check" };
 
@@ -100,7 +104,7 @@ fn member(finding: &Finding) -> String {
     finding
         .member
         .as_ref()
-        .map(|member| format!("`{member}`"))
+        .map(|member| format!("`{}`", cut(&on_one_line(member), MEMBER_WIDTH)))
         .unwrap_or_default()
 }
 

@@ -146,11 +146,12 @@ fn show(args: &GroupArgs, run: &RunArgs, groups: &Groups, speaker: &Speaker) -> 
         &read_options(columns(args, groups, None), rows, run),
     )?;
     speaker.say(&reader.notices())?;
-    let shown_columns = column_names(&reader.schema());
+    let schema = reader.schema();
+    let shown_columns = column_names(&schema);
     let batches = reader.collect::<std::result::Result<Vec<RecordBatch>, _>>()?;
     match args.format {
         PrintFormat::Table => {
-            output::result(&table(&batches)?)?;
+            output::result(&table(&schema, &batches)?.to_string())?;
             let total = groups.num_rows()?;
             let shown = total.min(SHOWN_GROUPS);
             output::result(&format!(

@@ -133,7 +133,8 @@ impl Report {
             .notes()
             .iter()
             .for_each(|note| text += &format!("warning: {note}\n"));
-        text += &table(&[self.arrays()?])?;
+        let arrays = self.arrays()?;
+        text += &table(&arrays.schema(), &[arrays])?.to_string();
         for (name, stats) in &self.stats {
             let Stats {
                 min,

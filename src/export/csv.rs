@@ -1,91 +1,130 @@
 //! Writes CSV files of narrow columns; a list becomes text such as `[1, 2, 3]`.
 
 use std::fs::File;
+use std::io::Write;
+use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, FixedSizeListArray, RecordBatch, RecordBatchOptions, RecordBatchReader,
-    StringArray,
-};
-use arrow::csv::WriterBuilder;
-use arrow::datatypes::{DataType, Field, Schema};
-use arrow::util::display::{ArrayFormatter, FormatOptions};
+use arrow::array::{RecordBatch, RecordBatchReader};
+use arrow::datatypes::Schema;
 
+use super::text::{Length, texts};
 use super::{Described, buffered};
 use crate::error::{Error, Result};
 use crate::table::is_wide;
 
 /// Writes all rows of a reader.
-pub fn write<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut File) -> Result<()> {
-    if let Some(field) = reader.schema().fields().iter().find(|field| is_wide(field)) {
-        return Err(Error::UnsupportedColumn {
+pub fn write<R: RecordBatchReader>(
+    reader: &mut Described<'_, R>,
+    file: &mut File,
+    path: &Path,
+) -> Result<()> {
+    refuse_wide(reader.schema())?;
+    let mut out = buffered(file);
+    let mut put = |text: String| {
+        out.write_all(text.as_bytes())
+            .map_err(|e| Error::io(path, "write", e))
+    };
+    put(csv(
+        &RecordBatch::new_empty(Arc::clone(reader.schema())),
+        true,
+    )?)?;
+    while let Some(batch) = reader.next_batch()? {
+        put(csv(&batch, false)?)?;
+    }
+    out.flush().map_err(|e| Error::io(path, "write", e))
+}
+
+/// Checks that every column has a few values per row.
+///
+/// # Errors
+/// If one is as wide as patterns.
+pub(crate) fn refuse_wide(schema: &Schema) -> Result<()> {
+    match schema.fields().iter().find(|field| is_wide(field)) {
+        None => Ok(()),
+        Some(field) => Err(Error::UnsupportedColumn {
             column: field.name().clone(),
             data_type: field.data_type().to_string(),
             format: "a CSV file",
             expected: "a few values per row",
-        });
+        }),
     }
-    let mut writer = WriterBuilder::new().with_header(true).build(buffered(file));
-    let empty = RecordBatch::new_empty(Arc::clone(reader.schema()));
-    writer.write(&text_columns(&empty)?)?;
-    while let Some(batch) = reader.next_batch()? {
-        writer.write(&text_columns(&batch)?)?;
-    }
-    Ok(())
 }
 
-/// Returns the batch with its list columns as text such as `[1, 2, 3]`.
+/// Returns rows as CSV: lists and structs as text, a null as an empty field, and empty text in quotation marks, so that
+/// the two differ.
 ///
 /// # Errors
-/// If a value cannot be shown.
-pub fn text_columns(batch: &RecordBatch) -> Result<RecordBatch> {
-    lists_as_text(batch, |_, list| list_text(list))
-}
-
-/// Returns the batch with its list columns as the text that `text` makes of them.
-///
-/// # Errors
-/// Whatever `text` reports.
-pub fn lists_as_text(
-    batch: &RecordBatch,
-    text: impl Fn(&Field, &FixedSizeListArray) -> Result<StringArray>,
-) -> Result<RecordBatch> {
-    let column = |(field, array): (&Arc<Field>, &ArrayRef)| -> Result<(Arc<Field>, ArrayRef)> {
-        match array.as_any().downcast_ref::<FixedSizeListArray>() {
-            None => Ok((Arc::clone(field), Arc::clone(array))),
-            Some(list) => {
-                let text = text(field, list)?;
-                Ok((
-                    Arc::new(Field::new(field.name(), DataType::Utf8, true)),
-                    Arc::new(text),
-                ))
-            }
-        }
-    };
-    let schema = batch.schema();
-    let columns: Vec<_> = schema
-        .fields()
+/// If a value has no text.
+pub(crate) fn csv(batch: &RecordBatch, header: bool) -> Result<String> {
+    let columns = batch
+        .columns()
         .iter()
-        .zip(batch.columns())
-        .map(column)
-        .collect::<Result<_>>()?;
-    let (fields, arrays): (Vec<_>, Vec<_>) = columns.into_iter().unzip();
-    let options = RecordBatchOptions::new().with_row_count(Some(batch.num_rows()));
-    Ok(RecordBatch::try_new_with_options(
-        Arc::new(Schema::new(fields)),
-        arrays,
-        &options,
-    )?)
+        .map(|column| texts(column, Length::Whole))
+        .collect::<Result<Vec<_>>>()?;
+    let mut out = String::new();
+    if header {
+        let names = batch.schema_ref().fields().iter();
+        line(&mut out, names.map(|field| Some(field.name().as_str())));
+    }
+    for row in 0..batch.num_rows() {
+        line(
+            &mut out,
+            columns.iter().map(|column| column[row].as_deref()),
+        );
+    }
+    Ok(out)
 }
 
-/// Returns lists as text such as `[1, 2, 3]`.
-///
-/// # Errors
-/// If a value cannot be shown.
-pub fn list_text(list: &FixedSizeListArray) -> Result<StringArray> {
-    let options = FormatOptions::default();
-    let formatter = ArrayFormatter::try_new(list, &options)?;
-    let text =
-        (0..list.len()).map(|row| list.is_valid(row).then(|| formatter.value(row).to_string()));
-    Ok(text.collect())
+/// Adds a line. Where a null is the only field, it is put in quotation marks: an empty line is no row for many readers.
+fn line<'a>(out: &mut String, fields: impl ExactSizeIterator<Item = Option<&'a str>>) {
+    let only = fields.len() == 1;
+    for (place, field) in fields.enumerate() {
+        if place > 0 {
+            out.push(',');
+        }
+        match field {
+            None if only => out.push_str("\"\""),
+            None => {}
+            Some(text) if text.is_empty() || text.contains([',', '"', '\n', '\r']) => {
+                out.push('"');
+                out.push_str(&text.replace('"', "\"\""));
+                out.push('"');
+            }
+            Some(text) => out.push_str(text),
+        }
+    }
+    out.push('\n');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use arrow::array::{ArrayRef, Float64Array, StringArray};
+
+    /// What needs no quotation marks has none; the rest is as RFC 4180 has it.
+    #[test]
+    fn fields_are_quoted_where_they_must_be_and_nulls_differ_from_empty_text() {
+        let texts: ArrayRef = Arc::new(StringArray::from(vec![
+            Some("plain"),
+            None,
+            Some(""),
+            Some("a,\"b\"\nc"),
+        ]));
+        let numbers: ArrayRef = Arc::new(Float64Array::from(vec![
+            Some(0.5),
+            None,
+            Some(f64::NAN),
+            Some(1e300),
+        ]));
+        let batch =
+            RecordBatch::try_from_iter_with_nullable([("a,b", texts, true), ("n", numbers, true)])
+                .unwrap();
+        let expected = "\"a,b\",n\nplain,0.5\n,\n\"\",NaN\n\"a,\"\"b\"\"\nc\",1e300\n";
+        assert_eq!(csv(&batch, true).unwrap(), expected);
+        assert_eq!(
+            csv(&batch.slice(1, 1).project(&[1]).unwrap(), false).unwrap(),
+            "\"\"\n"
+        );
+    }
 }

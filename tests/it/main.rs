@@ -9,6 +9,7 @@ mod clean;
 mod cli;
 mod conformance;
 mod container;
+mod display;
 mod export;
 #[cfg(target_os = "linux")]
 mod extremes;

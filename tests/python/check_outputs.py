@@ -323,6 +323,34 @@ def the_prompt_goes_on_after_an_error():
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
 
 
+def tables_fit_the_terminal():
+    """In a terminal of 70 columns no line of a table is longer, and what is left out is counted."""
+    if sys.platform == "win32":
+        return
+    import fcntl
+    import os
+    import pty
+    import struct
+    import termios
+
+    for call in (["sql", SCAN, "-c", "SELECT * FROM groups"], ["group", SCAN], ["inspect", SCAN]):
+        controller, terminal = pty.openpty()
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 70, 0, 0))
+        environment = {key: value for key, value in os.environ.items() if key != "COLUMNS"}
+        child = subprocess.Popen([COMMAND, *map(str, call)], stdout=terminal, stderr=subprocess.DEVNULL, env=environment)
+        os.close(terminal)
+        said = b""
+        try:
+            while block := os.read(controller, 65536):
+                said += block
+        except OSError:
+            pass  # the terminal was closed: that is its end
+        assert child.wait() == 0
+        lines = [line for line in said.decode().splitlines() if line.startswith(("|", "+"))]
+        assert len(lines) > 5 and max(map(len, lines)) <= 70, call
+        assert "not shown" in said.decode() and "| … |" in said.decode(), call
+
+
 def groups_as_npz_are_ptychopinns_dict(folder):
     golden = DATA / "goldens" / "data" / "raster_jit.npz"
     for semantics in ("native", "ptychopinn"):
@@ -396,8 +424,9 @@ def main():
         channels_last_is_physical(folder, nn)
         patterns_may_be_counted_along_the_last_axis(folder)
     inspect_agrees_with_numpy()
+    tables_fit_the_terminal()
     the_prompt_goes_on_after_an_error()
-    print("NumPy, PyArrow, polars, pandas and DuckDB agree: 19 passed, 0 failed")
+    print("NumPy, PyArrow, polars, pandas and DuckDB agree: 20 passed, 0 failed")
 
 
 main()

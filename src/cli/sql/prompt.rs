@@ -100,11 +100,7 @@ fn statements(session: &Session, text: &str, format: RowFormat) -> Result<()> {
     for statement in session.statements(text)? {
         let start = Instant::now();
         let rows = print(session.run(statement)?, format, &Speaker::new("sql", false))?;
-        let s = if rows == 1 { "" } else { "s" };
-        log(&format!(
-            "{rows} row{s}, {:.3} s",
-            start.elapsed().as_secs_f64()
-        ));
+        log(&format!("{rows}, {:.3} s", start.elapsed().as_secs_f64()));
     }
     Ok(())
 }
