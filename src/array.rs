@@ -10,6 +10,7 @@ mod copy;
 mod dtype;
 mod field;
 mod layout;
+mod marks;
 #[cfg(feature = "ndarray")]
 mod ndarray;
 mod numbers;
@@ -29,6 +30,7 @@ pub use access::Access;
 pub use column::Column;
 #[cfg(feature = "export")]
 pub(crate) use dtype::DTYPE_KEY;
+pub(crate) use marks::{MarkedValue, Marks};
 pub use numbers::Numbers;
 pub(crate) use pool::Pool;
 pub use row_set::RowSet;

@@ -13,6 +13,7 @@
 //! | `length` | error | no scan points, frames without pixels, or object patches that are not one per scan point |
 //! | `dtype` | error | a probe or object that holds no numbers |
 //! | `not-finite` | error | infinite values or NaN in positions, patterns, probe or object |
+//! | `isolated-positions` | warning | scan points much farther from their nearest neighbour than others: see below |
 //! | `duplicate-positions` | warning | scan points at exactly the position of an earlier one |
 //! | `suspicious-unit` | warning | positions whose range is unlikely in their unit: see [`suspicious_unit`](crate::scan::layout::suspicious_unit) |
 //! | `duplicate-frame-index` | warning | frame numbers that an earlier scan point has already |
@@ -20,6 +21,8 @@
 //! | `dead-frames` | warning | the values of a frame sum to 0, or to less than 1 % of the median frame's sum |
 //! | `constant-frames` | warning | all pixels of a frame have one value, which is not 0 |
 //! | `saturated-frames` | warning | see below |
+//! | `repeated-frames` | warning | frames with exactly the bytes of an earlier one |
+//! | `hot-pixels` | warning | pixels that stand out in nearly every frame: see below |
 //! | `zero-probe` | error | a probe of zeros |
 //! | `probe-shape` | warning | a probe whose last two axes are not those of a pattern |
 //! | `not-checked` | error | data that cannot be read |
@@ -29,8 +32,29 @@
 //! if more pixels of the frame have that value than have the frame's next lower value: a clipped peak is
 //! flat, whereas in a weak pattern of few counts the lower values are the more frequent.
 //!
+//! A pixel is hot if it stands out in at least 9 of 10 frames: its value is above 0 and at least 10 times as
+//! large as that of its neighbours (the square root of 10 times, where patterns are amplitudes), but for a
+//! quarter of them, that is 2 of the 8 around a pixel, 1 at an edge and none in a corner. Diffraction is smooth
+//! over a few pixels wherever the object is sampled well enough to be reconstructed, whereas a hot pixel stands
+//! alone, with one or two others, or in a line one pixel wide.
+//!
+//! A scan point is isolated if the nearest other position is farther away than 10 times the median of that
+//! distance over all distinct positions.
+//!
+//! Pixels that the file's own mask names (role `bad_pixels` or `valid_pixels`), and those that hold one of
+//! [`BadPixels::values`](crate::scan::BadPixels::values), are passed over: what is said of patterns is said of
+//! the pixels that are left. [`CheckReport::masked_pixels`] and [`CheckReport::marked_values`] tell how many are
+//! not.
+//!
 //! # What is not a finding
 //!
+//! - Anything in pixels that are masked, whether or not the mask is applied elsewhere.
+//! - Repeated frames that are dead or constant, which is a finding already.
+//! - Hot pixels among fewer than 4 frames with counts, in frames that have not two axes, in complex frames, and
+//!   at the zero frequency, pixel (H div 2, W div 2) or (0, 0): what is not scattered may all fall there. Hot
+//!   pixels in groups of four or more, which look like a peak.
+//! - Isolated positions among fewer than 4 distinct ones, two stray positions next to each other, and positions
+//!   that are not finite.
 //! - PtychoPINN's member `_metadata`, a pickled dictionary that no scan needs.
 //! - Saturation of patterns of booleans, of patterns whose largest value is 0 or less, and of a frame whose
 //!   pixels all have one value (unless that is the largest value of the dtype); the largest value of 64-bit
@@ -50,6 +74,7 @@
 mod archive;
 mod fields;
 mod finding;
+mod frames;
 mod patterns;
 mod positions;
 mod report;
@@ -125,6 +150,8 @@ pub fn check(npz: &Arc<NpzFile>, options: &CheckOptions) -> Result<CheckReport> 
     let mut run = Run {
         npz,
         findings: Vec::new(),
+        masked_pixels: None,
+        marked_values: None,
         done: 0,
         total: bytes_to_read(npz, scan.as_ref().ok()),
         progress: &options.progress,
@@ -139,6 +166,7 @@ pub fn check(npz: &Arc<NpzFile>, options: &CheckOptions) -> Result<CheckReport> 
         Err(error) => run.findings.push(no_scan(error)),
     }
     npz.check_unchanged()?;
+    let (masked_pixels, marked_values) = (run.masked_pixels, run.marked_values);
     let mut findings = run.findings;
     findings.sort_by_key(|finding| finding.severity);
     let scan = scan.as_ref().ok();
@@ -148,6 +176,8 @@ pub fn check(npz: &Arc<NpzFile>, options: &CheckOptions) -> Result<CheckReport> 
             .filter(|scan| scan.has_positions())
             .map(Scan::num_positions),
         frames: scan.and_then(Scan::diffraction).map(Column::num_rows),
+        masked_pixels,
+        marked_values,
         members: npz.members().len(),
         bytes,
     })

@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use arrow::error::ArrowError;
 
 pub use file_kind::FileKind;
-pub use kinds::{GroupLimit, Number, OutputProblem};
+pub use kinds::{GroupLimit, Number, OutputProblem, PixelProblem};
 pub(crate) use names::nearest_name;
 pub use notice::{Level, Notice};
 pub use parameter::Parameter;
@@ -243,6 +243,61 @@ pub enum Error {
         /// The parameter that asks for the conversion.
         parameter: Parameter,
     },
+    /// A pixel of a pattern has a value that cannot be used as asked.
+    BadPixel {
+        /// The file of the patterns.
+        path: PathBuf,
+        /// The member.
+        member: String,
+        /// The scan point of the pattern.
+        scan_point: usize,
+        /// The row and the column of the pixel in the pattern as it is stored; empty where they are unknown.
+        pixel: Vec<usize>,
+        /// Its value.
+        value: f64,
+        /// What was to be done with it, and what is wrong.
+        problem: PixelProblem,
+        /// What helps.
+        remedies: Vec<Remedy>,
+    },
+    /// The type of a member does not have a value.
+    NotInType {
+        /// The file.
+        path: PathBuf,
+        /// The member.
+        member: String,
+        /// The parameter whose value it is.
+        parameter: Parameter,
+        /// The value.
+        value: String,
+        /// The Arrow type of the member's values.
+        data_type: String,
+        /// The values that the type has.
+        expected: String,
+    },
+    /// A part that is to be cut out of each pattern does not lie within it.
+    CropOutside {
+        /// The height and the width of the part, in pixels.
+        crop: [usize; 2],
+        /// The row and the column of the pixel that is to be the middle of the part.
+        center: [usize; 2],
+        /// The height and the width of a pattern as it is stored, in pixels.
+        shape: [usize; 2],
+    },
+    /// The mean pattern has no centre of mass.
+    NoMass {
+        /// The file of the patterns.
+        path: PathBuf,
+        /// The member.
+        member: String,
+    },
+    /// A parameter has no effect without another one.
+    WithoutEffect {
+        /// The parameter.
+        parameter: Parameter,
+        /// The one that it needs.
+        needs: Parameter,
+    },
     /// The normalisation factor is not a finite number above 0.
     NoNormFactor {
         /// The file.
@@ -414,6 +469,9 @@ impl Error {
             | Self::NotInSemantics { .. }
             | Self::UnknownMeasurement { .. }
             | Self::NoNormFactor { .. }
+            | Self::NotInType { .. }
+            | Self::CropOutside { .. }
+            | Self::WithoutEffect { .. }
             | Self::NotDivisible { .. }
             | Self::GroupTooWide { .. }
             | Self::PatternsTwice { .. }
@@ -433,6 +491,8 @@ impl Error {
             | Self::BadTable { .. }
             | Self::MissingRole { .. }
             | Self::NonFinitePosition { .. }
+            | Self::BadPixel { .. }
+            | Self::NoMass { .. }
             | Self::PositionsTooFarApart { .. }
             | Self::TooFewPoints { .. }
             | Self::Unpaired { .. }

@@ -95,16 +95,18 @@
 //! **Normalisation.** f = sqrt((H * W / 4) / p), computed in f64 and rounded to f32 once; with H = W = N this
 //! is sqrt((N / 2)^2 / p). p is the mean power of patterns. The power of a pattern is the sum over its pixels
 //! of |a|^2, where a is the amplitude: of stored amplitudes the squares are summed, of stored intensities the
-//! numbers themselves. It is computed in f64 from the stored numbers, after `mask`, `crop` and `bin`. The
-//! mean is taken
+//! numbers themselves. It is computed in f64 from the stored numbers, bad pixels being 0, after `crop` and
+//! `bin`. A pixel that is used and is not finite or, as an intensity, negative is an error. The mean is taken
 //!
 //! - with [`Norm::Scan`] over the patterns of `among`, each once, in the order of scan points;
 //! - with [`Norm::Groups`] over the members of all groups, in the order of groups and slots: a pattern counts
 //!   as often as it was drawn;
-//! - with [`Norm::Value`] not at all: f is the given number, rounded to f32.
+//! - with [`Norm::Value`] not at all: f is the given number, which is neither 0 nor infinite in f32; it is as
+//!   it was given in the column `norm_factor`, and rounded to f32 where patterns are multiplied by it.
 //!
 //! `diffraction_normalized` is f * v for stored amplitudes v, and f * sqrt(v) for stored intensities, in f32,
-//! where v is the number after `mask`, `crop` and `bin`, all in f32. Whether numbers are amplitudes or
+//! where v is the number after `crop` and `bin`, all in f32 but for what leaves its range: see
+//! [`PatternOptions`]. Whether numbers are amplitudes or
 //! intensities is what [`Scan::measurement`](crate::Scan::measurement) says; unknown ones are taken for
 //! amplitudes, and a [`GroupNote`] says so.
 //!
@@ -149,7 +151,7 @@ pub use near::{DEFAULT_K, NeighborsOptions, NeighborsTable};
 pub use neighbors::{Spacing, spacing};
 pub use note::GroupNote;
 use once::Once;
-pub use options::{Channels, Measure, PatternOptions};
+pub use options::{Center, Channels, Crop, Measure, PatternOptions};
 pub use spec::{GroupSpec, IncludeSeed, Norm, Sampling, Semantics};
 
 /// The metadata key of the spec, as JSON.

@@ -25,6 +25,7 @@
 //! order, these are rows of the file too; joined, `frame_index` tells which frame a row is.
 
 mod arrays;
+mod bad_pixels;
 mod columns;
 mod files;
 mod join;
@@ -45,11 +46,13 @@ use std::sync::{Arc, OnceLock};
 use arrow::array::ArrayRef;
 use arrow::datatypes::{Schema, SchemaRef};
 
-use crate::array::{Access, Column, RowSet};
-use crate::error::{Error, Notice, Remedy, Result};
+use crate::array::{Access, Column, Marks, RowSet};
+use crate::error::{Error, Notice, Parameter, Remedy, Result};
 use crate::npz::{ArrayInfo, NpzFile};
 use crate::table::{ReadOptions, Table, TableInfo, TableReader, is_wide};
 pub use arrays::{array, arrays, shape_text};
+use bad_pixels::Mask;
+pub use bad_pixels::{BAD_PIXELS_KEY, BadPixels, BadValue, NoBadValue};
 pub(crate) use columns::measured;
 use columns::{Columns, Parts, ScanColumn};
 pub use columns::{MEASUREMENT_KEY, UNIT_KEY};
@@ -88,7 +91,11 @@ struct Inner {
     columns: Vec<ScanColumn>,
     position_source: PositionSource,
     start_source: Option<PositionSource>,
+    /// The patterns, with bad pixels as 0.
     diffraction: Option<Column>,
+    bad_pixels: BadPixels,
+    /// The file's mask of pixels.
+    mask: Option<Mask>,
     /// The positions, once they were read.
     positions: OnceLock<Positions>,
     /// The nominal positions, once they were read.
@@ -155,6 +162,18 @@ impl Scan {
         let start_source = start_source.map(|columns| PositionSource::Members(Box::new(columns)));
         let frame_index = parts.column(Role::FrameIndex)?;
         let diffraction = parts.column(Role::Diffraction)?;
+        let mask = Mask::find(|role| parts.column(role))?;
+        let diffraction = match diffraction {
+            Some(patterns) => Some(without_bad(patterns, mask.as_ref(), &files, options)?),
+            None => None,
+        };
+        let unapplied = mask.as_ref().filter(|_| !options.bad_pixels.mask);
+        notes.extend(unapplied.and_then(|mask| {
+            let fits = mask.fits(diffraction.as_ref()?);
+            fits.then(|| Note::MaskNotApplied {
+                member: mask.member().to_string(),
+            })
+        }));
         let measurement = measurement_of(diffraction.as_ref(), &options.layout);
         let (others, of_others) = columns::other_members(&files, &pairing);
         let unreadable = |role| Some(files.unreadable(role)?.facts());
@@ -186,6 +205,8 @@ impl Scan {
             position_source,
             start_source,
             diffraction,
+            bad_pixels: options.bad_pixels.clone(),
+            mask,
             positions: OnceLock::new(),
             start_positions: OnceLock::new(),
             position_notes: OnceLock::new(),
@@ -319,6 +340,45 @@ impl Scan {
     pub fn require_diffraction(&self) -> Result<&Column> {
         self.diffraction()
             .ok_or_else(|| self.missing(Role::Diffraction))
+    }
+
+    /// Returns which pixels of the patterns are read as 0.
+    pub fn bad_pixels(&self) -> &BadPixels {
+        &self.inner.bad_pixels
+    }
+
+    /// Returns the member that is the file's mask of pixels, if it has one that fits the patterns.
+    pub fn mask_member(&self) -> Option<&str> {
+        let mask = self.inner.mask.as_ref()?;
+        mask.fits(self.diffraction()?).then(|| mask.member())
+    }
+
+    /// Returns how a pixel is masked in this scan; `is_applied` says whether the file's mask is known to be
+    /// applied.
+    pub(crate) fn mask_remedy(&self, is_applied: bool) -> Remedy {
+        match self.mask_member() {
+            Some(_) if !is_applied && !self.bad_pixels().mask => Remedy::Enable(Parameter::Mask),
+            Some(member) => Remedy::ExtendMask(member.to_string()),
+            None => Remedy::MaskPixels,
+        }
+    }
+
+    /// Returns which pixels are bad by the file's mask, applied or not, and by the values that mark them.
+    ///
+    /// # Errors
+    /// If the mask cannot be read.
+    pub(crate) fn all_marks(&self) -> Result<Option<Arc<Marks>>> {
+        let Inner {
+            diffraction,
+            mask,
+            bad_pixels: bad,
+            ..
+        } = self.inner.as_ref();
+        let Some(patterns) = diffraction else {
+            return Ok(None);
+        };
+        let mask = mask.as_ref().filter(|mask| mask.fits(patterns));
+        bad_pixels::marks(patterns, mask, &bad.values)
     }
 
     /// Returns whether the file has nominal positions of its own.
@@ -490,6 +550,29 @@ impl Opened<'_> {
     }
 }
 
+/// Returns the patterns with bad pixels as 0.
+fn without_bad(
+    patterns: Column,
+    mask: Option<&Mask>,
+    files: &Files,
+    options: &ScanOptions,
+) -> Result<Column> {
+    let bad = &options.bad_pixels;
+    if bad.mask && mask.is_none() {
+        let roles = [Role::BadPixels, Role::ValidPixels];
+        if let Some(error) = roles.iter().find_map(|role| files.unreadable(*role)) {
+            return Err(error);
+        }
+        let file = files.of_patterns().unwrap_or(&files.first);
+        return Err(file.layout.missing(&file.npz, Role::BadPixels));
+    }
+    let mask = mask.filter(|_| bad.mask);
+    Ok(match bad_pixels::marks(&patterns, mask, &bad.values)? {
+        Some(marks) => patterns.with_marks(marks),
+        None => patterns,
+    })
+}
+
 /// Returns what the numbers of the patterns are: what the options say, else intensities for integers.
 fn measurement_of(patterns: Option<&Column>, options: &LayoutOptions) -> Measurement {
     let is_counted = patterns.is_some_and(|column| column.scalar().is_integer());
@@ -549,7 +632,12 @@ impl TableInfo for Scan {
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        provenance::of(self.sources(), self.name())
+        let mut provenance = provenance::of(self.sources(), self.name());
+        if !self.bad_pixels().is_empty() {
+            let bad_pixels = self.bad_pixels().to_json();
+            provenance.insert(BAD_PIXELS_KEY.to_string(), bad_pixels);
+        }
+        provenance
     }
 }
 

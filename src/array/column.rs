@@ -8,6 +8,7 @@ use arrow::datatypes::{DataType, FieldRef};
 use bytes::Bytes;
 
 use super::layout::RowLayout;
+use super::marks::Marks;
 use super::stored::Stored;
 use super::{Access, Numbers, RowData, RowSet, View, field, values};
 use crate::error::{Error, Parameter, Remedy, Result};
@@ -153,6 +154,34 @@ impl Column {
         self
     }
 
+    /// Returns the same column with these values read as 0.
+    pub(crate) fn with_marks(mut self, marks: Arc<Marks>) -> Self {
+        if !matches!(self.access, Access::Inflated { .. }) {
+            self.access = Access::Copied {
+                reason: "bad pixels are set to 0".to_string(),
+            };
+        }
+        self.stored.marks = Some(marks);
+        self
+    }
+
+    /// Returns the same column with all values as they are stored.
+    pub(crate) fn without_marks(mut self) -> Self {
+        self.stored.marks = None;
+        self
+    }
+
+    /// Returns the values that are read as 0, if there are any.
+    #[cfg_attr(not(feature = "export"), allow(dead_code))]
+    pub(crate) fn marks(&self) -> Option<Arc<Marks>> {
+        self.stored.marks.clone()
+    }
+
+    /// Returns whether values are big-endian in the file.
+    pub(crate) fn is_big_endian(&self) -> bool {
+        self.stored.big_endian
+    }
+
     /// Returns the same column under another name.
     pub fn renamed(mut self, name: &str) -> Self {
         self.field = Arc::new(self.field.as_ref().clone().with_name(name));
@@ -270,7 +299,9 @@ impl Column {
     fn values(&self, rows: &RowSet<'_>) -> Result<ArrayRef> {
         let data = self.stored.data()?;
         let buffer = match (rows, data.in_memory()) {
-            (RowSet::Range(range), Some(bytes)) if self.is_sliceable(bytes) => {
+            (RowSet::Range(range), Some(bytes))
+                if self.stored.marks.is_none() && self.is_sliceable(bytes) =>
+            {
                 let start = self.stored.layout.start * self.stored.scalar.num_bytes();
                 let at = |row: usize| start + row * self.row_bytes();
                 values::slice(bytes, at(range.start)..at(range.end))

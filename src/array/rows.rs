@@ -2,7 +2,10 @@
 
 use arrow::buffer::{Buffer, MutableBuffer};
 
+use rayon::prelude::*;
+
 use super::copy;
+use super::marks::Marks;
 use super::row_set::RowSet;
 use super::stored::Stored;
 use crate::error::Result;
@@ -15,6 +18,9 @@ pub struct RowData<'a> {
     rows: RowSet<'a>,
     held: Held<'a>,
 }
+
+/// The bytes that one thread looks at for bad values at a time.
+const CLEARED_BYTES: usize = 256 << 10;
 
 /// Says where the bytes of the rows are.
 #[derive(Debug)]
@@ -39,7 +45,24 @@ impl<'a> RowData<'a> {
             None if !is_scattered => Held::Packed(copy::read(stored, &rows, data)?),
             None => Held::Packed(copy::read_scattered(stored, &rows, data)?),
         };
-        Ok(Self { stored, rows, held })
+        let mut data = Self { stored, rows, held };
+        if let Some(marks) = &stored.marks {
+            data.held = Held::Packed(data.cleared(marks)?);
+        }
+        Ok(data)
+    }
+
+    /// Returns a copy of the rows in which bad values are 0.
+    fn cleared(&self, marks: &Marks) -> Result<MutableBuffer> {
+        let mut out = MutableBuffer::with_capacity(copy::size(self.stored, &self.rows)?);
+        self.for_each_run(|bytes| out.extend_from_slice(bytes));
+        let len = self.stored.row_bytes();
+        if len > 0 {
+            let rows = out.as_slice_mut().par_chunks_mut(len);
+            rows.with_min_len((CLEARED_BYTES / len).max(1))
+                .for_each(|row| marks.clear(row));
+        }
+        Ok(out)
     }
 
     /// Returns the number of rows.

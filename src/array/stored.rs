@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use super::layout::{Axis, RowLayout};
+use super::marks::Marks;
 use crate::error::Result;
 use crate::npz::{MemberData, NpzFile, Scalar};
 
@@ -21,6 +22,8 @@ pub(super) struct Stored {
     pub layout: RowLayout,
     /// The rows of the member that are read, in their order; `None` for all.
     pub picked: Option<Arc<[usize]>>,
+    /// The values that are read as 0, if there are any.
+    pub marks: Option<Arc<Marks>>,
     /// The member's data, once something has asked for it.
     data: Arc<OnceLock<MemberData>>,
 }
@@ -40,6 +43,7 @@ impl Stored {
             big_endian,
             layout,
             picked: None,
+            marks: None,
             data: Arc::default(),
         }
     }

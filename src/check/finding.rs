@@ -71,6 +71,8 @@ codes! {
     /// Scan points lie at exactly the position of an earlier one.
     DuplicatePositions, "duplicate-positions",
         "exposures were repeated, or the stage did not move; neighbours at distance 0 add no overlap";
+    /// Scan points lie much farther from their nearest neighbour than others.
+    IsolatedPositions, "isolated-positions", "the stage may have been elsewhere, or the position be misread; such a scan point overlaps with no other";
     /// The range of the positions is unlikely in their unit.
     SuspiciousUnit, "suspicious-unit", "in a wrong unit, object patches are cut at the wrong places";
     /// Frame numbers occur more than once.
@@ -83,6 +85,10 @@ codes! {
     ConstantFrames, "constant-frames", "these frames may be no exposures";
     /// Frames have pixels at the largest value that occurs or that the dtype can hold.
     SaturatedFrames, "saturated-frames", "the detector may have been overexposed, or the value may mark bad pixels";
+    /// Frames have exactly the bytes of an earlier one.
+    RepeatedFrames, "repeated-frames", "the detector or the file may have written a frame again; no two exposures have the same noise";
+    /// Pixels stand out from their neighbours in nearly every frame.
+    HotPixels, "hot-pixels", "these pixels may count without light";
     /// The probe holds zeros only.
     ZeroProbe, "zero-probe", "the illumination is missing";
     /// The last two axes of the probe are not those of a pattern.
@@ -114,7 +120,8 @@ pub struct Finding {
     /// The number of values (`not-finite` in patterns, probe and object; `negative`), else of scan points or
     /// frames concerned; 1 where nothing is counted.
     pub count: u64,
-    /// The first scan points (of patterns: rows) concerned, at most 5, ascending.
+    /// The first scan points (of patterns: rows) concerned, at most 5, ascending; none for `hot-pixels`, which are
+    /// counted.
     pub first: Vec<u64>,
 }
 

@@ -2,12 +2,20 @@
 
 use std::collections::HashSet;
 
-use super::finding::{Code, Finding, Tally, counted};
+use super::finding::{Code, Finding, Tally, counted, short};
 use super::run::Run;
 use crate::array::RowSet;
 use crate::error::{Remedy, Result};
+use crate::group::neighbors::Neighbors;
+use crate::group::spacing;
 use crate::scan::layout::{Role, suspicious_unit};
 use crate::scan::{Positions, Scan};
+
+/// How many times the median distance to the nearest other position an isolated one is away from any.
+const FAR: f64 = 10.0;
+
+/// The number of distinct positions below which none is isolated.
+const FEW_PLACES: usize = 4;
 
 /// Checks that the positions are finite, distinct, and in a likely unit.
 ///
@@ -17,6 +25,7 @@ pub fn check(run: &mut Run, scan: &Scan) -> Result<()> {
     let positions = scan.positions()?;
     check_finite(run, scan, positions, [Role::X, Role::Y]);
     run.findings.extend(duplicates(scan, positions));
+    run.findings.extend(isolated(scan, positions));
     run.findings.extend(unit(scan, positions));
     Ok(())
 }
@@ -73,6 +82,44 @@ fn duplicates(scan: &Scan, positions: &Positions) -> Option<Finding> {
         )
         .of(scan.member(Role::X))
         .at(count, rows)
+    })
+}
+
+/// Finds scan points that are much farther from the nearest other position than most.
+fn isolated(scan: &Scan, positions: &Positions) -> Option<Finding> {
+    let spacing = spacing(positions)?;
+    let limit = spacing.median * FAR;
+    if spacing.max <= limit || positions.len() - spacing.duplicates < FEW_PLACES {
+        return None;
+    }
+    let finite = |point: &u32| {
+        let at = positions.at(*point as usize);
+        at.iter().all(|value| value.is_finite())
+    };
+    let points: Vec<u32> = (0..positions.len() as u32).filter(finite).collect();
+    let neighbors = Neighbors::new(&positions.x, &positions.y, &points);
+    let is_far = |point: &u32| {
+        let nearest = neighbors.nearest_elsewhere(positions.at(*point as usize));
+        nearest.is_some_and(|distance2| distance2.sqrt() > limit)
+    };
+    let rows = Tally::of(
+        points
+            .iter()
+            .filter(|point| is_far(point))
+            .map(|point| *point as usize),
+    );
+    (rows.count > 0).then(|| {
+        let (count, at) = (rows.count, scan_points(&rows));
+        let found = format!(
+            "{} of {} more than {FAR} times as far from any other as the median of {}: {at}",
+            counted(count, "scan point"),
+            positions.len(),
+            short(spacing.median)
+        );
+        let remedies = vec![Remedy::LeaveOutPoints, Remedy::CorrectFile];
+        Finding::warning(Code::IsolatedPositions, found, remedies)
+            .of(scan.layout().member(Role::X))
+            .at(count, rows)
     })
 }
 

@@ -15,6 +15,12 @@ pub struct CheckReport {
     pub positions: Option<usize>,
     /// The number of patterns; `None` for a file without patterns.
     pub frames: Option<usize>,
+    /// The number of pixels of a pattern that the file's own mask names, and that were passed over; `None` for a
+    /// file without a mask.
+    pub masked_pixels: Option<usize>,
+    /// The number of values in all patterns that mark other pixels as bad, and that were passed over; `None`
+    /// where no value does.
+    pub marked_values: Option<u64>,
     /// The number of members of the archive.
     pub members: usize,
     /// The number of bytes of members that were read, unpacked, with their NPY headers.
@@ -41,7 +47,7 @@ impl CheckReport {
     /// Returns the report as JSON, with what helps in the terms of a front end.
     ///
     /// Each finding has `severity`, `code`, `member`, `found`, `hint`, `count` and `first`; the report has
-    /// `findings`, `positions`, `frames`, `members` and `bytes`.
+    /// `findings`, `positions`, `frames`, `masked_pixels`, `marked_values`, `members` and `bytes`.
     pub fn to_json(&self, terms: &dyn Terms) -> Value {
         let finding = |finding: &Finding| {
             json!({
@@ -58,6 +64,8 @@ impl CheckReport {
             "findings": self.findings.iter().map(finding).collect::<Value>(),
             "positions": self.positions,
             "frames": self.frames,
+            "masked_pixels": self.masked_pixels,
+            "marked_values": self.marked_values,
             "members": self.members,
             "bytes": self.bytes,
         })

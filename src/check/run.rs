@@ -15,6 +15,10 @@ pub struct Run<'a> {
     pub npz: &'a Arc<NpzFile>,
     /// The findings so far.
     pub findings: Vec<Finding>,
+    /// The number of pixels that the file's mask names.
+    pub masked_pixels: Option<usize>,
+    /// The number of values that mark a pixel as bad.
+    pub marked_values: Option<u64>,
     /// The number of bytes read so far.
     pub done: u64,
     /// The number of bytes to read in all.

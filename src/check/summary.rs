@@ -9,11 +9,13 @@ use crate::table::DEFAULT_BATCH_BYTES;
 /// The number of values that are cast and looked at together: they stay in the cache, however large a row is.
 const PIECE: usize = 1 << 14;
 
-/// Describes a row of numbers in 56 bytes; the parts of a complex number count as two values.
+/// Describes a row of numbers in 64 bytes; the parts of a complex number count as two values.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Summary {
     /// The sum of the finite values.
     pub sum: f64,
+    /// The smallest finite value; infinity if there is none.
+    pub min: f64,
     /// The largest finite value; negative infinity if there is none.
     pub max: f64,
     /// The next lower finite value; negative infinity if there is none.
@@ -33,6 +35,7 @@ impl Default for Summary {
         let none = f64::NEG_INFINITY;
         Self {
             sum: 0.0,
+            min: f64::INFINITY,
             max: none,
             next: none,
             at_max: 0,
@@ -53,6 +56,7 @@ impl Summary {
                 continue;
             }
             summary.sum += value;
+            summary.min = summary.min.min(*value);
             summary.negative += u64::from(*value < 0.0);
             if *value >= summary.next {
                 summary.rank(*value, 1);
@@ -61,9 +65,16 @@ impl Summary {
         summary
     }
 
+    /// Sums up these values in pieces of one size, as rows are that are read.
+    pub fn in_pieces(values: &[f64]) -> Self {
+        let pieces = values.chunks(PIECE).map(Self::of);
+        pieces.fold(Self::default(), |sum, piece| sum.with(&piece))
+    }
+
     /// Sums up the values of both.
     pub fn with(mut self, other: &Self) -> Self {
         self.sum += other.sum;
+        self.min = self.min.min(other.min);
         self.negative += other.negative;
         self.not_finite += other.not_finite;
         self.rank(other.max, other.at_max);
@@ -121,7 +132,7 @@ pub fn summaries(
         let data = column.numbers(&RowSet::Range(rows))?;
         let of_batch: Vec<Summary> = (0..data.len())
             .into_par_iter()
-            .map(|place| of_row(&data, place))
+            .map(|place| pieces(&data, place))
             .collect();
         summaries.extend(of_batch);
         progress((data.len() * column.row_bytes()) as u64)?;
@@ -131,7 +142,7 @@ pub fn summaries(
 
 /// Sums up one row, in pieces of one size that are added in order, so that the sum does not depend on the
 /// threads.
-fn of_row(data: &Numbers<'_>, place: usize) -> Summary {
+pub fn pieces(data: &Numbers<'_>, place: usize) -> Summary {
     let bytes = PIECE * data.rows().scalar().num_bytes();
     let of_piece = |values: &mut Vec<f64>, piece: &[u8]| {
         values.clear();
@@ -171,6 +182,7 @@ mod tests {
         let next = largest(&lower);
         Summary {
             sum: finite.iter().sum::<f64>() + 0.0,
+            min: finite.iter().copied().fold(f64::INFINITY, f64::min),
             max,
             next,
             at_max: count(max),

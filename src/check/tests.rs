@@ -9,6 +9,7 @@ use super::*;
 use crate::error::RustTerms;
 use crate::npz::write::NpzWriter;
 use crate::npz::{AccessMode, OpenOptions};
+use crate::scan::BadPixels;
 use crate::scan::layout::LayoutOptions;
 
 const SIEMENS: &str = "tests/data/siemens_star.npz";
@@ -385,14 +386,14 @@ fn frame_numbers_occur_once() {
 fn patterns_are_finite_and_not_negative() {
     let mut values = amplitudes();
     (values[16], values[17], values[95]) = (f32::NAN, f32::INFINITY, f32::NEG_INFINITY);
-    insta::assert_snapshot!(found(&with(patterns(&values))), @"error not-finite diff3d: 3 values not finite, in 2 of 6 frames: 1, 5; one such value is enough to spoil a normalisation or a reconstruction; set these values to 0 or leave these scan points out with GroupSpec::among [3 [1, 5]]");
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"error not-finite diff3d: 3 values not finite, in 2 of 6 frames: 1, 5; one such value is enough to spoil a normalisation or a reconstruction; add a mask of bad pixels, a member named with LayoutOptions::roles = bad_pixels=NAME, mark the pixels as bad with BadPixels::values = nan or leave these scan points out with GroupSpec::among [3 [1, 5]]");
     let mut values = amplitudes();
     values[40] = -1e-3;
-    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning negative diff3d: 1 value below 0, in 1 of 6 frames: 2; a background may have been subtracted; no amplitude can be computed from such a count; set these values to 0 [1 [2]]");
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning negative diff3d: 1 value below 0, in 1 of 6 frames: 2; a background may have been subtracted; no amplitude can be computed from such a count; add a mask of bad pixels, a member named with LayoutOptions::roles = bad_pixels=NAME [1 [2]]");
     // A frame of no numbers at all is not dead as well.
     let mut values = amplitudes();
     values[..16].fill(f32::NAN);
-    insta::assert_snapshot!(found(&with(patterns(&values))), @"error not-finite diff3d: 16 values not finite, in 1 of 6 frames: 0; one such value is enough to spoil a normalisation or a reconstruction; set these values to 0 or leave these scan points out with GroupSpec::among [16 [0]]");
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"error not-finite diff3d: 16 values not finite, in 1 of 6 frames: 0; one such value is enough to spoil a normalisation or a reconstruction; add a mask of bad pixels, a member named with LayoutOptions::roles = bad_pixels=NAME, mark the pixels as bad with BadPixels::values = nan or leave these scan points out with GroupSpec::among [16 [0]]");
 }
 
 #[test]
@@ -416,12 +417,12 @@ fn dead_and_constant_frames_are_warnings() {
 fn saturated_frames_are_warnings() {
     let mut counts: Vec<u16> = (0..96).collect();
     (counts[20], counts[50]) = (65535, 65535);
-    insta::assert_snapshot!(found(&with(("diff3d", "<u2", vec![6, 4, 4], u2(&counts)))), @"warning saturated-frames diff3d: a pixel at 65535, the largest value of the dtype, in 2 of 6 frames: 1, 3; the detector may have been overexposed, or the value may mark bad pixels; add a mask of bad pixels or set these values to 0 [2 [1, 3]]");
+    insta::assert_snapshot!(found(&with(("diff3d", "<u2", vec![6, 4, 4], u2(&counts)))), @"warning saturated-frames diff3d: a pixel at 65535, the largest value of the dtype, in 2 of 6 frames: 1, 3; the detector may have been overexposed, or the value may mark bad pixels; add a mask of bad pixels, a member named with LayoutOptions::roles = bad_pixels=NAME, mark the pixels as bad with BadPixels::values = 65535 or leave these scan points out with GroupSpec::among [2 [1, 3]]");
     let mut values = amplitudes();
     values[16..20].fill(120.0);
     // Three are no plateau.
     values[60..63].fill(120.0);
-    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning saturated-frames diff3d: at least 4 pixels at 120, the largest value of all frames, and fewer at the next lower value, in 1 of 6 frames: 1; the detector may have been overexposed, or the value may mark bad pixels; add a mask of bad pixels or set these values to 0 [1 [1]]");
+    insta::assert_snapshot!(found(&with(patterns(&values))), @"warning saturated-frames diff3d: at least 4 pixels at 120, the largest value of all frames, and fewer at the next lower value, in 1 of 6 frames: 1; the detector may have been overexposed, or the value may mark bad pixels; add a mask of bad pixels, a member named with LayoutOptions::roles = bad_pixels=NAME, mark the pixels as bad with BadPixels::values = 120 or leave these scan points out with GroupSpec::among [1 [1]]");
 }
 
 #[test]
@@ -430,9 +431,15 @@ fn few_counts_and_masks_are_not_saturated() {
     let weak: Vec<u16> = (0..96)
         .map(|at| [0, 1, 0, 2, 1, 0, 1, 2, 0, 2, 1, 0, 0, 1, 2, 0][at % 16])
         .collect();
+    // All frames are the same here, which is a finding of its own.
     assert_eq!(
-        found(&with(("diff3d", "<u2", vec![6, 4, 4], u2(&weak)))),
-        ""
+        codes(&report_of(archive(&with((
+            "diff3d",
+            "<u2",
+            vec![6, 4, 4],
+            u2(&weak)
+        ))))),
+        ["warning repeated-frames diff3d"]
     );
     // Truth values are always one of two.
     let truths: Vec<u8> = (0..96).map(|at| u8::from(at % 3 > 0)).collect();
@@ -568,6 +575,8 @@ fn a_deflated_member_that_nothing_can_hold_is_a_finding() {
     let mut run = Run {
         npz: &npz,
         findings: Vec::new(),
+        masked_pixels: None,
+        marked_values: None,
         done: 0,
         total: 0,
         progress: &Progress::default(),
@@ -664,8 +673,108 @@ fn a_report_is_plain_data() {
         }
       ],
       "frames": 6,
+      "marked_values": null,
+      "masked_pixels": null,
       "members": 8,
       "positions": 6
     }
     "#);
+}
+
+/// Frames of a spot on 8 x 8 pixels that wanders, with Poisson-like noise by a fixed rule, and whatever `change` does.
+fn spots(change: impl Fn(usize, usize, usize, u16) -> u16) -> Vec<u16> {
+    let value = |frame: usize, row: usize, col: usize| {
+        let (dy, dx) = (
+            row as f64 - 3.5 - (frame % 3) as f64 / 3.0,
+            col as f64 - 3.5,
+        );
+        let noise = (frame * 31 + row * 17 + col * 13) % 7;
+        (100.0 * (-(dx * dx + dy * dy) / 8.0).exp()) as u16 + noise as u16
+    };
+    let pixels = (0..6).flat_map(|frame| (0..64).map(move |at| (frame, at / 8, at % 8)));
+    pixels
+        .map(|(frame, row, col)| change(frame, row, col, value(frame, row, col)))
+        .collect()
+}
+
+fn found_in_spots(change: impl Fn(usize, usize, usize, u16) -> u16) -> String {
+    found(&with(("diff3d", "<u2", vec![6, 8, 8], u2(&spots(change)))))
+        .lines()
+        .filter(|line| !line.contains("probe-shape"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[test]
+fn repeated_frames_are_warnings() {
+    assert_eq!(found_in_spots(|_, _, _, value| value), "");
+    let first = spots(|_, _, _, value| value);
+    // Frames 2 and 5 are frame 0 again; frames 1 and 3 are zeros, which are dead and not repeated.
+    insta::assert_snapshot!(found_in_spots(|frame, row, col, value| match frame {
+        2 | 5 => first[row * 8 + col],
+        1 | 3 => 0,
+        _ => value,
+    }), @r"
+    warning dead-frames diff3d: a sum of 0, or below 1 % of the median frame's 2449, in 2 of 6 frames: 1, 3; the shutter may have been closed, or the beam lost; leave these scan points out with GroupSpec::among [2 [1, 3]]
+    warning repeated-frames diff3d: exactly the values of an earlier frame in 2 of 6 frames: 2, 5; the detector or the file may have written a frame again; no two exposures have the same noise; leave these scan points out with GroupSpec::among [2 [2, 5]]
+    ");
+}
+
+#[test]
+fn hot_pixels_are_warnings_and_peaks_are_none() {
+    // One in a dim place, two side by side, and one that is hot in 3 of 6 frames only.
+    let hot = [[0, 1], [6, 6], [6, 7]];
+    insta::assert_snapshot!(found_in_spots(|frame, row, col, value| match [row, col] {
+        place if hot.contains(&place) => 4000 + frame as u16,
+        [6, 0] if frame < 3 => 4000,
+        _ => value,
+    }), @"warning hot-pixels diff3d: 3 pixels much brighter than the pixels around, in at least 6 of 6 frames: (0, 1), (6, 6), (6, 7); these pixels may count without light; add a mask of bad pixels, a member named with LayoutOptions::roles = bad_pixels=NAME [3 []]");
+    // Zero frequency; a peak of 2 x 2 pixels; a bright line.
+    assert_eq!(
+        found_in_spots(|_, row, col, value| match [row, col] {
+            [4, 4] => 9000,
+            [6 | 7, 0 | 1] => 500,
+            [_, 7] => 500,
+            _ => value,
+        }),
+        ""
+    );
+}
+
+#[test]
+fn masked_pixels_are_passed_over() {
+    let spots = spots(|_, row, col, value| match [row, col] {
+        [3, _] => u16::MAX,
+        [0, 1] => 400,
+        [7, 7] => 9,
+        _ => value,
+    });
+    let mut members = with(("diff3d", "<u2", vec![6, 8, 8], u2(&spots)));
+    let mask: Vec<u8> = (0..64).map(|at| u8::from(at / 8 == 3 || at == 1)).collect();
+    members.push(("bad_pixels", "|b1", vec![8, 8], mask));
+    let options = |bad| ScanOptions::default().with_bad_pixels(bad);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scan.npz");
+    std::fs::write(&path, archive(&members)).unwrap();
+    let report = report_on(&path, &options(BadPixels::default()));
+    assert_eq!(
+        (report.masked_pixels, report.marked_values),
+        (Some(9), None)
+    );
+    assert_eq!(codes(&report), ["warning probe-shape probeGuess"]);
+    let report = report_on(
+        &path,
+        &options(BadPixels::default().with_values(["9".parse().unwrap()])),
+    );
+    assert_eq!(report.masked_pixels, Some(9));
+    let nines = spots.iter().enumerate();
+    let nines =
+        nines.filter(|(at, value)| **value == 9 && members[members.len() - 1].3[at % 64] == 0);
+    assert_eq!(report.marked_values, Some(nines.count() as u64));
+}
+
+#[test]
+fn positions_far_from_all_others_are_warnings() {
+    let far = [0.0, 10.0, 20.0, 30.0, 40.0, 500.0];
+    insta::assert_snapshot!(found(&with(x(&far))), @"warning isolated-positions xcoords: 1 scan point of 6 more than 10 times as far from any other as the median of 10.05: scan point 5; the stage may have been elsewhere, or the position be misread; such a scan point overlaps with no other; leave these scan points out with GroupSpec::among or correct the file [1 [5]]");
 }

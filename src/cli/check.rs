@@ -113,9 +113,15 @@ fn looked_at(report: &CheckReport) -> String {
     let positions = report.positions.map(|count| counted(count, "position"));
     let frames = report.frames.map(|count| counted(count, "frame"));
     let members = counted(report.members, "member");
+    let masked = report.masked_pixels;
+    let masked = masked.map(|count| format!("{} masked", counted(count, "pixel")));
+    let marked = report.marked_values;
+    let marked = marked.map(|count| format!("{} marked as bad", counted(count as usize, "value")));
     let parts = [
         positions,
         frames,
+        masked,
+        marked,
         Some(members),
         Some(ByteSize::b(report.bytes).to_string()),
     ];

@@ -147,6 +147,7 @@ fn option(parameter: Parameter) -> Option<String> {
         Parameter::Measure => "--as".to_string(),
         Parameter::Sampling => "--sequential".to_string(),
         Parameter::Channels => "--layout".to_string(),
+        Parameter::BadValues => "--bad-value".to_string(),
         Parameter::Output => "-o".to_string(),
         Parameter::Rows | Parameter::Groups | Parameter::K | Parameter::Within | Parameter::Of => {
             return None;

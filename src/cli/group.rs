@@ -13,7 +13,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::failure::Result;
-use super::input::{InputArgs, SpecArgs, shown};
+use super::input::{InputArgs, PatternArgs, SpecArgs, shown};
 use super::notices::Speaker;
 use super::output::{self, RowOutputArgs};
 use super::print::{data_type_name, table};
@@ -22,7 +22,7 @@ use crate::array::{Access, tensor};
 use crate::error::Notice;
 use crate::export;
 use crate::export::{ExportOptions, Format, Tensors, Written, default_columns, write_groups};
-use crate::group::{Channels, Groups, Measure, PatternOptions};
+use crate::group::{Center, Channels, Groups, Measure, PatternOptions};
 use crate::scan::Scan;
 use crate::scan::layout::Role;
 use crate::table::{ReadOptions, Rows, Table, TableInfo, TableReader, is_wide};
@@ -44,15 +44,8 @@ pub struct GroupArgs {
     /// The place of the axis of members in the patterns of a group.
     #[arg(long, value_enum, default_value = "channels-first")]
     layout: Channels,
-    /// Keep only the middle of each pattern, N x N pixels.
-    #[arg(long, value_name = "N")]
-    crop: Option<usize>,
-    /// Combine B x B pixels into one: counts are added up; of amplitudes, the squares are.
-    #[arg(long, value_name = "B")]
-    bin: Option<usize>,
-    /// Set the bad pixels to 0, as given by the file's own mask (role bad_pixels or valid_pixels).
-    #[arg(long)]
-    mask: bool,
+    #[command(flatten)]
+    patterns: PatternArgs,
     /// The form in which to print what was done.
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
@@ -72,9 +65,7 @@ impl GroupArgs {
             } else {
                 self.layout
             },
-            crop: self.crop,
-            bin: self.bin,
-            mask: self.mask,
+            ..self.patterns.options()
         }
     }
 }
@@ -263,6 +254,7 @@ impl Done<'_> {
                     spec.seed
                 ),
             ),
+            ("patterns", self.crop_text()),
             (
                 "wrote",
                 format!(
@@ -284,6 +276,26 @@ impl Done<'_> {
             .map(|(label, text)| format!("{label:<10}{}", text.replace('\n', "\n          ")))
             .collect();
         lines.join("\n")
+    }
+
+    /// Says which part was cut out of each pattern, where that was asked for.
+    fn crop_text(&self) -> String {
+        let options = self.groups.patterns();
+        let (Some(crop), Ok(Some([row, column]))) = (options.crop, self.groups.center()) else {
+            return String::new();
+        };
+        let mass = match options.center {
+            Some(Center::Mass) => ", the centre of mass of the mean pattern",
+            Some(Center::Pixel(_)) | None => "",
+        };
+        let [top, left] = [row - crop.height / 2, column - crop.width / 2];
+        format!(
+            "{} x {} pixels around pixel ({row}, {column}){mass}: rows {top} to {}, columns {left} to {}",
+            crop.height,
+            crop.width,
+            top + crop.height - 1,
+            left + crop.width - 1
+        )
     }
 
     /// Lists the members that have a role and are reached by one kind of access, each with the reason.
@@ -318,6 +330,7 @@ impl Done<'_> {
             "group_size": self.groups.group_size(),
             "neighbors": self.groups.pool().0,
             "bytes": self.written.bytes,
+            "center": self.groups.center().ok().flatten(),
             "seconds": self.seconds,
             "columns": self.schema.fields().iter().map(field).collect::<Vec<_>>(),
             "warnings": self.warnings,

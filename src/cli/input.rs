@@ -5,12 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::{parse_bytes, progress};
-use crate::group::{GroupSpec, IncludeSeed, Norm, PatternOptions, Sampling, Semantics};
+use crate::group::{
+    Center, Crop, GroupSpec, IncludeSeed, Norm, PatternOptions, Sampling, Semantics,
+};
 use crate::npz::{AccessMode, OpenOptions};
-use crate::scan::ScanOptions;
 use crate::scan::layout::{
     LayoutOptions, Measurement, PatternAxis, PositionOrder, Role, Unit, Unpaired,
 };
+use crate::scan::{BadPixels, BadValue, ScanOptions};
 use crate::sql::GroupQuery;
 
 /// Says what a file does not say itself.
@@ -44,6 +46,13 @@ pub struct InputArgs {
     /// patterns; they are joined on the frame index if both files have one, else by order.
     #[arg(long, value_name = "FILE")]
     patterns: Option<PathBuf>,
+    /// Set the bad pixels to 0, as given by the file's own mask (role bad_pixels or valid_pixels).
+    #[arg(long)]
+    mask: bool,
+    /// A value that marks a pixel as bad wherever it occurs, so that it is set to 0: a number, max (the largest value of
+    /// the integer type of the patterns), nan, inf or -inf; can be given several times.
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    bad_value: Vec<BadValue>,
     #[command(flatten)]
     open: OpenArgs,
 }
@@ -94,6 +103,37 @@ impl InputArgs {
             open: self.open.options(),
             layout,
             patterns: self.patterns.clone(),
+            bad_pixels: BadPixels::default()
+                .with_mask(self.mask)
+                .with_values(self.bad_value.iter().copied()),
+        }
+    }
+}
+
+/// Says which part of the patterns is used, and how large its pixels are.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Patterns")]
+pub struct PatternArgs {
+    /// Keep only a part of each pattern, N x N pixels (or ROWSxCOLUMNS, such as 128x96); by default its middle.
+    #[arg(long, value_name = "N")]
+    crop: Option<Crop>,
+    /// The pixel around which the part is cut out, its row and column counted from 0, or com for the centre of mass of the
+    /// mean pattern; it becomes pixel N/2 of the part.
+    #[arg(long, value_name = "ROW,COL|com")]
+    center: Option<Center>,
+    /// Combine B x B pixels into one: counts are added up; of amplitudes, the squares are.
+    #[arg(long, value_name = "B")]
+    bin: Option<usize>,
+}
+
+impl PatternArgs {
+    /// Returns the library's options.
+    pub fn options(&self) -> PatternOptions {
+        PatternOptions {
+            crop: self.crop,
+            center: self.center,
+            bin: self.bin,
+            ..PatternOptions::default()
         }
     }
 }

@@ -6,10 +6,10 @@ use clap::Args;
 use serde_json::json;
 
 use super::failure::Result;
-use super::input::{InputArgs, SpecArgs, shown};
+use super::input::{InputArgs, PatternArgs, SpecArgs, shown};
 use super::notices::Speaker;
 use super::{PrintFormat, RunArgs, output};
-use crate::group::PatternOptions;
+use crate::group::Norm;
 use crate::scan::Scan;
 
 #[derive(Debug, Args)]
@@ -19,6 +19,8 @@ pub struct NormArgs {
     file: PathBuf,
     #[command(flatten)]
     spec: SpecArgs,
+    #[command(flatten)]
+    patterns: PatternArgs,
     /// The form in which to print the factor.
     #[arg(long, value_enum, default_value = "table")]
     format: PrintFormat,
@@ -31,17 +33,26 @@ pub fn run(args: &NormArgs, run: &RunArgs) -> Result<()> {
     let scan = Scan::open_with(&args.file, &args.input.options())?;
     let groups = args
         .spec
-        .query(PatternOptions::default())
+        .query(args.patterns.options())
         .resolve_factor(&scan)?;
     let factor = groups.norm_factor()?;
     let notices = super::group::notices(&groups, &["norm_factor".to_string()]);
     speaker.say(&notices)?;
+    let center = groups.center()?;
+    // What was computed is an f32; what was given is printed as it was given.
+    let number = match groups.spec().norm() {
+        Norm::Value(_) => json!(factor),
+        Norm::Scan | Norm::Groups => json!(factor as f32),
+    };
     match args.format {
-        PrintFormat::Table => output::result(&factor.to_string()),
+        PrintFormat::Table => output::result(&match groups.spec().norm() {
+            Norm::Value(_) => factor.to_string(),
+            Norm::Scan | Norm::Groups => (factor as f32).to_string(),
+        }),
         PrintFormat::Json => {
             let file = shown(&args.file);
             output::result(
-                &json!({"file": file, "norm_factor": factor, "warnings": speaker.texts(&notices)})
+                &json!({"file": file, "norm_factor": number, "center": center, "warnings": speaker.texts(&notices)})
                     .to_string(),
             )
         }

@@ -1,7 +1,7 @@
 //! What each error states, and what helps against it.
 
 use super::names::{did_you_mean, list};
-use super::{Error, Parameter, Remedy};
+use super::{Error, Number, Parameter, Remedy};
 
 impl Error {
     /// Returns what happened, without what helps and without the source.
@@ -176,6 +176,44 @@ impl Error {
                  say (integers are intensities)",
                 path.display()
             ),
+            Self::BadPixel {
+                path,
+                member,
+                scan_point,
+                pixel,
+                value,
+                problem,
+                ..
+            } => format!(
+                "{}: member `{member}`: found {} in scan point {scan_point}{}, expected {}",
+                path.display(),
+                Number::Real(*value),
+                pixel_text(pixel),
+                problem.expected()
+            ),
+            Self::NotInType {
+                path,
+                member,
+                parameter,
+                value,
+                data_type,
+                expected,
+            } => format!(
+                "{}: {parameter} = {value}: no value of `{member}`, which is {data_type}; expected {expected}",
+                path.display()
+            ),
+            Self::CropOutside {
+                crop,
+                center,
+                shape,
+            } => crop_outside(*crop, *center, *shape),
+            Self::NoMass { path, member } => format!(
+                "{}: member `{member}`: found a mean pattern of zeros, expected one that has a centre of mass",
+                path.display()
+            ),
+            Self::WithoutEffect { parameter, needs } => {
+                format!("{parameter}: found a value, expected none without {needs}")
+            }
             Self::NoNormFactor { path, mean_power } => format!(
                 "{}: found a mean power of {mean_power} per pattern, expected a finite one above 0 to normalise by",
                 path.display()
@@ -345,6 +383,10 @@ impl Error {
                     R::Set(P::Measurement, "intensity"),
                 ]
             }
+            Self::BadPixel { remedies, .. } => remedies.clone(),
+            Self::CropOutside { .. } => vec![R::Lower(P::Crop), R::Move(P::Center)],
+            Self::NoMass { .. } => vec![R::LeaveOut(P::Center), R::Widen(P::Among)],
+            Self::WithoutEffect { parameter, .. } => vec![R::LeaveOut(*parameter)],
             Self::NoNormFactor { .. } => vec![R::Narrow(P::Among), R::Set(P::Norm, "1")],
             Self::NotDivisible { .. } => vec![R::Lower(P::Crop)],
             Self::GroupTooWide { .. } => vec![R::Lower(P::Gridsize), R::Lower(P::Crop)],
@@ -379,6 +421,7 @@ impl Error {
             }
             Self::DiskFull { .. } => vec![R::FreeSpace, R::Narrow(P::Columns), R::WriteElsewhere],
             Self::OutOfRange { .. }
+            | Self::NotInType { .. }
             | Self::NotAscending { .. }
             | Self::Io { .. }
             | Self::OtherDtype { .. }
@@ -400,4 +443,35 @@ fn frames((alone, first): (usize, Option<i64>), of: usize) -> String {
         Some(first) => format!("{alone} of {of} frames (the first is {first})"),
         None => format!("{alone} of {of}"),
     }
+}
+
+/// Writes the place of a pixel: `, pixel (5, 16)`, row and column.
+fn pixel_text(pixel: &[usize]) -> String {
+    match pixel {
+        [] => String::new(),
+        pixel => {
+            let places: Vec<String> = pixel.iter().map(ToString::to_string).collect();
+            format!(", pixel ({})", places.join(", "))
+        }
+    }
+}
+
+/// Says which rows and columns a part would take, and which there are.
+fn crop_outside(crop: [usize; 2], center: [usize; 2], shape: [usize; 2]) -> String {
+    let taken = |axis: usize| {
+        let first = center[axis] as i128 - (crop[axis] / 2) as i128;
+        (first, first + crop[axis] as i128 - 1)
+    };
+    let ((top, bottom), (left, right)) = (taken(0), taken(1));
+    let [height, width] = shape;
+    format!(
+        "crop = {} x {} around pixel ({}, {}) takes rows {top} to {bottom} and columns {left} to {right}; expected \
+         rows 0 to {} and columns 0 to {}",
+        crop[0],
+        crop[1],
+        center[0],
+        center[1],
+        height.saturating_sub(1),
+        width.saturating_sub(1)
+    )
 }

@@ -60,6 +60,37 @@ pub enum OutputProblem {
     },
 }
 
+/// Says why a pixel of a pattern cannot be used as asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum PixelProblem {
+    /// A negative count has no amplitude: the square root of it is not a number.
+    NegativeRoot,
+    /// A negative count would be subtracted in the sum over which the normalisation factor is computed.
+    NegativeInFactor,
+    /// A number that is not finite would spoil the normalisation factor.
+    NotFiniteInFactor,
+    /// A number that is not finite is to be converted.
+    NotFinite,
+    /// The result is larger than any f32.
+    TooLarge,
+    /// A centre of mass is to be computed, for which numbers are finite and not negative.
+    NoMass,
+}
+
+impl PixelProblem {
+    pub(super) fn expected(self) -> &'static str {
+        match self {
+            Self::NegativeRoot => "a count of 0 or more, of which a square root is to be taken",
+            Self::NegativeInFactor => "a count of 0 or more in the normalisation factor",
+            Self::NotFiniteInFactor => "a finite number in the normalisation factor",
+            Self::NotFinite => "a finite number to be converted",
+            Self::TooLarge => "a number that, once it is converted, fits Float32",
+            Self::NoMass => "a finite number of 0 or more in a centre of mass",
+        }
+    }
+}
+
 /// Holds a number of either kind, for messages.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Number {
@@ -91,6 +122,10 @@ impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Count(count) => write!(f, "{count}"),
+            // Digits alone would be hundreds of zeros.
+            Self::Real(value) if value.abs() >= 1e16 || value.abs() < 1e-6 && *value != 0.0 => {
+                write!(f, "{value:e}")
+            }
             Self::Real(value) => write!(f, "{value}"),
         }
     }

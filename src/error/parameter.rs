@@ -69,8 +69,8 @@ parameters! {
     Crop, "crop", "PatternOptions::crop";
     /// The side of the squares of pixels that are added up.
     Bin, "bin", "PatternOptions::bin";
-    /// Whether bad pixels are set to zero.
-    Mask, "mask", "PatternOptions::mask";
+    /// The pixel around which a part is cut out of each pattern.
+    Center, "center", "PatternOptions::center";
     /// The number of neighbours per scan point in the table `neighbors`.
     K, "k", "NeighborsOptions::k";
     /// The largest distance in the table `neighbors`.
@@ -99,6 +99,10 @@ parameters! {
     Unpaired, "unpaired", "LayoutOptions::unpaired";
     /// Another file that holds the patterns.
     Patterns, "patterns", "ScanOptions::patterns";
+    /// Whether the pixels that the file's mask names are read as zero.
+    Mask, "mask", "BadPixels::mask";
+    /// The values that mark a pixel as bad, so that it is read as zero.
+    BadValues, "bad_values", "BadPixels::values";
     /// How the bytes of stored members are reached.
     Access, "access", "OpenOptions::access";
     /// The memory that inflated members may take.

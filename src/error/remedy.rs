@@ -20,6 +20,12 @@ pub enum Remedy {
     Widen(Parameter),
     /// Let the parameter, a selection, include less.
     Narrow(Parameter),
+    /// Give the parameter, a place, another value.
+    Move(Parameter),
+    /// Mark the pixels that hold this value as bad.
+    MarkBadValue(String),
+    /// Name further pixels in the file's mask, this member.
+    ExtendMask(String),
     /// Name the member that fills a role; `member` is a candidate, if there is an obvious one.
     NameMember {
         /// The role, as [`Role::name`](crate::scan::layout::Role::name) spells it.
@@ -144,6 +150,12 @@ impl Remedy {
             Self::LeaveOut(parameter) => format!("leave out {}", terms.parameter(*parameter)),
             Self::Widen(parameter) => format!("widen {}", terms.parameter(*parameter)),
             Self::Narrow(parameter) => format!("narrow {}", terms.parameter(*parameter)),
+            Self::Move(parameter) => format!("move {}", terms.parameter(*parameter)),
+            Self::MarkBadValue(value) => format!(
+                "mark the pixels as bad with {}",
+                terms.set(Parameter::BadValues, value)
+            ),
+            Self::ExtendMask(member) => format!("name these pixels in the mask `{member}` too"),
             Self::NameMember { role, member } => {
                 let value = format!("{role}={}", member.as_deref().unwrap_or("NAME"));
                 format!(
@@ -177,7 +189,10 @@ impl Remedy {
                 terms.set(Parameter::Unpaired, "drop")
             ),
             Self::SetToZero => "set these values to 0".to_string(),
-            Self::MaskPixels => "add a mask of bad pixels".to_string(),
+            Self::MaskPixels => format!(
+                "add a mask of bad pixels, a member named with {}",
+                terms.set(Parameter::Role, "bad_pixels=NAME")
+            ),
             Self::FitToPatterns => "crop or pad it to the shape of a pattern".to_string(),
             Self::CopyAgain => "copy the file or save it again".to_string(),
             Self::CorrectFile => "correct the file".to_string(),

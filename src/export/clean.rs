@@ -55,7 +55,7 @@ const FRAME_NUMBERS: &str = "scan_index";
 /// Members that have one row per scan point, by their role or by their shape, are cut; probe, object and all others are
 /// kept whole. The dtype, the byte order and the axes of every member stay; data is aligned to 64 bytes. Memory does not
 /// grow with the members. The same points of the same archive give the same bytes. If the scan does not number its frames, the member `scan_index` is added, with the numbers that the scan
-/// points had. The member [`PROVENANCE_MEMBER`] is added, with the source and what was kept of it. A member in Fortran order
+/// points had. Bad pixels that the scan reads as 0 are written as 0. The member [`PROVENANCE_MEMBER`] is added, with the source and what was kept of it. A member in Fortran order
 /// whose first axis counts the scan points is written in C order.
 ///
 /// The output may be the archive itself ([`IfExists::Replace`]): it is replaced once the new file has been read back.
@@ -86,6 +86,9 @@ pub fn clean(
         points: points.to_vec(),
         axes: scan.scan_point_axes()?,
         rows: scan.picked_rows(),
+        cleared: scan
+            .diffraction()
+            .and_then(|patterns| Some((patterns.member().to_string(), patterns.marks()?))),
         numbers: (!has_numbers).then(|| FRAME_NUMBERS.to_string()),
         provenance: provenance::of_subset(
             npz,

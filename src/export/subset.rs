@@ -11,7 +11,7 @@ use super::align::Copy;
 use super::target::{Place, Target};
 use super::verify::{Expected, verify};
 use super::{IfExists, span};
-use crate::array::{Column, RowData, RowSet, View};
+use crate::array::{Column, Marks, RowData, RowSet, View};
 use crate::error::{Error, Parameter, Remedy, Result};
 use crate::npz::write::NpzWriter;
 use crate::npz::{ArrayInfo, Member, MemberProblem, NpzFile, header};
@@ -31,6 +31,8 @@ pub struct SubsetOptions {
     pub axes: BTreeMap<String, usize>,
     /// The row of each scan point in members whose rows are not the scan points themselves.
     pub rows: BTreeMap<String, Arc<[usize]>>,
+    /// The member whose bad values are written as 0, and which they are. Default: none.
+    pub cleared: Option<(String, Arc<Marks>)>,
     /// A member that is added with the numbers of the scan points kept, for a file that does not number its frames.
     /// Default: none.
     pub numbers: Option<String>,
@@ -213,6 +215,11 @@ impl<'a> Fate<'a> {
                 axis: *axis,
                 points: &options.points,
                 rows: options.rows.get(&info.name).map(AsRef::as_ref),
+                cleared: options
+                    .cleared
+                    .as_ref()
+                    .filter(|(member, _)| *member == info.name)
+                    .map(|(_, marks)| marks),
             }
             .write(&mut copy)?,
             Self::Keep(info) => copy.array(info, false)?,
@@ -264,6 +271,8 @@ struct Cut<'a> {
     points: &'a [usize],
     /// The row of each scan point, if it is another one.
     rows: Option<&'a [usize]>,
+    /// The values that are written as 0.
+    cleared: Option<&'a Arc<Marks>>,
 }
 
 impl Cut<'_> {
@@ -279,6 +288,10 @@ impl Cut<'_> {
             &self.info.name,
             &View::along(self.axis),
         )?;
+        let column = match self.cleared {
+            Some(marks) => column.with_marks(Arc::clone(marks)),
+            None => column,
+        };
         if let Some(point) = points.iter().find(|point| **point >= column.num_rows()) {
             return Err(Error::BadMember {
                 path: self.path.to_path_buf(),

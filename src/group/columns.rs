@@ -5,12 +5,14 @@ pub mod conversion;
 pub mod coords;
 pub mod fields;
 pub mod gather;
+pub mod mass;
 pub mod norm;
 pub mod object_patches;
+pub mod pixels;
 pub mod sum;
 pub mod transform;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::array::{
     ArrayRef, FixedSizeListArray, Float32Array, Float64Array, Int32Array, Int64Array,
@@ -20,7 +22,7 @@ use arrow::datatypes::DataType;
 use self::conversion::Conversion;
 use self::coords::{Coords, Source, centre, extend_coords, rounding, span};
 use self::fields::{GroupColumn, SeedColumn};
-use self::gather::Gather;
+use self::gather::{Gather, NotFinite};
 use self::object_patches::{Cutter, PatchSource};
 use self::transform::Transform;
 use super::index::GroupIndex;
@@ -62,6 +64,8 @@ pub struct Formed<'a> {
     pub patches: Option<&'a PatchSource>,
     /// The buffers that are filled with patterns.
     pub pool: &'a Pool,
+    /// The first pixel found that is not finite and was left as it is stored.
+    pub not_finite: &'a OnceLock<NotFinite>,
 }
 
 impl Formed<'_> {
@@ -74,7 +78,7 @@ impl Formed<'_> {
         column: GroupColumn,
         data_type: &DataType,
         rows: &RowSet<'_>,
-        norm_factor: impl FnOnce() -> Result<f32>,
+        norm_factor: impl FnOnce() -> Result<f64>,
     ) -> Result<ArrayRef> {
         let (index, positions) = (self.index, self.scan.positions()?);
         let precision = rounding(self.scan, self.semantics, Source::Corrected);
@@ -94,7 +98,7 @@ impl Formed<'_> {
             GroupColumn::NnIndices => list(nn_indices(index, rows))?,
             GroupColumn::Coords(what, source) => list(self.coords(what, source, rows)?)?,
             GroupColumn::NormFactor => {
-                let factor = f64::from(norm_factor()?);
+                let factor = norm_factor()?;
                 float64(rows, |_| factor)
             }
             GroupColumn::Diffraction => {
@@ -126,6 +130,7 @@ impl Formed<'_> {
 
     fn patterns(&self, conversion: Conversion, rows: &RowSet<'_>) -> Result<ArrayRef> {
         let gather = Gather {
+            scan: self.scan,
             patterns: self.scan.require_diffraction()?,
             group_size: self.group_size,
             transform: self.transform,
@@ -133,8 +138,11 @@ impl Formed<'_> {
             channels: self.options.channels,
             pool: self.pool,
         };
-        let values = gather.groups_of(&self.index.members_of(rows))?;
-        Ok(Arc::new(Float32Array::new(values, None)))
+        let gathered = gather.groups_of(&self.index.members_of(rows))?;
+        if let Some(found) = gathered.not_finite {
+            self.not_finite.get_or_init(|| found);
+        }
+        Ok(Arc::new(Float32Array::new(gathered.values, None)))
     }
 
     fn object_patches(&self, rows: &RowSet<'_>) -> Result<ArrayRef> {

@@ -3,27 +3,30 @@
 mod table;
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use arrow::datatypes::SchemaRef;
 
 use super::columns::Formed;
 use super::columns::conversion::{Conversion, measurement_for_norm, takes_roots};
 use super::columns::fields::{GroupColumn, Shapes, columns};
-use super::columns::norm::Power;
+use super::columns::gather::NotFinite;
+use super::columns::mass::center_of_mass;
+use super::columns::norm::{MeanPower, Power};
 use super::columns::object_patches::{PatchSource, unreadable_object};
+use super::columns::pixels;
 use super::columns::transform::Transform;
 use super::index::GroupIndex;
 use super::note::GroupNote;
 use super::once::Once;
-use super::options::PatternOptions;
+use super::options::{Center, PatternOptions};
 use super::phases::{Phase, Phases};
 use super::plan::Plan;
 use super::ptychopinn::rules;
 use super::sampling::{self, Numbers};
 use super::spec::{GroupSpec, Norm, Semantics};
-use crate::array::Pool;
-use crate::error::{Error, Parameter, Result};
+use crate::array::{Column, Pool};
+use crate::error::{Error, Parameter, Remedy, Result};
 use crate::scan::Scan;
 use crate::scan::layout::{Measurement, Role};
 use crate::table::{ReadOptions, TableReader};
@@ -57,13 +60,18 @@ struct Shared {
     spec: GroupSpec,
     plan: Plan,
     patterns: PatternOptions,
+    /// What changes pixels and shapes, but for a centre that is still to be found.
     transform: Transform,
+    /// The same around the centre of mass, once that is found.
+    centered: Once<(Transform, [usize; 2])>,
     patches: Option<PatchSource>,
     schema: SchemaRef,
     columns: Vec<GroupColumn>,
     /// All seed points of the spec, drawn before any neighbour is looked for.
     seeds: Once<Vec<u32>>,
-    norm_factor: Once<f32>,
+    norm_factor: Once<(f64, MeanPower)>,
+    /// The first pixel found that is not finite and was left as it is stored.
+    not_finite: OnceLock<NotFinite>,
     whole: State,
 }
 
@@ -84,13 +92,11 @@ impl Groups {
         Self::try_new_with(scan, spec, PatternOptions::default())
     }
 
-    /// Checks a spec and options for the patterns against a scan. Of the file's members, only the mask is
-    /// read, and only if it is asked for.
+    /// Checks a spec and options for the patterns against a scan. Neither positions nor patterns are read.
     ///
     /// # Errors
     /// As [`Groups::try_new`]; if patterns are to be converted or binned and nothing tells what their numbers
-    /// are; if they cannot be cropped or binned as asked; if a mask is asked for and there is none; if a
-    /// group has 2^30 pixels or more.
+    /// are; if they cannot be cropped or binned as asked; if a group has 2^30 pixels or more.
     pub fn try_new_with(scan: &Scan, spec: GroupSpec, patterns: PatternOptions) -> Result<Self> {
         Self::try_new_for(scan, spec, patterns, true)
     }
@@ -120,6 +126,7 @@ impl Groups {
             Semantics::Native => Plan::try_new(scan, &spec, needed)?,
             Semantics::Ptychopinn => rules::plan(scan, &spec, needed)?,
         };
+        check_norm(spec.norm)?;
         Conversion::of(scan, patterns.measure)?;
         let transform = Transform::of(scan, &patterns)?;
         check_width(plan.group_size, transform.len())?;
@@ -141,11 +148,13 @@ impl Groups {
             plan,
             patterns,
             transform,
+            centered: Once::default(),
             patches,
             schema,
             columns,
             seeds: Once::default(),
             norm_factor: Once::default(),
+            not_finite: OnceLock::new(),
             whole: State::default(),
         };
         Ok(Self {
@@ -226,22 +235,57 @@ impl Groups {
         }
     }
 
-    /// Returns the factor f by which `diffraction_normalized` is multiplied: see [`group`](super).
+    /// Returns the factor f by which `diffraction_normalized` is multiplied: see [`group`](super). A factor that
+    /// is given is returned as it is; any other is an f32.
     ///
     /// # Errors
-    /// If the scan has no patterns, or they cannot be read; [`Error::NoNormFactor`] if their mean power is 0,
-    /// negative or not finite.
-    pub fn norm_factor(&self) -> Result<f32> {
+    /// If the scan has no patterns, or they cannot be read; [`Error::BadPixel`] if a pixel is not finite, or a
+    /// negative count; [`Error::NoNormFactor`] if there is no such factor, because the mean power is 0 or not
+    /// finite, or because f32 cannot hold it.
+    pub fn norm_factor(&self) -> Result<f64> {
         let Shared {
             norm_factor, whole, ..
         } = self.shared.as_ref();
-        norm_factor
-            .get_or_try_init(|| {
-                whole
-                    .phases
-                    .time(Phase::Norm, || self.whole().compute_norm_factor())
-            })
-            .copied()
+        let computed = norm_factor.get_or_try_init(|| {
+            whole
+                .phases
+                .time(Phase::Norm, || self.whole().compute_norm_factor())
+        })?;
+        Ok(computed.0)
+    }
+
+    /// Returns the pixel, row and column, of the file's patterns around which a part is cut out of each;
+    /// `None` if nothing is cut out. To find a centre of mass, all patterns of `among` are read.
+    ///
+    /// # Errors
+    /// If the patterns cannot be read, or have no centre of mass; [`Error::CropOutside`] if the part around it
+    /// does not lie within them.
+    pub fn center(&self) -> Result<Option<[usize; 2]>> {
+        let (Some(patterns), Some(_)) = (self.scan().diffraction(), self.patterns().crop) else {
+            return Ok(None);
+        };
+        Ok(match (self.patterns().center, patterns.row_shape()) {
+            (Some(Center::Pixel(pixel)), _) => Some(pixel),
+            (Some(Center::Mass), _) => Some(self.centered()?.1),
+            (None, [height, width]) => Some([height / 2, width / 2]),
+            (None, _) => None,
+        })
+    }
+
+    /// Returns what changes pixels and shapes.
+    fn transform(&self) -> Result<&Transform> {
+        match self.shared.transform.awaits_center() {
+            true => Ok(&self.centered()?.0),
+            false => Ok(&self.shared.transform),
+        }
+    }
+
+    fn centered(&self) -> Result<&(Transform, [usize; 2])> {
+        self.shared.centered.get_or_try_init(|| {
+            let points = self.shared.plan.candidates.to_vec()?;
+            let center = center_of_mass(self.scan(), &points)?;
+            Ok((self.shared.transform.clone().around(center)?, center))
+        })
     }
 
     /// Returns what the user should know about these groups. What is not computed yet gives no note.
@@ -257,7 +301,11 @@ impl Groups {
         let unknown = is_unknown.then_some(GroupNote::UnknownMeasurement);
         let smaller = self.pool_smaller();
         let notes = [smaller, skipped, unknown];
-        notes.into_iter().flatten().collect()
+        notes
+            .into_iter()
+            .flatten()
+            .chain(self.notes_of_patterns())
+            .collect()
     }
 
     /// Notes that there are too few scan points for pools of K neighbours.
@@ -279,6 +327,47 @@ impl Groups {
             1 => (self.pool_size(), false),
             _ => self.shared.plan.pool(self.spec()),
         }
+    }
+
+    /// Returns what the user should know about the patterns of these groups.
+    fn notes_of_patterns(&self) -> impl Iterator<Item = GroupNote> {
+        let Shared {
+            scan,
+            transform,
+            centered,
+            norm_factor,
+            not_finite,
+            ..
+        } = self.shared.as_ref();
+        let uneven = transform.uneven().map(|uneven| GroupNote::UnevenCrop {
+            rows: uneven.rows,
+            columns: uneven.columns,
+            shape: uneven.of,
+        });
+        let center = centered
+            .get()
+            .map(|(_, pixel)| GroupNote::CenterOfMass { pixel: *pixel });
+        let dead = norm_factor.get().and_then(|(_, mean)| {
+            Some(GroupNote::DeadFrames {
+                frames: mean.dead,
+                of: mean.patterns,
+                first: mean.first_dead?,
+            })
+        });
+        let shape = scan.diffraction().map_or(&[][..], Column::row_shape);
+        let not_finite = not_finite.get().map(|found| GroupNote::NotFinite {
+            scan_point: found.scan_point,
+            pixel: pixels::index_of(found.at, shape),
+            remedies: vec![
+                scan.mask_remedy(false),
+                Remedy::MarkBadValue("nan".to_string()),
+            ],
+        });
+        uneven
+            .into_iter()
+            .chain(center)
+            .chain(dead)
+            .chain(not_finite)
     }
 
     /// Reads the table `groups`.
@@ -305,7 +394,8 @@ impl Groups {
             index: self.index()?,
             group_size: self.group_size(),
             options: self.patterns(),
-            transform: &self.shared.transform,
+            transform: self.transform()?,
+            not_finite: &self.shared.not_finite,
             patches: self.shared.patches.as_ref(),
             pool: &self.state().pool,
         })
@@ -351,25 +441,42 @@ impl Groups {
         native && plan.num_groups <= plan.seeds.len() && self.part.is_none()
     }
 
-    fn compute_norm_factor(&self) -> Result<f32> {
+    fn compute_norm_factor(&self) -> Result<(f64, MeanPower)> {
         let power = Power {
+            scan: self.scan(),
             patterns: self.scan().require_diffraction()?,
-            transform: &self.shared.transform,
+            transform: self.transform()?,
             is_intensity: takes_roots(self.scan(), self.spec().semantics),
         };
-        let mean_power = match self.spec().norm() {
-            Norm::Value(factor) => return Ok(factor as f32),
+        let mean = match self.spec().norm() {
+            Norm::Value(factor) => return Ok((factor, MeanPower::default())),
             Norm::Scan => power.mean_of_points(&self.shared.plan.candidates.to_vec()?)?,
             Norm::Groups => power.mean_of_groups(self.index()?)?,
         };
-        let factor = (self.shared.transform.len() as f64 / 4.0 / mean_power).sqrt();
-        if !factor.is_finite() {
+        let factor = (self.shared.transform.len() as f64 / 4.0 / mean.power).sqrt() as f32;
+        if !factor.is_finite() || factor == 0.0 {
             return Err(Error::NoNormFactor {
                 path: self.scan().npz().path().to_path_buf(),
-                mean_power,
+                mean_power: mean.power,
             });
         }
-        Ok(factor as f32)
+        Ok((f64::from(factor), mean))
+    }
+}
+
+/// Checks that a factor that is given is one in f32 too, in which patterns are multiplied.
+fn check_norm(norm: Option<Norm>) -> Result<()> {
+    match norm {
+        Some(Norm::Value(factor)) if !((factor as f32) > 0.0 && (factor as f32).is_finite()) => {
+            let (min, max) = (f64::from(f32::from_bits(1)), f64::from(f32::MAX));
+            Err(Error::out_of_range(
+                Parameter::Norm,
+                factor,
+                min,
+                Some(max.into()),
+            ))
+        }
+        _ => Ok(()),
     }
 }
 

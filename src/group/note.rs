@@ -23,6 +23,38 @@ pub enum GroupNote {
     },
     /// Patterns were normalised as amplitudes, and nothing tells whether they are.
     UnknownMeasurement,
+    /// The middle of the patterns was cut out, and one row or column more is left on one side.
+    UnevenCrop {
+        /// The first and the last row that are taken.
+        rows: [usize; 2],
+        /// The first and the last column that are taken.
+        columns: [usize; 2],
+        /// The height and the width of a pattern as it is stored.
+        shape: [usize; 2],
+    },
+    /// A part was cut out around the centre of mass of the mean pattern.
+    CenterOfMass {
+        /// The row and the column of the pixel nearest to it.
+        pixel: [usize; 2],
+    },
+    /// Frames without a single count entered the normalisation factor.
+    DeadFrames {
+        /// The number of such frames.
+        frames: usize,
+        /// The number of frames that the factor was computed over.
+        of: usize,
+        /// The first scan point of such a frame.
+        first: u32,
+    },
+    /// Patterns have pixels that are not finite, and were handed out as they are stored.
+    NotFinite {
+        /// The scan point of the first such pattern that was read.
+        scan_point: usize,
+        /// The row and the column of its first such pixel, in the pattern as it is stored.
+        pixel: Vec<usize>,
+        /// What helps.
+        remedies: Vec<Remedy>,
+    },
 }
 
 impl GroupNote {
@@ -32,6 +64,10 @@ impl GroupNote {
             Self::Skipped { .. } => "groups_skipped",
             Self::PoolSmaller { .. } => "pool_smaller",
             Self::UnknownMeasurement => "unknown_measurement",
+            Self::UnevenCrop { .. } => "uneven_crop",
+            Self::CenterOfMass { .. } => "center_of_mass",
+            Self::DeadFrames { .. } => "dead_frames_in_factor",
+            Self::NotFinite { .. } => "pixels_not_finite",
         }
     }
 
@@ -50,6 +86,29 @@ impl GroupNote {
                  amplitudes or intensities"
                     .to_string()
             }
+            Self::UnevenCrop {
+                rows: [top, bottom],
+                columns: [left, right],
+                shape: [height, width],
+            } => format!(
+                "the middle of {height} x {width} pixels was cut out, with one row or column more on one side: rows \
+                 {top} to {bottom} and columns {left} to {right}"
+            ),
+            Self::CenterOfMass {
+                pixel: [row, column],
+            } => format!(
+                "the centre of mass of the mean pattern is pixel ({row}, {column}), around which the patterns were cropped"
+            ),
+            Self::DeadFrames { frames, of, first } => format!(
+                "{frames} of the {of} patterns that the normalisation factor was computed over hold no counts, the \
+                 first is that of scan point {first}; they make the factor larger"
+            ),
+            Self::NotFinite {
+                scan_point, pixel, ..
+            } => format!(
+                "patterns have pixels that are not finite, and were left as they are stored; the first is pixel \
+                 {pixel:?} of scan point {scan_point}"
+            ),
         }
     }
 
@@ -65,6 +124,10 @@ impl GroupNote {
                 Remedy::Set(Parameter::Measurement, "amplitude"),
                 Remedy::Set(Parameter::Measurement, "intensity"),
             ],
+            Self::UnevenCrop { .. } => vec![Remedy::Move(Parameter::Center)],
+            Self::CenterOfMass { .. } => Vec::new(),
+            Self::DeadFrames { .. } => vec![Remedy::LeaveOutPoints],
+            Self::NotFinite { remedies, .. } => remedies.clone(),
         }
     }
 
@@ -77,7 +140,10 @@ impl GroupNote {
 impl From<&GroupNote> for Notice {
     fn from(note: &GroupNote) -> Self {
         Self {
-            level: Level::Warning,
+            level: match note {
+                GroupNote::UnevenCrop { .. } | GroupNote::CenterOfMass { .. } => Level::Note,
+                _ => Level::Warning,
+            },
             code: note.code(),
             facts: note.facts(),
             remedies: note.remedies(),

@@ -251,6 +251,6 @@ pub enum Norm {
     Scan,
     /// Each pattern counts as often as it is a member of a group.
     Groups,
-    /// The factor is this number, rounded to f32; no pattern is read.
+    /// The factor is this number, which f32 can hold; no pattern is read.
     Value(f64),
 }

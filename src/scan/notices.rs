@@ -59,6 +59,10 @@ impl Scan {
                     uses.add(Role::Diffraction);
                     // The column's metadata says what its numbers are.
                     uses.measurement = true;
+                    if self.bad_pixels().mask {
+                        uses.add(Role::BadPixels);
+                        uses.add(Role::ValidPixels);
+                    }
                 }
                 name => uses.columns.push(name.to_string()),
             }

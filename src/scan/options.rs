@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::bad_pixels::BadPixels;
 use super::layout::LayoutOptions;
 use crate::npz::OpenOptions;
 
@@ -17,6 +18,8 @@ pub struct ScanOptions {
     pub layout: LayoutOptions,
     /// Another NPZ file that holds the patterns, which are joined on the frame index. Default: none.
     pub patterns: Option<PathBuf>,
+    /// The pixels of the patterns that are read as 0. Default: none.
+    pub bad_pixels: BadPixels,
 }
 
 impl ScanOptions {
@@ -35,6 +38,12 @@ impl ScanOptions {
     /// Sets another NPZ file that holds the patterns.
     pub fn with_patterns(mut self, patterns: impl Into<Option<PathBuf>>) -> Self {
         self.patterns = patterns.into();
+        self
+    }
+
+    /// Sets the pixels of the patterns that are read as 0.
+    pub fn with_bad_pixels(mut self, bad_pixels: BadPixels) -> Self {
+        self.bad_pixels = bad_pixels;
         self
     }
 }

@@ -58,8 +58,8 @@ const SPEC: &[&str] = &[
     "measure",
     "channels",
     "crop",
+    "center",
     "bin",
-    "mask",
 ];
 
 /// The parameters of `neighbors`.
@@ -75,6 +75,8 @@ const LAYOUT: &[&str] = &[
     "position_order",
     "unpaired",
     "patterns",
+    "mask",
+    "bad_values",
 ];
 
 const fn of_scan(
@@ -266,9 +268,9 @@ fn query(call: &Call) -> Result<Arc<GroupQuery>> {
     let patterns = PatternOptions {
         measure: word(call, "measure", &["stored", "amplitude", "intensity"])?,
         channels: word(call, "channels", &["first", "last"])?,
-        crop: call.whole("crop")?,
+        crop: call.parsed("crop")?,
+        center: call.parsed("center")?,
         bin: call.whole("bin")?,
-        mask: call.truth("mask")?.unwrap_or_default(),
     };
     let mut query = GroupQuery::from(spec).with_patterns(patterns);
     query.among = call.text("among")?;

@@ -27,8 +27,10 @@ impl SqlTerms {
             | P::Measure
             | P::Channels
             | P::Crop
+            | P::Center
             | P::Bin
             | P::Mask
+            | P::BadValues
             | P::K
             | P::Within
             | P::Of

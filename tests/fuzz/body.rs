@@ -370,21 +370,16 @@ fn read_groups(scan: &Scan, hash: &mut DefaultHasher) -> usize {
             .with_semantics(semantics)
     };
     let as_stored = |channels| PatternOptions::default().with_channels(channels);
-    let changed = |crop, bin, mask| {
-        PatternOptions::default()
-            .with_crop(crop)
-            .with_bin(bin)
-            .with_mask(mask)
-    };
+    let binned = |bin: usize| PatternOptions::default().with_bin(bin);
     let specs = [
         (spec(2, 5, Semantics::Native), as_stored(Channels::First)),
         (spec(2, 4, Semantics::Ptychopinn), as_stored(Channels::Last)),
         (spec(1, 1, Semantics::Native), as_stored(Channels::Last)),
         (
             spec(1, 1, Semantics::Native),
-            changed(Some(2), Some(2), false),
+            binned(2).with_crop(2).with_center([1, 1]),
         ),
-        (spec(2, 5, Semantics::Native), changed(None, Some(1), true)),
+        (spec(2, 5, Semantics::Native), binned(1)),
     ];
     let mut seen = 0;
     for (spec, patterns) in specs {

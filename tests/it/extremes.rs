@@ -18,7 +18,7 @@ use zip::CompressionMethod;
 use crate::support::{f8, folder, npy, npz, ptychoarrow, scan_file, text};
 
 /// Calls in all, as the tables below make them. A change of the tables, or a new option, changes it.
-const CALLS: usize = 968;
+const CALLS: usize = 1124;
 /// Parts of calls that are known to fail until what they show is mended. Empty is the aim.
 const WAITING: &[&str] = &[];
 
@@ -41,7 +41,8 @@ const VALUES: [&str; 12] = [
     "inf",
 ];
 
-const NUMERIC_OPTIONS: [&str; 14] = [
+const NUMERIC_OPTIONS: [&str; 15] = [
+    "bad-value",
     "batch-bytes",
     "bin",
     "crop",
@@ -57,12 +58,13 @@ const NUMERIC_OPTIONS: [&str; 14] = [
     "seed",
     "threads",
 ];
-const OTHER_OPTIONS: [&str; 24] = [
+const OTHER_OPTIONS: [&str; 25] = [
     "access",
     "among",
     "array",
     "as",
     "byte-order",
+    "center",
     "columns",
     "command",
     "file",
@@ -84,7 +86,8 @@ const OTHER_OPTIONS: [&str; 24] = [
     "unpaired",
 ];
 
-const NUMERIC_ARGUMENTS: [&str; 12] = [
+const NUMERIC_ARGUMENTS: [&str; 13] = [
+    "bad_values",
     "bin",
     "crop",
     "epoch",
@@ -98,8 +101,9 @@ const NUMERIC_ARGUMENTS: [&str; 12] = [
     "seed",
     "within",
 ];
-const OTHER_ARGUMENTS: [&str; 19] = [
+const OTHER_ARGUMENTS: [&str; 20] = [
     "among",
+    "center",
     "channels",
     "file",
     "group_oversampling",
@@ -264,6 +268,10 @@ fn sizes_together(files: &Files) -> Vec<Call> {
             calls.push(words(&args));
         }
     }
+    for value in VALUES {
+        let center = format!("--center={value},{value}");
+        calls.push(words(&["norm", &files.small, "--crop=4", &center]));
+    }
     for k in ["99999", "18446744073709551615"] {
         let table = format!("neighbors('{many}', k => {k})");
         for query in [
@@ -288,8 +296,9 @@ fn arguments(function: &str, file: &str) -> BTreeSet<String> {
         .split(" =>")
         .filter_map(|before| before.rsplit(['[', '(']).next());
     let found = found.filter(|word| !word.contains(')'));
-    // Of what tells how to read a file, one is a number.
-    let found = found.chain(said.contains("pixel_size").then_some("pixel_size"));
+    // Of what tells how to read a file, two are numbers.
+    let numbers = ["pixel_size", "bad_values"].into_iter();
+    let found = found.chain(numbers.filter(|word| said.contains(word)));
     found
         .map(|word| {
             assert!(

@@ -303,7 +303,7 @@ fn normalisation_is_the_formula() {
     let amplitudes = Scan::open_with(SIEMENS, &ScanOptions::default().with_layout(known)).unwrap();
     let small = spec(2, 6).with_n_groups(7);
     let groups = Groups::try_new(&amplitudes, small.clone()).unwrap();
-    assert!((f64::from(groups.norm_factor().unwrap()) / expected - 1.0).abs() < 1e-6);
+    assert!((groups.norm_factor().unwrap() / expected - 1.0).abs() < 1e-6);
     assert!(groups.notes().is_empty());
     // The factor of the scan changes with neither sample nor epoch; that of the groups does.
     let other = spec(2, 6).with_n_groups(30).with_epoch(5);
@@ -319,7 +319,7 @@ fn normalisation_is_the_formula() {
 
     // Intensities are rooted before they are normalised: the same scan, the same numbers.
     let counts = Groups::try_new(&Scan::open(COUNTS).unwrap(), small.clone()).unwrap();
-    assert!((f64::from(counts.norm_factor().unwrap()) / expected - 1.0).abs() < 1e-6);
+    assert!((counts.norm_factor().unwrap() / expected - 1.0).abs() < 1e-6);
     let normalised = |groups: Groups| {
         let batch = columns(Arc::new(groups), &["diffraction_normalized"]);
         batch

@@ -38,7 +38,7 @@ const MODULES: &[(&str, &[&str])] = &[
     (
         "check",
         &[
-            "error", "memory", "progress", "npz", "array", "table", "scan",
+            "error", "memory", "progress", "npz", "array", "table", "scan", "group",
         ],
     ),
     (

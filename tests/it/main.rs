@@ -27,6 +27,7 @@ mod npz;
 mod outputs;
 #[path = "../../src/npz/pack.rs"]
 mod pack;
+mod pixels;
 mod private;
 mod public;
 mod relation;

@@ -301,6 +301,8 @@ fn crop_bin_and_mask_on_the_command_line_and_in_sql() {
         "--bin 3 --measurement amplitude",
         "--bin 2",
         "--mask",
+        "--bad-value max",
+        "--crop 40 --center 50,32",
     ];
     let told: Vec<String> = refused
         .iter()

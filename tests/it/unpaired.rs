@@ -14,7 +14,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use ptychoarrow::group::{PatternOptions, Semantics};
 use ptychoarrow::scan::layout::{LayoutOptions, Role, Unit, Unpaired};
-use ptychoarrow::scan::{Note, ScanOptions};
+use ptychoarrow::scan::{BadPixels, Note, ScanOptions};
 use ptychoarrow::{Error, GroupSpec, Groups, ReadOptions, Scan, Table};
 use zip::CompressionMethod;
 
@@ -500,8 +500,9 @@ fn what_the_first_file_lacks_is_found_in_the_second() {
         .map(|patch| patch[0])
         .collect();
     assert_eq!(first, [45.0, 36.0, 27.0, 18.0, 9.0, 0.0]);
-    let patterns = PatternOptions::default().with_mask(true);
-    let groups = Groups::try_new_with(&scan, GroupSpec::default(), patterns).unwrap();
+    let masked = options.with_bad_pixels(BadPixels::default().with_mask(true));
+    let masked = Scan::open_with(at("positions.npz"), &masked).unwrap();
+    let groups = Groups::try_new(&masked, GroupSpec::default()).unwrap();
     let batch = columns(Arc::new(groups), &["diffraction"]);
     let pixels = batch["diffraction"].as_fixed_size_list().values();
     let pixels = pixels.as_primitive::<Float32Type>().values();

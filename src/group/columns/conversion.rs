@@ -37,13 +37,19 @@ impl Conversion {
         }
     }
 
-    /// Returns the conversion of the column `diffraction_normalized`.
-    pub fn normalized(scan: &Scan, semantics: Semantics, factor: f32) -> Self {
+    /// Returns the conversion of the column `diffraction_normalized`. The factor is rounded to f32.
+    pub fn normalized(scan: &Scan, semantics: Semantics, factor: f64) -> Self {
+        let factor = factor as f32;
         if takes_roots(scan, semantics) {
             Self::RootAndScale(factor)
         } else {
             Self::Scale(factor)
         }
+    }
+
+    /// Returns whether a square root is taken.
+    pub fn takes_root(self) -> bool {
+        matches!(self, Self::Root | Self::RootAndScale(_))
     }
 
     /// Converts numbers in place.
@@ -56,6 +62,17 @@ impl Conversion {
             Self::RootAndScale(factor) => values
                 .iter_mut()
                 .for_each(|value| *value = factor * value.sqrt()),
+        }
+    }
+
+    /// Converts a number in f64.
+    pub fn of_wide(self, value: f64) -> f64 {
+        match self {
+            Self::Keep => value,
+            Self::Root => value.sqrt(),
+            Self::Square => value * value,
+            Self::Scale(factor) => value * f64::from(factor),
+            Self::RootAndScale(factor) => f64::from(factor) * value.sqrt(),
         }
     }
 }

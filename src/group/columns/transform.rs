@@ -1,12 +1,9 @@
-//! Changes patterns on their way from the file: bad pixels become 0, the middle is cut out, pixels are
-//! binned.
-
-use std::sync::Arc;
+//! Changes patterns on their way from the file: a part is cut out, pixels are binned.
 
 use super::conversion::unknown_measurement;
-use crate::array::{Column, RowSet};
+use crate::array::Column;
 use crate::error::{Error, Parameter, Remedy, Result};
-use crate::group::options::PatternOptions;
+use crate::group::options::{Center, Crop, PatternOptions};
 use crate::scan::Scan;
 use crate::scan::layout::{Measurement, Role};
 
@@ -17,34 +14,54 @@ pub struct Transform {
     start: [usize; 2],
     /// The height and the width of that part.
     size: [usize; 2],
-    /// The width of a pattern in the file.
-    stored_width: usize,
+    /// The height and the width of a pattern in the file.
+    stored: [usize; 2],
     /// The side of the squares of pixels that become one.
     bin: usize,
     /// Whether the numbers are amplitudes, of which the squares add up.
     adds_squares: bool,
-    /// Whether each pixel of the detector is bad, if there is a mask.
-    bad: Option<Arc<[bool]>>,
     /// The shape of a pattern as it is returned.
     shape: Vec<usize>,
     /// Whether anything is done at all.
     changes: bool,
+    /// Whether the part is cut out around a pixel that is still to be found.
+    awaits_center: bool,
+    /// Whether the part is cut out around the middle, which may not leave as much on both sides.
+    is_middle: bool,
+}
+
+/// Says which pixels a part takes that has not as many on both sides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Uneven {
+    /// The first and the last row.
+    pub rows: [usize; 2],
+    /// The first and the last column.
+    pub columns: [usize; 2],
+    /// The height and the width of a pattern in the file.
+    pub of: [usize; 2],
 }
 
 impl Transform {
-    /// Checks the options against the patterns. The mask is read, no pattern is.
+    /// Checks the options against the patterns. No pattern is read.
     ///
     /// # Errors
-    /// If the part is larger than the patterns, if it cannot be divided into squares, if the file has no
-    /// mask, or if nothing tells what the numbers are where that decides how they add up.
+    /// If the part does not lie within the patterns, if it cannot be divided into squares, or if nothing tells
+    /// what the numbers are where that decides how they add up.
     pub fn of(scan: &Scan, options: &PatternOptions) -> Result<Self> {
+        if options.center.is_some() && options.crop.is_none() {
+            return Err(Error::WithoutEffect {
+                parameter: Parameter::Center,
+                needs: Parameter::Crop,
+            });
+        }
         let Some(patterns) = scan.diffraction() else {
             return Ok(Self::default());
         };
         let shape = patterns.row_shape().to_vec();
-        if options.crop.is_none() && options.bin.is_none() && !options.mask {
+        if options.crop.is_none() && options.bin.is_none() {
             return Ok(Self {
                 shape,
+                bin: 1,
                 ..Self::default()
             });
         }
@@ -59,17 +76,62 @@ impl Transform {
         if bin > 1 && scan.measurement() == Measurement::Unknown {
             return Err(unknown_measurement(scan, Parameter::Bin));
         }
-        let bad = options.mask.then(|| bad_pixels(scan, [height, width]));
-        Ok(Self {
-            // Pixel N / 2, where a shifted Fourier transform has frequency zero, stays the middle.
-            start: [height / 2 - size[0] / 2, width / 2 - size[1] / 2],
+        let transform = Self {
+            start: [0, 0],
             size,
-            stored_width: width,
+            stored: [height, width],
             bin,
-            adds_squares: scan.measurement() == Measurement::Amplitude,
-            bad: bad.transpose()?,
+            adds_squares: bin > 1 && scan.measurement() == Measurement::Amplitude,
             shape: size.map(|len| len / bin).to_vec(),
             changes: true,
+            awaits_center: options.center == Some(Center::Mass),
+            is_middle: options.center.is_none(),
+        };
+        match options.center {
+            Some(Center::Mass) => Ok(transform),
+            Some(Center::Pixel(pixel)) => transform.around(pixel),
+            // Pixel N / 2, where a shifted Fourier transform has frequency zero, stays the middle.
+            None => transform.around([height / 2, width / 2]),
+        }
+    }
+
+    /// Returns the same with the part cut out around this pixel.
+    ///
+    /// # Errors
+    /// [`Error::CropOutside`] if the part then does not lie within the patterns.
+    pub fn around(mut self, center: [usize; 2]) -> Result<Self> {
+        for axis in 0..2 {
+            let before = self.size[axis] / 2;
+            let fits = center[axis] >= before
+                && center[axis] < self.stored[axis]
+                && center[axis] - before <= self.stored[axis] - self.size[axis];
+            if !fits {
+                return Err(Error::CropOutside {
+                    crop: self.size,
+                    center,
+                    shape: self.stored,
+                });
+            }
+            self.start[axis] = center[axis] - before;
+        }
+        self.awaits_center = false;
+        Ok(self)
+    }
+
+    /// Returns whether the part is cut out around a pixel that is still to be found.
+    pub fn awaits_center(&self) -> bool {
+        self.awaits_center
+    }
+
+    /// Returns which pixels are taken, if they are the middle and leave one more on one side.
+    pub fn uneven(&self) -> Option<Uneven> {
+        let is_uneven = |axis: usize| (self.stored[axis] - self.size[axis]) % 2 == 1;
+        let taken = |axis: usize| [self.start[axis], self.start[axis] + self.size[axis] - 1];
+        let any = self.changes && self.is_middle && (is_uneven(0) || is_uneven(1));
+        any.then(|| Uneven {
+            rows: taken(0),
+            columns: taken(1),
+            of: self.stored,
         })
     }
 
@@ -88,21 +150,47 @@ impl Transform {
         self.changes
     }
 
+    /// Returns whether pixels are added up, squared or not.
+    pub fn bins(&self) -> bool {
+        self.bin > 1
+    }
+
     /// Returns whether cropping or binning changes what a pixel is, so that object patches cannot be cut.
     pub fn resamples(&self) -> bool {
-        self.changes && (self.bin > 1 || self.size[1] != self.stored_width || self.start != [0, 0])
+        self.changes && (self.bin > 1 || self.size != self.stored)
     }
 
     /// Changes a stored pattern; `out` has as many numbers as the pattern that is returned.
-    pub fn apply<T: Number>(&self, stored: &mut [T], out: &mut [T]) {
-        if let Some(bad) = &self.bad {
-            clear(stored, bad);
-        }
+    pub fn apply<T: Number>(&self, stored: &[T], out: &mut [T]) {
         if self.bin == 1 {
             self.crop(stored, out);
         } else {
             self.add_up(stored, out);
         }
+    }
+
+    /// Iterates over the numbers of a stored pattern that are used, in runs.
+    pub fn used<'a, T>(&'a self, stored: &'a [T]) -> impl Iterator<Item = &'a [T]> {
+        let whole = (!self.changes).then_some(stored);
+        let rows = if self.changes { self.size[0] } else { 0 };
+        whole
+            .into_iter()
+            .chain((0..rows).map(|row| self.row(stored, row)))
+    }
+
+    /// Returns the places in a stored pattern of the pixels that make the pixel at this place of the pattern
+    /// that is returned.
+    pub fn sources(&self, at: usize) -> Vec<usize> {
+        if !self.changes {
+            return vec![at];
+        }
+        let width = self.shape[1].max(1);
+        let (row, column) = (at / width * self.bin, at % width * self.bin);
+        let rows = self.start[0] + row..self.start[0] + row + self.bin;
+        let first = self.start[1] + column;
+        rows.flat_map(|row| (first..first + self.bin).map(move |column| (row, column)))
+            .map(|(row, column)| row * self.stored[1] + column)
+            .collect()
     }
 
     /// Copies the part that is cut out.
@@ -132,18 +220,9 @@ impl Transform {
 
     /// Returns a row of the part that is cut out.
     fn row<'a, T>(&self, stored: &'a [T], row: usize) -> &'a [T] {
-        let at = (self.start[0] + row) * self.stored_width + self.start[1];
+        let at = (self.start[0] + row) * self.stored[1] + self.start[1];
         &stored[at..at + self.size[1]]
     }
-}
-
-/// Sets bad pixels to 0.
-fn clear<T: Number>(pattern: &mut [T], bad: &[bool]) {
-    pattern
-        .iter_mut()
-        .zip(bad)
-        .filter(|(_, bad)| **bad)
-        .for_each(|(value, _)| *value = T::default());
 }
 
 /// Adds to each sum the terms of its values, one after the other.
@@ -159,7 +238,7 @@ fn add_each<'a, T: Number + 'a>(
 
 fn not_two_axes(scan: &Scan, shape: &[usize]) -> Error {
     let member = scan.member(Role::Diffraction).unwrap_or_default();
-    let parameters = [Parameter::Crop, Parameter::Bin, Parameter::Mask];
+    let parameters = [Parameter::Crop, Parameter::Bin];
     Error::BadMember {
         path: scan
             .diffraction()
@@ -174,58 +253,25 @@ fn not_two_axes(scan: &Scan, shape: &[usize]) -> Error {
 }
 
 /// Returns the height and the width of the part that is cut out.
-fn size_of_crop(crop: Option<usize>, [height, width]: [usize; 2]) -> Result<[usize; 2]> {
-    match crop {
-        None => Ok([height, width]),
-        Some(side) if side > 0 && side <= height && side <= width => Ok([side, side]),
-        Some(side) => {
-            let max = Some(height.min(width).into());
-            Err(Error::out_of_range(Parameter::Crop, side, 1usize, max))
-        }
-    }
-}
-
-/// Reads the file's mask: true where a pixel is bad.
-fn bad_pixels(scan: &Scan, shape: [usize; 2]) -> Result<Arc<[bool]>> {
-    let (column, bad_is) = match (
-        scan.member_column(Role::BadPixels)?,
-        scan.member_column(Role::ValidPixels)?,
-    ) {
-        (Some(column), _) => (column, true),
-        (None, Some(column)) => (column, false),
-        (None, None) => {
-            return Err(scan.missing(Role::BadPixels));
-        }
+fn size_of_crop(crop: Option<Crop>, [height, width]: [usize; 2]) -> Result<[usize; 2]> {
+    let Some(Crop {
+        height: rows,
+        width: columns,
+    }) = crop
+    else {
+        return Ok([height, width]);
     };
-    if column.row_len() != shape[0] * shape[1] {
-        return Err(misfit(&column, shape));
+    let limits = match rows == columns {
+        true => [height.min(width); 2],
+        false => [height, width],
+    };
+    for (side, limit) in [rows, columns].into_iter().zip(limits) {
+        if side == 0 || side > limit {
+            let max = Some(limit.into());
+            return Err(Error::out_of_range(Parameter::Crop, side, 1usize, max));
+        }
     }
-    let values = column
-        .numbers(&RowSet::Range(0..column.num_rows()))?
-        .to_f64();
-    Ok(values
-        .into_iter()
-        .take(column.row_len())
-        .map(|value| (value != 0.0) == bad_is)
-        .collect())
-}
-
-fn misfit(column: &Column, [height, width]: [usize; 2]) -> Error {
-    Error::BadMember {
-        path: column.npz().path().to_path_buf(),
-        member: column
-            .info()
-            .map_or_else(String::new, |info| info.name.clone()),
-        found: format!("a mask of {:?}", column.row_shape()),
-        expected: format!("one of [{height}, {width}], the shape of the patterns"),
-        remedies: vec![
-            Remedy::NameMember {
-                role: "bad_pixels",
-                member: None,
-            },
-            Remedy::LeaveOut(Parameter::Mask),
-        ],
-    }
+    Ok([rows, columns])
 }
 
 /// Names the types that patterns are computed in: f32 where they are returned, f64 where their power is added

@@ -7,7 +7,7 @@ use std::time::Duration;
 use arrow::array::ArrayRef;
 use arrow::datatypes::SchemaRef;
 
-use super::Groups;
+use super::{GroupNote, Groups};
 use crate::array::{Access, Column, RowSet};
 use crate::error::{Error, Notice, Result};
 use crate::group::columns::coords::Source;
@@ -15,10 +15,28 @@ use crate::group::columns::early;
 use crate::group::columns::fields::GroupColumn;
 use crate::group::columns::object_patches::unreadable_object;
 use crate::group::index::GroupIndex;
-use crate::group::{Norm, PATTERNS_KEY, SPEC_KEY};
+use crate::group::{Center, Norm, PATTERNS_KEY, SPEC_KEY};
 use crate::scan::layout::{Role, Uses};
-use crate::scan::provenance;
+use crate::scan::{BAD_PIXELS_KEY, provenance};
 use crate::table::{Table, TableInfo};
+
+impl Groups {
+    /// Returns how patterns are returned, as JSON: the options, whether the mask is applied, and the pixel
+    /// that was found to be the centre.
+    fn patterns_json(&self) -> String {
+        let mut patterns = serde_json::json!(self.patterns());
+        if let serde_json::Value::Object(fields) = &mut patterns {
+            if self.scan().bad_pixels().mask {
+                fields.insert("mask".to_string(), true.into());
+            }
+            let is_found = self.patterns().center == Some(Center::Mass);
+            if let Some(center) = is_found.then(|| self.center().ok().flatten()).flatten() {
+                fields.insert("center_pixel".to_string(), serde_json::json!(center));
+            }
+        }
+        patterns.to_string()
+    }
+}
 
 impl TableInfo for Groups {
     fn known_rows(&self) -> Option<usize> {
@@ -109,16 +127,23 @@ impl TableInfo for Groups {
 
     fn notices(&self, columns: &[usize]) -> Vec<Notice> {
         let notes = self.notes();
-        let mut notices = self.scan().notices_of(&self.uses_of_columns(columns));
-        notices.extend(notes.iter().map(Notice::from));
+        let uses = self.uses_of_columns(columns);
+        let is_of_crop = |note: &GroupNote| matches!(note, GroupNote::UnevenCrop { .. });
+        let concerned = |note: &&GroupNote| uses.has(Role::Diffraction) || !is_of_crop(note);
+        let mut notices = self.scan().notices_of(&uses);
+        notices.extend(notes.iter().filter(concerned).map(Notice::from));
         notices
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {
-        let patterns = serde_json::json!(self.patterns()).to_string();
+        let patterns = self.patterns_json();
         let mut provenance = provenance::of(self.scan().sources(), self.name());
         provenance.insert(SPEC_KEY.to_string(), self.spec().to_json());
         provenance.insert(PATTERNS_KEY.to_string(), patterns);
+        if !self.scan().bad_pixels().values.is_empty() {
+            let bad_pixels = self.scan().bad_pixels().to_json();
+            provenance.insert(BAD_PIXELS_KEY.to_string(), bad_pixels);
+        }
         provenance
     }
 }
@@ -153,7 +178,7 @@ impl Groups {
                 _ => {}
             }
         }
-        if self.patterns().mask && uses.has(Role::Diffraction) {
+        if self.scan().bad_pixels().mask && uses.has(Role::Diffraction) {
             uses.add(Role::BadPixels);
             uses.add(Role::ValidPixels);
         }

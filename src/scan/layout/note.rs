@@ -63,6 +63,11 @@ pub enum Note {
         /// The member in which true means a good pixel.
         valid: Option<String>,
     },
+    /// The file has a mask of pixels, and the patterns are read without it.
+    MaskNotApplied {
+        /// The mask.
+        member: String,
+    },
     /// Positions or start positions lack one of their two coordinates, so the other is not used.
     HalfOfPair {
         /// The member that is there.
@@ -225,6 +230,9 @@ impl Note {
                 )
             }
             Self::MaskPolarity { bad, valid } => polarity(bad.as_deref(), valid.as_deref()),
+            Self::MaskNotApplied { member } => {
+                format!("the file has a mask of pixels, `{member}`, which is not applied")
+            }
             Self::HalfOfPair {
                 member,
                 pair: [first, second],
@@ -341,6 +349,7 @@ impl Note {
                 pair: [first, second],
                 ..
             } => vec![name(*first, None), name(*second, None)],
+            Self::MaskNotApplied { .. } => vec![Remedy::Enable(Parameter::Mask)],
             Self::LooksLikePatterns { members, .. } => {
                 let only = members.first().filter(|_| members.len() == 1);
                 vec![name(Role::Diffraction, only)]

@@ -54,6 +54,7 @@ impl Note {
             Self::TakenByNameAlone { .. } => "taken_by_name_alone",
             Self::TakenInAnotherCase { .. } => "taken_in_another_case",
             Self::MaskPolarity { .. } => "mask_polarity",
+            Self::MaskNotApplied { .. } => "mask_not_applied",
             Self::HalfOfPair { .. } => "half_of_pair",
             Self::LooksLikePatterns { .. } => "looks_like_patterns",
             Self::ComplexWithoutRole { .. } => "complex_without_role",
@@ -89,6 +90,7 @@ impl Note {
             Self::Misfit { .. }
             | Self::Unreadable { .. }
             | Self::TakenByNameAlone { .. }
+            | Self::MaskNotApplied { .. }
             | Self::HalfOfPair { .. }
             | Self::LooksLikePatterns { .. }
             | Self::ComplexWithoutRole { .. }
@@ -111,6 +113,7 @@ impl Note {
                 uses.has_any(roles)
             }
             Self::MaskPolarity { .. } => uses.has_any(&[Role::BadPixels, Role::ValidPixels]),
+            Self::MaskNotApplied { .. } => uses.has(Role::Diffraction),
             Self::HalfOfPair { pair, .. } => uses.has_any(pair),
             Self::LooksLikePatterns { has_patterns, .. } => {
                 uses.has(Role::Diffraction) || !has_patterns && uses.wants_patterns

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use arrow::array::Array;
 use arrow::datatypes::DataType;
 use datafusion::common::{DFSchema, ScalarValue, plan_err};
 use datafusion::error::{DataFusionError, Result};
@@ -17,8 +18,8 @@ use serde::de::DeserializeOwned;
 
 use super::{Function, LAYOUT};
 use crate::error::nearest_name;
-use crate::scan::ScanOptions;
 use crate::scan::layout::{PositionOrder, Role};
+use crate::scan::{BadValue, ScanOptions};
 
 /// Holds the values of a call by parameter.
 pub struct Call {
@@ -281,7 +282,49 @@ impl Call {
         if let Some(said) = self.text("patterns")? {
             options.patterns = Some(PathBuf::from(said));
         }
+        let bad = &mut options.bad_pixels;
+        if let Some(said) = self.truth("mask")? {
+            bad.mask = said;
+        }
+        if let Some(said) = self.bad_values()? {
+            bad.values = said;
+        }
         Ok(options)
+    }
+
+    /// Returns a value that is a text with a meaning of its own; a whole number will do where it is one.
+    pub fn parsed<T: FromStr<Err = String>>(&self, parameter: &str) -> Result<Option<T>> {
+        let Some(value) = self.get(parameter) else {
+            return Ok(None);
+        };
+        let text = text_of(value).unwrap_or_default();
+        let parsed = text.parse();
+        parsed.map(Some).map_err(|expected: String| {
+            self.bad(parameter, expected.trim_start_matches("expected "))
+        })
+    }
+
+    /// Returns the values that mark a pixel as bad: `bad_values => -1`, `'-1, max'` or `[-1, 65535]`.
+    fn bad_values(&self) -> Result<Option<Vec<BadValue>>> {
+        let Some(value) = self.get("bad_values") else {
+            return Ok(None);
+        };
+        let texts: Option<Vec<String>> = match value {
+            ScalarValue::List(list) if list.len() == 1 => {
+                let values = list.value(0);
+                let text = |at| text_of(&ScalarValue::try_from_array(&values, at).ok()?);
+                (0..values.len()).map(text).collect()
+            }
+            value => text_of(value).map(|text| text.split(',').map(str::to_string).collect()),
+        };
+        let values = texts.map(|texts| texts.iter().map(|text| text.parse()).collect());
+        match values {
+            Some(Ok(values)) => Ok(Some(values)),
+            _ => Err(self.bad(
+                "bad_values",
+                "numbers, 'max', 'nan', 'inf' or '-inf', several as '-1, max' or [-1, 65535]",
+            )),
+        }
     }
 
     /// Returns the members by role: `role => 'x=pos_x, y=pos_y'`.
@@ -328,6 +371,15 @@ impl Function {
             ),
             false => call,
         }
+    }
+}
+
+/// Returns a text as it is, and a number as text.
+fn text_of(value: &ScalarValue) -> Option<String> {
+    let known = value.data_type().is_string() || value.data_type().is_numeric();
+    match value.cast_to(&DataType::Utf8).ok().filter(|_| known) {
+        Some(ScalarValue::Utf8(text)) => text,
+        _ => None,
     }
 }
 

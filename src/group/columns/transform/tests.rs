@@ -10,6 +10,7 @@ use arrow::datatypes::Float32Type;
 use super::*;
 use crate::group::{Channels, GroupSpec, Groups, Measure};
 use crate::npz::write::NpzWriter;
+use crate::scan::BadPixels;
 use crate::scan::ScanOptions;
 use crate::scan::layout::LayoutOptions;
 use crate::table::ReadOptions;
@@ -39,6 +40,7 @@ fn scan(
     [height, width]: [usize; 2],
     descr: &str,
     measurement: Option<Measurement>,
+    mask: bool,
 ) -> Scan {
     let path = folder.join("scan.npz");
     let mut out = NpzWriter::new(std::fs::File::create(&path).unwrap());
@@ -79,6 +81,7 @@ fn scan(
         &path,
         &ScanOptions {
             layout,
+            bad_pixels: BadPixels::default().with_mask(mask),
             ..Default::default()
         },
     )
@@ -100,17 +103,19 @@ fn expected(
     pattern: usize,
     [height, width]: [usize; 2],
     options: &PatternOptions,
-    amplitude: bool,
+    [amplitude, mask]: [bool; 2],
 ) -> Vec<f64> {
-    let stored = |row: usize, col: usize| match options.mask && is_bad(row, col) {
+    let stored = |row: usize, col: usize| match mask && is_bad(row, col) {
         true => 0.0,
         false => pixel(pattern, row, col),
     };
-    let (rows, cols) = (
-        options.crop.unwrap_or(height),
-        options.crop.unwrap_or(width),
-    );
-    let (top, left) = (height / 2 - rows / 2, width / 2 - cols / 2);
+    let crop = options.crop.unwrap_or([height, width].into());
+    let (rows, cols) = (crop.height, crop.width);
+    let [middle_row, middle_col] = match options.center {
+        Some(Center::Pixel(pixel)) => pixel,
+        _ => [height / 2, width / 2],
+    };
+    let (top, left) = (middle_row - rows / 2, middle_col - cols / 2);
     let bin = options.bin.unwrap_or(1);
     let block = |row: usize, col: usize| {
         let values =
@@ -142,16 +147,18 @@ fn patterns_are_changed_as_the_words_say() {
             (">f4", Some(Measurement::Intensity)),
             ("<f8", Some(Measurement::Amplitude)),
         ] {
-            let scan = scan(folder.path(), shape, descr, measurement);
             let amplitude = measurement == Some(Measurement::Amplitude);
-            for (crop, bin, mask) in [
-                (Some(8), None, false),
-                (Some(9), Some(3), true),
-                (Some(12), Some(4), false),
-                (None, None, true),
-                (Some(1), None, false),
-                (Some(12), Some(12), true),
+            for (crop, center, bin, mask) in [
+                (Some(8.into()), None, None, false),
+                (Some(9.into()), None, Some(3), true),
+                (Some(12.into()), None, Some(4), false),
+                (None, None, None, true),
+                (Some(1.into()), None, None, false),
+                (Some(12.into()), None, Some(12), true),
+                (Some([6, 9].into()), Some([3, 11].into()), Some(3), true),
+                (Some([5, 4].into()), Some([9, 2].into()), None, false),
             ] {
+                let scan = scan(folder.path(), shape, descr, measurement, mask);
                 for (measure, channels) in [
                     (Measure::Stored, Channels::First),
                     (Measure::Amplitude, Channels::First),
@@ -161,8 +168,8 @@ fn patterns_are_changed_as_the_words_say() {
                         measure,
                         channels,
                         crop,
+                        center,
                         bin,
-                        mask,
                     };
                     let spec = GroupSpec {
                         neighbors: Some(6),
@@ -170,16 +177,17 @@ fn patterns_are_changed_as_the_words_say() {
                         ..Default::default()
                     };
                     let groups = Groups::try_new_with(&scan, spec, options).unwrap();
-                    compare(&groups, shape, &options, amplitude);
+                    compare(&groups, shape, &options, [amplitude, mask]);
                     compared += 1;
                 }
             }
         }
     }
-    assert_eq!(compared, 3 * 4 * 6 * 3);
+    assert_eq!(compared, 3 * 4 * 8 * 3);
 }
 
-fn compare(groups: &Groups, shape: [usize; 2], options: &PatternOptions, amplitude: bool) {
+fn compare(groups: &Groups, shape: [usize; 2], options: &PatternOptions, kind: [bool; 2]) {
+    let [amplitude, _] = kind;
     let columns = ["diffraction", "diffraction_normalized", "norm_factor"]
         .map(str::to_string)
         .to_vec();
@@ -191,7 +199,7 @@ fn compare(groups: &Groups, shape: [usize; 2], options: &PatternOptions, amplitu
     let found = batch.column(0).as_fixed_size_list();
     let values = found.values().as_primitive::<Float32Type>().values();
     let patterns: Vec<Vec<f64>> = (0..PATTERNS)
-        .map(|pattern| expected(pattern, shape, options, amplitude))
+        .map(|pattern| expected(pattern, shape, options, kind))
         .collect();
     let pixels = patterns[0].len();
     let index = groups.index().unwrap();
@@ -217,7 +225,7 @@ fn compare(groups: &Groups, shape: [usize; 2], options: &PatternOptions, amplitu
         ..*options
     };
     let power = |pattern: usize| -> f64 {
-        let values = expected(pattern, shape, &plain, amplitude);
+        let values = expected(pattern, shape, &plain, kind);
         values
             .iter()
             .map(|value| if amplitude { value * value } else { *value })
@@ -225,7 +233,7 @@ fn compare(groups: &Groups, shape: [usize; 2], options: &PatternOptions, amplitu
     };
     let mean = (0..PATTERNS).map(power).sum::<f64>() / PATTERNS as f64;
     let factor = (pixels as f64 / 4.0 / mean).sqrt();
-    let found = f64::from(groups.norm_factor().unwrap());
+    let found = groups.norm_factor().unwrap();
     assert!(
         (found - factor).abs() < 1e-6 * factor,
         "{options:?}: {found}, {factor}"
@@ -236,13 +244,10 @@ fn compare(groups: &Groups, shape: [usize; 2], options: &PatternOptions, amplitu
 fn what_cannot_be_done_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let told = |measurement, options: PatternOptions| {
-        let scan = scan(folder.path(), [12, 16], "<f4", measurement);
+        let scan = scan(folder.path(), [12, 16], "<f4", measurement, false);
         Transform::of(&scan, &options).unwrap_err().report()
     };
-    let crop = |crop| PatternOptions {
-        crop: Some(crop),
-        ..Default::default()
-    };
+    let crop = |crop: usize| PatternOptions::default().with_crop(crop);
     let bin = |bin| PatternOptions {
         bin: Some(bin),
         ..Default::default()
@@ -265,16 +270,87 @@ fn the_file_changes_nothing_where_nothing_is_asked() {
     let scan = Scan::open("tests/data/siemens_star.npz").unwrap();
     let transform = Transform::of(&scan, &PatternOptions::default()).unwrap();
     assert!(!transform.changes() && transform.shape() == [64, 64]);
-    let masked = PatternOptions {
-        mask: true,
-        ..Default::default()
-    };
+    let masked = ScanOptions::default().with_bad_pixels(BadPixels::default().with_mask(true));
     assert!(
-        Transform::of(&scan, &masked)
+        Scan::open_with("tests/data/siemens_star.npz", &masked)
             .unwrap_err()
             .report()
             .contains("LayoutOptions::roles = bad_pixels=NAME")
     );
     let json = serde_json::to_string(&PatternOptions::default()).unwrap();
     assert_eq!(json, r#"{"measure":"stored","channels":"first"}"#);
+}
+
+#[test]
+fn a_part_that_leaves_the_pattern_is_refused_with_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let scan = scan(folder.path(), [18, 16], "<u2", None, false);
+    let of = |crop: [usize; 2], center: [usize; 2]| {
+        let options = PatternOptions::default().with_crop(crop);
+        Transform::of(&scan, &options.with_center(center))
+    };
+    for (crop, center) in [([16, 16], [8, 8]), ([16, 16], [10, 8]), ([1, 1], [17, 15])] {
+        of(crop, center).unwrap();
+    }
+    for (crop, center) in [
+        ([16, 16], [7, 8]),
+        ([16, 16], [11, 8]),
+        ([16, 16], [8, 9]),
+        ([1, 1], [18, 0]),
+        ([3, 3], [1, usize::MAX]),
+    ] {
+        of(crop, center).unwrap_err();
+    }
+    insta::assert_snapshot!(of([16, 16], [11, 8]).unwrap_err(), @"crop = 16 x 16 around pixel (11, 8) takes rows 3 to 18 and columns 0 to 15; expected rows 0 to 17 and columns 0 to 15; lower PatternOptions::crop or move PatternOptions::center");
+    let alone = PatternOptions::default().with_center([8, 8]);
+    insta::assert_snapshot!(Transform::of(&scan, &alone).unwrap_err(), @"center: found a value, expected none without crop; leave out PatternOptions::center");
+}
+
+#[test]
+fn what_is_not_in_the_middle_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let scan = scan(folder.path(), [18, 16], "<u2", None, false);
+    let uneven = |crop: [usize; 2]| {
+        let options = PatternOptions::default().with_crop(crop);
+        let uneven = Transform::of(&scan, &options).unwrap().uneven();
+        uneven.map(|uneven| (uneven.rows, uneven.columns))
+    };
+    assert_eq!(uneven([16, 16]), None);
+    // 18 div 2 - 15 div 2 = 2, 16 div 2 - 15 div 2 = 1.
+    assert_eq!(uneven([15, 15]), Some(([2, 16], [1, 15])));
+    assert_eq!(uneven([18, 15]), Some(([0, 17], [1, 15])));
+}
+
+#[test]
+fn options_are_plain_data_and_texts() {
+    let options = PatternOptions::default()
+        .with_crop([16, 18])
+        .with_center([8, 9]);
+    let json = serde_json::to_string(&options).unwrap();
+    assert_eq!(
+        json,
+        r#"{"measure":"stored","channels":"first","crop":[16,18],"center":[8,9]}"#
+    );
+    assert_eq!(
+        serde_json::from_str::<PatternOptions>(&json).unwrap(),
+        options
+    );
+    let square = PatternOptions::default()
+        .with_crop(8)
+        .with_center(Center::Mass);
+    let json = serde_json::to_string(&square).unwrap();
+    assert!(json.ends_with(r#""crop":8,"center":"com"}"#), "{json}");
+    assert_eq!(
+        serde_json::from_str::<PatternOptions>(&json).unwrap(),
+        square
+    );
+    assert_eq!("16x18".parse(), Ok(Crop::from([16, 18])));
+    assert_eq!("130, 127".parse(), Ok(Center::Pixel([130, 127])));
+    assert_eq!("com".parse(), Ok(Center::Mass));
+    for text in ["", "16x", "-1", "1x2x3", "nan"] {
+        text.parse::<Crop>().unwrap_err();
+    }
+    for text in ["", "8", "8,", "-1,3", "8,9,10", "centre"] {
+        text.parse::<Center>().unwrap_err();
+    }
 }
