@@ -31,6 +31,7 @@ mod files;
 mod join;
 mod layers;
 pub mod layout;
+mod member_names;
 mod notices;
 mod options;
 mod positions;
@@ -587,6 +588,10 @@ fn measurement_of(patterns: Option<&Column>, options: &LayoutOptions) -> Measure
 impl TableInfo for Scan {
     fn known_rows(&self) -> Option<usize> {
         Some(self.num_positions())
+    }
+
+    fn column_of_member(&self, member: &str) -> Option<String> {
+        self.column_made_of(member, |name| self.inner.schema.index_of(name).is_ok())
     }
 
     fn ordering(&self) -> &[&str] {

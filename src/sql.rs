@@ -6,6 +6,8 @@
 //! functions.
 
 mod context;
+pub(crate) mod csv;
+mod deferred;
 mod error;
 mod exec;
 mod external;
@@ -13,9 +15,13 @@ mod files;
 mod filter;
 pub(crate) mod functions;
 mod groups;
+mod hints;
 mod neighbors;
+mod parse;
 mod predicate;
 mod query;
+mod recent;
+mod refuse;
 mod register;
 mod relation;
 mod schema;
@@ -23,6 +29,7 @@ mod session;
 mod source;
 mod sources;
 mod table;
+mod tensors;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -35,8 +42,9 @@ pub use exec::NpzScanExec;
 pub use files::{FileFormat, register_file};
 pub use groups::GroupQuery;
 pub use neighbors::{NeighborsQuery, OtherScan};
+pub use parse::statements;
 pub use predicate::scan_points;
-pub use query::{query, run, statements};
+pub use query::{query, run};
 pub use register::{RegisterOptions, register, register_npz};
 pub use session::{QueryReader, Session};
 use source::open_relation;

@@ -85,7 +85,8 @@ pub trait Table: TableInfo {
     /// Returns the number of rows.
     ///
     /// # Errors
-    /// If what the number depends on cannot be read.
+    /// If what the number depends on cannot be read; if every row is refused for what the data is, such as a
+    /// position that is not finite.
     fn num_rows(&self) -> Result<usize>;
 
     /// Builds one column for these rows, in their order.
@@ -109,8 +110,20 @@ pub trait Table: TableInfo {
 /// A table that wraps another one forwards all of them: its implementation carries
 /// `#[deny(clippy::missing_trait_methods)]`, so that none is forgotten.
 pub trait TableInfo: fmt::Debug + Send + Sync {
-    /// Returns the number of rows, if headers alone tell it.
+    /// Returns the number of rows, if it is certain without reading more data: a planner may answer a count with
+    /// it, so a table whose rows may yet be refused for what its data is does not tell it.
     fn known_rows(&self) -> Option<usize> {
+        None
+    }
+
+    /// Returns the number of rows that a planner may reckon with, though reading may turn out to be an error; the
+    /// known number by default.
+    fn expected_rows(&self) -> Option<usize> {
+        self.known_rows()
+    }
+
+    /// Returns the column that is made of a member of the file, for whoever asks for it by the member's name.
+    fn column_of_member(&self, _member: &str) -> Option<String> {
         None
     }
 

@@ -21,7 +21,7 @@ use super::note::GroupNote;
 use super::once::Once;
 use super::options::{Center, PatternOptions};
 use super::phases::{Phase, Phases};
-use super::plan::Plan;
+use super::plan::{Plan, check_finite, squares_are_finite};
 use super::ptychopinn::rules;
 use super::sampling::{self, Numbers};
 use super::spec::{GroupSpec, Norm, Semantics};
@@ -72,6 +72,8 @@ struct Shared {
     norm_factor: Once<(f64, MeanPower)>,
     /// The first pixel found that is not finite and was left as it is stored.
     not_finite: OnceLock<NotFinite>,
+    /// Set once no position was found to keep the groups from being formed.
+    positions_checked: Once<()>,
     whole: State,
 }
 
@@ -155,6 +157,7 @@ impl Groups {
             seeds: Once::default(),
             norm_factor: Once::default(),
             not_finite: OnceLock::new(),
+            positions_checked: Once::default(),
             whole: State::default(),
         };
         Ok(Self {
@@ -384,6 +387,31 @@ impl Groups {
             seeds, plan, spec, ..
         } = self.shared.as_ref();
         seeds.get_or_try_init(|| sampling::seed_points(plan, spec))
+    }
+
+    /// Returns whether a position may yet keep the groups from being formed.
+    fn may_be_refused(&self) -> bool {
+        // PtychoPINN looks at no position where a group is a single scan point.
+        let is_blind = self.spec().semantics == Semantics::Ptychopinn && self.group_size() == 1;
+        !is_blind && self.shared.positions_checked.get().is_none()
+    }
+
+    /// Checks that no position keeps the groups from being formed.
+    fn check_positions(&self) -> Result<()> {
+        let Shared {
+            scan, spec, plan, ..
+        } = self.shared.as_ref();
+        let check = || {
+            check_finite(scan, plan.candidates.iter())?;
+            // Where squares of distances overflow, only drawing tells whether a group comes out.
+            let ptychopinn = spec.semantics == Semantics::Ptychopinn;
+            match ptychopinn && !squares_are_finite(scan.positions()?) {
+                true => self.index().map(drop),
+                false => Ok(()),
+            }
+        };
+        let checked = &self.shared.positions_checked;
+        checked.get_or_try_init(check).copied()
     }
 
     /// Returns what the columns of the groups are made from; forms the groups, if need be.

@@ -88,6 +88,17 @@ impl TableInfo for GroupMembers {
             .checked_mul(self.groups.group_size())
     }
 
+    fn expected_rows(&self) -> Option<usize> {
+        self.groups
+            .expected_rows()?
+            .checked_mul(self.groups.group_size())
+    }
+
+    fn column_of_member(&self, member: &str) -> Option<String> {
+        let has = |name: &str| self.schema.index_of(name).is_ok();
+        self.groups.scan().column_made_of(member, has)
+    }
+
     fn is_on_request(&self, _column: usize) -> bool {
         false
     }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use super::Once;
 use super::neighbors::{Neighbor, Neighbors, Reach, SharedEngine};
-use super::plan::non_finite;
+use super::plan::{Candidates, check_finite};
 use crate::array::RowSet;
 use crate::error::{Error, Notice, Parameter, Result};
 use crate::scan::layout::{Role, Uses};
@@ -34,6 +34,11 @@ pub struct NeighborsOptions {
     /// The scan whose points are the neighbours, with positions in the same unit. By default the scan itself, of which
     /// no scan point is its own neighbour.
     pub of: Option<Scan>,
+    /// The scan points that have neighbours, and are such where `of` names no other scan: ascending and without
+    /// repetition. The positions of others do not matter. By default all.
+    pub among: Option<Vec<u32>>,
+    /// The scan points of `of` that may be neighbours, ascending and without repetition. By default all.
+    pub of_among: Option<Vec<u32>>,
 }
 
 impl NeighborsOptions {
@@ -52,6 +57,18 @@ impl NeighborsOptions {
     /// Sets the scan whose points are the neighbours.
     pub fn with_of(mut self, of: impl Into<Option<Scan>>) -> Self {
         self.of = of.into();
+        self
+    }
+
+    /// Sets the scan points that have neighbours, and are such where no other scan is named.
+    pub fn with_among(mut self, points: impl Into<Option<Vec<u32>>>) -> Self {
+        self.among = points.into();
+        self
+    }
+
+    /// Sets the scan points of the other scan that may be neighbours.
+    pub fn with_of_among(mut self, points: impl Into<Option<Vec<u32>>>) -> Self {
+        self.of_among = points.into();
         self
     }
 }
@@ -89,6 +106,12 @@ impl NeighborsOptions {
 pub struct NeighborsTable {
     scan: Scan,
     options: NeighborsOptions,
+    /// The scan points that have neighbours.
+    points: Candidates,
+    /// The scan points that may be neighbours; those of another scan, if one is named.
+    others: Candidates,
+    /// Set once all their positions were seen to be finite.
+    checked: Once<()>,
     /// The largest number of neighbours that a scan point can have.
     k: usize,
     /// The largest distance; infinite if there is no limit.
@@ -103,8 +126,8 @@ pub struct NeighborsTable {
 /// Holds what the neighbours are searched with.
 #[derive(Debug)]
 struct Index {
-    /// All scan points of the scan whose points are the neighbours.
-    points: Vec<u32>,
+    /// The scan points that may be neighbours.
+    others: Vec<u32>,
     engine: SharedEngine,
 }
 
@@ -112,7 +135,8 @@ impl NeighborsTable {
     /// Creates the table. Positions are read when rows are asked for.
     ///
     /// # Errors
-    /// [`Error::OutOfRange`] if `k` is 0, or `within` is negative or not a number; [`Error::MissingRole`] if a scan has
+    /// [`Error::OutOfRange`] if `k` is 0, `within` is negative or not a number, or a list has a scan point that its scan
+    /// has not; [`Error::NotAscending`] if a list does not ascend; [`Error::MissingRole`] if a scan has
     /// no positions; [`Error::UnitsDiffer`] if the positions of both scans are not in the same unit.
     pub fn try_new(scan: &Scan, options: &NeighborsOptions) -> Result<Self> {
         let within = options.within.unwrap_or(f64::INFINITY);
@@ -123,12 +147,15 @@ impl NeighborsTable {
             return Err(Error::out_of_range(Parameter::Within, within, 0.0, None));
         }
         scan.require_positions()?;
-        let others = match &options.of {
-            None => scan.num_positions().saturating_sub(1),
+        let points = Candidates::try_new(scan, Parameter::Among, options.among.as_ref())?;
+        let (others, most) = match &options.of {
+            None => (points.clone(), points.len().saturating_sub(1)),
             Some(of) => {
                 of.require_positions()?;
                 check_units(scan, of)?;
-                of.num_positions()
+                let others = Candidates::try_new(of, Parameter::Among, options.of_among.as_ref())?;
+                let most = others.len();
+                (others, most)
             }
         };
         let k = match (options.k, options.within) {
@@ -139,7 +166,10 @@ impl NeighborsTable {
         Ok(Self {
             scan: scan.clone(),
             options: options.clone(),
-            k: k.min(others),
+            points,
+            others,
+            checked: Once::default(),
+            k: k.min(most),
             within,
             schema: schema(),
             index: Once::default(),
@@ -157,18 +187,34 @@ impl NeighborsTable {
     fn neighbors(&self) -> Result<Neighbors<'_>> {
         let of = self.of().positions()?;
         let index = self.index.get_or_try_init(|| {
-            check_finite(&self.scan, self.scan.positions()?)?;
-            check_finite(self.of(), of)?;
-            let points: Vec<u32> = (0..of.len() as u32).collect();
-            let engine = Neighbors::new(&of.x, &of.y, &points).engine();
-            Ok(Index { points, engine })
+            self.check_positions()?;
+            let others = self.others.to_vec()?.into_owned();
+            let engine = Neighbors::new(&of.x, &of.y, &others).engine();
+            Ok(Index { others, engine })
         })?;
         Ok(Neighbors::with_engine(
             &of.x,
             &of.y,
-            &index.points,
+            &index.others,
             index.engine.clone(),
         ))
+    }
+
+    /// Checks that no position keeps the neighbours from being found.
+    fn check_positions(&self) -> Result<()> {
+        let check = || {
+            check_finite(&self.scan, self.points.iter())?;
+            match &self.options.of {
+                Some(of) => check_finite(of, self.others.iter()),
+                None => Ok(()),
+            }
+        };
+        self.checked.get_or_try_init(check).copied()
+    }
+
+    /// Returns the position of the scan point at a place of `points`.
+    fn position(&self, positions: &Positions, slot: usize) -> [f64; 2] {
+        positions.at(self.points.at(slot) as usize)
     }
 
     /// Returns the scan point that is no neighbour of this one: itself, unless neighbours are those of another scan.
@@ -176,7 +222,7 @@ impl NeighborsTable {
         self.options.of.is_none().then_some(point)
     }
 
-    /// Returns which rows belong to which scan point; where a distance limits them, after counting all of them once.
+    /// Returns which rows belong to which place of `points`; where a distance limits them, after counting all of them once.
     fn extents(&self) -> Result<Extents<'_>> {
         if self.within == f64::INFINITY {
             return Ok(Extents::Equal(self.k));
@@ -189,25 +235,27 @@ impl NeighborsTable {
     fn count(&self) -> Result<Vec<usize>> {
         let (neighbors, positions) = (self.neighbors()?, self.scan.positions()?);
         let reach = Reach::new(self.k, self.within);
-        let order = neighbors.spatial_order_of(positions.len(), |point| positions.at(point));
+        let order =
+            neighbors.spatial_order_of(self.points.len(), |slot| self.position(positions, slot));
         let parts = order.par_chunks(CHUNK).map(|part| {
             let mut out = Vec::new();
-            let count = |point: &u32| {
-                let at = positions.at(*point as usize);
-                neighbors.count(at, reach, self.except(*point), &mut out) as u32
+            let count = |slot: &u32| {
+                let point = self.points.at(*slot as usize);
+                let at = positions.at(point as usize);
+                neighbors.count(at, reach, self.except(point), &mut out) as u32
             };
             part.iter().map(count).collect()
         });
         let parts: Vec<Vec<u32>> = parts.collect();
-        let mut starts = vec![0; positions.len() + 1];
-        for (point, count) in order.iter().zip(parts.iter().flatten()) {
-            starts[*point as usize + 1] = *count as usize;
+        let mut starts = vec![0; self.points.len() + 1];
+        for (slot, count) in order.iter().zip(parts.iter().flatten()) {
+            starts[*slot as usize + 1] = *count as usize;
         }
         let mut rows = 0usize;
         for start in &mut starts {
             rows = rows
                 .checked_add(*start)
-                .ok_or_else(|| too_many_rows(positions.len(), self.k, Parameter::Within))?;
+                .ok_or_else(|| too_many_rows(self.points.len(), self.k, Parameter::Within))?;
             *start = rows;
         }
         Ok(starts)
@@ -217,13 +265,14 @@ impl NeighborsTable {
     fn values<T>(&self, rows: &RowSet<'_>, value: impl Fn(&Neighbor) -> T) -> Result<Vec<T>> {
         let places: Vec<Place> = self.extents()?.places(rows).collect();
         let (neighbors, positions) = (self.neighbors()?, self.scan.positions()?);
-        let search = |point: u32, depth: usize, out: &mut Vec<Neighbor>| {
+        let search = |slot: u32, depth: usize, out: &mut Vec<Neighbor>| {
             let reach = Reach::new(self.k.min(depth), self.within);
-            let at = positions.at(point as usize);
-            neighbors.search(at, reach, self.except(point), out);
+            let point = self.points.at(slot as usize);
+            neighbors.search(positions.at(point as usize), reach, self.except(point), out);
         };
-        let order = |points: &[u32]| {
-            neighbors.spatial_order_of(points.len(), |slot| positions.at(points[slot] as usize))
+        let order = |slots: &[u32]| {
+            let at = |slot: usize| self.position(positions, slots[slot] as usize);
+            neighbors.spatial_order_of(slots.len(), at)
         };
         self.cache.values(&places, self.k, search, order, value)
     }
@@ -254,14 +303,6 @@ fn check_units(scan: &Scan, of: &Scan) -> Result<()> {
     })
 }
 
-fn check_finite(scan: &Scan, positions: &Positions) -> Result<()> {
-    let is_bad = |point: &usize| !positions.at(*point).iter().all(|value| value.is_finite());
-    match (0..positions.len()).find(is_bad) {
-        None => Ok(()),
-        Some(point) => Err(non_finite(scan, positions, point)),
-    }
-}
-
 fn too_many_rows(points: usize, k: usize, parameter: Parameter) -> Error {
     Error::TooLarge {
         purpose: "the table of neighbours",
@@ -273,8 +314,15 @@ fn too_many_rows(points: usize, k: usize, parameter: Parameter) -> Error {
 impl TableInfo for NeighborsTable {
     fn known_rows(&self) -> Option<usize> {
         match self.within == f64::INFINITY {
-            true => self.scan.num_positions().checked_mul(self.k),
+            true => self.checked.get().and_then(|()| self.expected_rows()),
             false => self.starts.get().and_then(|starts| starts.last().copied()),
+        }
+    }
+
+    fn expected_rows(&self) -> Option<usize> {
+        match self.within == f64::INFINITY {
+            true => self.points.len().checked_mul(self.k),
+            false => self.known_rows(),
         }
     }
 
@@ -283,7 +331,13 @@ impl TableInfo for NeighborsTable {
     }
 
     fn spec_text(&self) -> Option<String> {
-        let NeighborsOptions { k, within, of } = &self.options;
+        let NeighborsOptions {
+            k,
+            within,
+            of,
+            among,
+            ..
+        } = &self.options;
         let file = |of: &Scan| {
             let path = of.npz().path();
             let name = path.file_name().unwrap_or(path.as_os_str());
@@ -291,7 +345,9 @@ impl TableInfo for NeighborsTable {
         };
         let k = (k.is_some() || within.is_none()).then(|| format!("k={}", self.k));
         let within = within.map(|within| format!("within={within}"));
-        let parts = [k, within, of.as_ref().map(file)];
+        let among = among.as_ref();
+        let among = among.map(|points| format!("among={} scan points", points.len()));
+        let parts = [k, within, of.as_ref().map(file), among];
         Some(parts.into_iter().flatten().collect::<Vec<_>>().join(", "))
     }
 
@@ -317,11 +373,14 @@ impl Table for NeighborsTable {
     }
 
     fn num_rows(&self) -> Result<usize> {
-        let points = self.scan.num_positions();
+        let points = self.points.len();
         match self.extents()? {
-            Extents::Equal(k) => points
-                .checked_mul(k)
-                .ok_or_else(|| too_many_rows(points, k, Parameter::K)),
+            Extents::Equal(k) => {
+                self.check_positions()?;
+                points
+                    .checked_mul(k)
+                    .ok_or_else(|| too_many_rows(points, k, Parameter::K))
+            }
             Extents::Counted(starts) => Ok(starts.last().copied().unwrap_or(0)),
         }
     }
@@ -340,7 +399,7 @@ impl Table for NeighborsTable {
                 let points = self
                     .extents()?
                     .places(rows)
-                    .map(|place| i64::from(place.point));
+                    .map(|place| i64::from(self.points.at(place.slot as usize)));
                 Arc::new(Int64Array::from_iter_values(points))
             }
             1 => {

@@ -196,6 +196,32 @@ pub fn needs_oversampling(asked: usize, seeds: usize) -> Error {
     }
 }
 
+/// Checks that none of these scan points lies at an infinite position or at none.
+///
+/// # Errors
+/// [`Error::NonFinitePosition`] for the first one that does.
+pub fn check_finite(scan: &Scan, points: impl IntoIterator<Item = u32>) -> Result<()> {
+    let positions = scan.positions()?;
+    let is_bad = |point: &u32| {
+        let at = positions.at(*point as usize);
+        !at.iter().all(|value| value.is_finite())
+    };
+    match points.into_iter().find(is_bad) {
+        None => Ok(()),
+        Some(point) => Err(non_finite(scan, positions, point as usize)),
+    }
+}
+
+/// Returns whether the square of every distance between finite positions is finite.
+pub fn squares_are_finite(positions: &Positions) -> bool {
+    let extent = |values: &[f64]| {
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        values.iter().copied().fold(f64::NEG_INFINITY, f64::max) - least
+    };
+    let (dx, dy) = (extent(&positions.x), extent(&positions.y));
+    (dx * dx + dy * dy).is_finite()
+}
+
 /// Creates the error for a position that is not finite.
 pub fn non_finite(scan: &Scan, positions: &Positions, scan_point: usize) -> Error {
     let [x, y] = positions.at(scan_point);

@@ -8,12 +8,12 @@ use self::draw::Draw;
 use super::index::{GroupIndex, INDEX};
 use super::neighbors::{Neighbors, largest_square};
 use super::phases::{Phase, Phases};
-use super::plan::{Plan, non_finite};
+use super::plan::{Plan, check_finite};
 use super::rng::Stream;
 use super::spec::{GroupSpec, Sampling};
 use crate::error::{Parameter, Result};
 use crate::memory;
-use crate::scan::{Positions, Scan};
+use crate::scan::Scan;
 
 /// Draws these groups of a plan, without computing the members of any other.
 ///
@@ -28,7 +28,7 @@ pub fn index(
 ) -> Result<GroupIndex> {
     let positions = scan.positions()?;
     let candidates = plan.candidates.to_vec()?;
-    check_finite(scan, positions, &candidates)?;
+    check_finite(scan, candidates.iter().copied())?;
     let seeds = phases.time(Phase::Sampling, || seed_points(plan, spec))?;
     if plan.group_size == 1 {
         let mut members = memory::reserve(numbers.len() as u128, INDEX, Parameter::NGroups)?;
@@ -121,18 +121,4 @@ pub fn seed_points(plan: &Plan, spec: &GroupSpec) -> Result<Vec<u32>> {
         }
     }
     Ok(seeds)
-}
-
-/// Checks that no candidate lies at an infinite position or at none.
-fn check_finite(scan: &Scan, positions: &Positions, candidates: &[u32]) -> Result<()> {
-    let is_bad = |point: &&u32| {
-        !positions
-            .at(**point as usize)
-            .iter()
-            .all(|value| value.is_finite())
-    };
-    match candidates.iter().find(is_bad) {
-        None => Ok(()),
-        Some(point) => Err(non_finite(scan, positions, *point as usize)),
-    }
 }

@@ -37,7 +37,7 @@ pub use place::Placed;
 use place::Rules;
 use report::Report;
 pub use roles::Role;
-pub(crate) use roles::known_names;
+pub(crate) use roles::{known_names, role_of_known_name};
 pub(crate) use uses::Uses;
 
 /// Holds which member fills which role, where in it the data lies, and why.

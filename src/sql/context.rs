@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use datafusion::execution::context::SessionContext;
+use datafusion::execution::registry::FunctionRegistry;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::SessionConfig;
 
-use super::{external, functions, relation};
+use super::{external, functions, recent, relation, tensors};
 use crate::error::{Error, Result};
 use crate::scan::ScanOptions;
 
@@ -98,11 +99,19 @@ const RESERVED_PART: usize = 32;
 /// # Errors
 /// If the session takes no planner of relations.
 pub fn register_all(context: &SessionContext, options: &ScanOptions) -> Result<()> {
+    let recent = Arc::new(recent::Recent::default());
     let functions = relation::TableFunctions {
         options: options.clone(),
+        recent: Arc::clone(&recent),
     };
     let registered = context.register_relation_planner(Arc::new(functions));
     registered.map_err(|e| Error::external("cannot register table functions", e))?;
+    let state = context.state_ref();
+    state.write().config_mut().set_extension(recent);
+    let operators = state
+        .write()
+        .register_expr_planner(Arc::new(tensors::TensorOperators));
+    operators.map_err(|e| Error::external("cannot register operators", e))?;
     functions::all()
         .into_iter()
         .for_each(|function| context.register_udf(function));

@@ -52,7 +52,8 @@ pub struct NpzScanExec {
     table: Arc<OnceLock<Arc<dyn Table>>>,
     /// The schema of the whole table.
     table_schema: SchemaRef,
-    known_rows: Option<usize>,
+    /// The number of rows to reckon with; the table itself tells whether it is certain.
+    expected_rows: Option<usize>,
     projection: Vec<usize>,
     schema: SchemaRef,
     /// The expressions over the columns of `table_schema` that a row must pass, all of them.
@@ -77,8 +78,8 @@ impl NpzScanExec {
     ) -> Result<Self> {
         let table_schema = table.schema();
         let schema = Arc::new(table_schema.project(&projection)?);
-        let known_rows = table.known_rows();
-        let bytes = known_rows
+        let expected_rows = table.expected_rows();
+        let bytes = expected_rows
             .unwrap_or(0)
             .saturating_mul(row_bytes(&schema).max(1));
         let partitions = if fetch.is_some() {
@@ -96,7 +97,7 @@ impl NpzScanExec {
             source,
             table: Arc::new(OnceLock::from(table)),
             table_schema,
-            known_rows,
+            expected_rows,
             projection,
             schema,
             filters,
@@ -330,7 +331,10 @@ impl ExecutionPlan for NpzScanExec {
         args: &StatisticsArgs,
     ) -> Result<Arc<Statistics>> {
         let mut statistics = Statistics::new_unknown(&self.schema);
-        if let Some(rows) = self.known_rows {
+        // By now the data may have been read, and the number be certain.
+        let table = self.table.get();
+        let known = table.and_then(|table| table.known_rows());
+        if let Some(rows) = known.or(self.expected_rows) {
             let partitions = args
                 .partition()
                 .map(|at| share(rows, at, self.num_partitions()).len());
@@ -338,8 +342,8 @@ impl ExecutionPlan for NpzScanExec {
                 .unwrap_or(rows)
                 .min(self.fetch.unwrap_or(usize::MAX));
             let bytes = rows.saturating_mul(row_bytes(&self.schema));
-            let unfiltered = self.filters.is_empty();
-            statistics.num_rows = if unfiltered {
+            let is_certain = known.is_some() && self.filters.is_empty();
+            statistics.num_rows = if is_certain {
                 Precision::Exact(rows)
             } else {
                 Precision::Inexact(rows)

@@ -8,6 +8,8 @@ use datafusion::execution::context::SessionContext;
 use datafusion::execution::options::{ArrowReadOptions, ParquetReadOptions};
 use datafusion::prelude::CsvReadOptions;
 
+use super::csv;
+use super::error::{CANNOT_ANSWER, plain};
 use crate::error::{Error, Result};
 
 /// Names the formats that DataFusion reads.
@@ -17,7 +19,8 @@ pub enum FileFormat {
     Arrow,
     /// The Parquet format.
     Parquet,
-    /// CSV whose first line names the columns.
+    /// CSV whose first line names the columns. Where that comes after lines that begin with `#`, all such lines are
+    /// comments.
     Csv,
 }
 
@@ -33,7 +36,8 @@ impl FileFormat {
     }
 }
 
-/// Registers a file as a table of the session's default schema. Tensors of Arrow and Parquet files keep their shapes.
+/// Registers a file as a table of the session's default schema. Tensors of Arrow and Parquet files keep their shapes; the
+/// types of a CSV file's columns are those of all its rows.
 ///
 /// # Errors
 /// [`Error::NoSuchFile`] if there is no file; [`Error::BadTable`] if it is not of that format.
@@ -82,24 +86,18 @@ pub async fn register_file(
                 .await
         }
         FileFormat::Csv => {
-            context
-                .register_csv(
-                    table,
-                    url,
-                    CsvReadOptions::new()
-                        .has_header(true)
-                        .file_extension(&ending),
-                )
-                .await
+            let (schema, has_comments) = csv::describe(&full).map_err(bad)?;
+            let options = CsvReadOptions::new()
+                .has_header(true)
+                .schema(&schema)
+                .file_extension(&ending);
+            let options = match has_comments {
+                true => options.comment(csv::COMMENT),
+                false => options,
+            };
+            context.register_csv(table, url, options).await
         }
     };
-    // What DataFusion adds to its internal errors is meant for its own developers.
-    let said = |e: DataFusionError| {
-        e.strip_backtrace()
-            .lines()
-            .next()
-            .unwrap_or_default()
-            .to_string()
-    };
-    registered.map_err(|e| bad(said(e).trim_end_matches('.').to_string()))
+    let said = |e: DataFusionError| plain(&e).trim_start_matches(CANNOT_ANSWER).to_string();
+    registered.map_err(|e| bad(said(e)))
 }

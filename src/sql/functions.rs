@@ -7,6 +7,7 @@ mod center;
 mod compare;
 mod diameter;
 mod finite;
+mod level;
 mod overlap;
 mod photons;
 mod pixel;
@@ -98,6 +99,24 @@ pub fn examples() -> impl Iterator<Item = (&'static str, &'static str)> {
         .iter()
         .map(|definition| (definition.name, definition.example))
         .chain([(total::NAME, total::EXAMPLE)])
+}
+
+/// Returns the signature, the description and an example query of each function.
+#[cfg(feature = "cli")]
+pub fn described() -> impl Iterator<Item = (String, &'static str, &'static str)> {
+    let scalar = |definition: &&Definition| {
+        (
+            definition.syntax(),
+            definition.description,
+            definition.example,
+        )
+    };
+    let total = (
+        total::SYNTAX.to_string(),
+        total::DESCRIPTION,
+        total::EXAMPLE,
+    );
+    DEFINITIONS.iter().map(scalar).chain([total])
 }
 
 /// Returns the section of the documentation that the functions belong to.

@@ -1,19 +1,15 @@
 //! Groups as a query asks for them: a spec, with predicates in place of its lists of scan points.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
-use arrow::array::ArrayRef;
-use arrow::datatypes::SchemaRef;
 use serde::{Deserialize, Serialize};
 
+use super::deferred::{Deferred, Resolve};
 use super::predicate::Predicate;
-use crate::array::{Access, RowSet};
-use crate::error::{Error, Notice, Parameter, Result};
+use crate::error::{Error, Parameter, Result};
 use crate::group::{GroupSpec, Groups, PatternOptions};
 use crate::scan::Scan;
-use crate::table::{Table, TableInfo};
+use crate::table::Table;
 
 /// Says which groups: plain data, so that a plan which holds it can be sent to another machine.
 ///
@@ -139,15 +135,13 @@ impl GroupQuery {
         let Some(predicates) = Predicates::parse(self, scan)? else {
             return Ok(template);
         };
-        Ok(Arc::new(PredicateTable {
+        let rows = PredicateGroups {
             scan: scan.clone(),
             query: self.clone(),
             members,
-            template,
             predicates,
-            resolved: OnceLock::new(),
-            resolving: Mutex::new(()),
-        }))
+        };
+        Ok(Arc::new(Deferred::new(template, Box::new(rows))))
     }
 }
 
@@ -183,67 +177,22 @@ impl Predicates {
 
 /// Holds groups whose scan points are told by predicates.
 #[derive(Debug)]
-struct PredicateTable {
+struct PredicateGroups {
     scan: Scan,
     query: GroupQuery,
     members: bool,
-    /// The table without the predicates, which has the same columns.
-    template: Arc<dyn Table>,
     predicates: Predicates,
-    resolved: OnceLock<Arc<dyn Table>>,
-    /// Held while the predicates are evaluated, so that partitions do not all do it. A rayon worker never waits for it,
-    /// since the evaluation itself needs the workers.
-    resolving: Mutex<()>,
 }
 
-impl PredicateTable {
-    /// Returns the groups, once it is known which scan points they are of.
-    fn resolved(&self) -> Result<&Arc<dyn Table>> {
-        if let Some(table) = self.resolved.get() {
-            return Ok(table);
-        }
-        let _guard = match rayon::current_thread_index() {
-            Some(_) => self.resolving.try_lock().ok(),
-            None => Some(
-                self.resolving
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner),
-            ),
-        };
-        if let Some(table) = self.resolved.get() {
-            return Ok(table);
-        }
+impl Resolve for PredicateGroups {
+    fn resolve(&self) -> Result<Arc<dyn Table>> {
         let groups = self
             .query
             .resolve_with(&self.scan, &self.predicates, Groups::try_new_with)?;
-        let table = as_table(groups, self.members);
-        Ok(self.resolved.get_or_init(|| table))
-    }
-}
-
-#[deny(clippy::missing_trait_methods)]
-impl TableInfo for PredicateTable {
-    fn known_rows(&self) -> Option<usize> {
-        None
+        Ok(as_table(groups, self.members))
     }
 
-    fn ordering(&self) -> &[&str] {
-        self.template.ordering()
-    }
-
-    fn is_on_request(&self, column: usize) -> bool {
-        self.template.is_on_request(column)
-    }
-
-    fn is_early(&self, column: usize) -> bool {
-        self.template.is_early(column)
-    }
-
-    fn restricted(&self, rows: &[usize]) -> Result<Option<Arc<dyn Table>>> {
-        self.resolved()?.restricted(rows)
-    }
-
-    fn spec_text(&self) -> Option<String> {
+    fn spec_text(&self) -> String {
         let mut spec = self.query.spec.to_string();
         for (name, predicate) in [
             ("among", &self.query.among),
@@ -252,67 +201,6 @@ impl TableInfo for PredicateTable {
             let shown = predicate.iter();
             spec.extend(shown.map(|predicate| format!(", {name}='{predicate}'")));
         }
-        Some(spec)
-    }
-
-    fn access(&self, column: usize) -> Option<&Access> {
-        self.template.access(column)
-    }
-
-    fn is_slice(&self, column: usize, rows: &RowSet<'_>) -> bool {
-        self.resolved()
-            .is_ok_and(|table| table.is_slice(column, rows))
-    }
-
-    fn will_need(&self, column: usize, rows: &RowSet<'_>) {
-        if let Ok(table) = self.resolved() {
-            table.will_need(column, rows);
-        }
-    }
-
-    fn phases(&self) -> Vec<(&'static str, Duration)> {
-        self.resolved.get().unwrap_or(&self.template).phases()
-    }
-
-    fn check_column(&self, column: usize) -> Result<()> {
-        self.template.check_column(column)
-    }
-
-    fn why_absent(&self, column: &str) -> Option<Error> {
-        self.template.why_absent(column)
-    }
-
-    fn notices(&self, columns: &[usize]) -> Vec<Notice> {
-        self.resolved
-            .get()
-            .unwrap_or(&self.template)
-            .notices(columns)
-    }
-
-    fn provenance(&self) -> BTreeMap<String, String> {
-        self.resolved()
-            .map_or_else(|_| self.template.provenance(), |table| table.provenance())
-    }
-}
-
-impl Table for PredicateTable {
-    fn name(&self) -> &str {
-        self.template.name()
-    }
-
-    fn schema(&self) -> SchemaRef {
-        self.template.schema()
-    }
-
-    fn num_rows(&self) -> Result<usize> {
-        self.resolved()?.num_rows()
-    }
-
-    fn check_unchanged(&self) -> Result<()> {
-        self.scan.check_unchanged()
-    }
-
-    fn column(&self, index: usize, rows: &RowSet<'_>) -> Result<ArrayRef> {
-        self.resolved()?.column(index, rows)
+        spec
     }
 }

@@ -5,10 +5,13 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use super::deferred::{Deferred, Resolve};
+use super::predicate::Predicate;
+use crate::error::{Error, Parameter, Result};
 use crate::group::{NeighborsOptions, NeighborsTable};
 use crate::npz::{Identity, NpzFile};
 use crate::scan::{Scan, ScanOptions};
+use crate::table::{Table, TableInfo};
 
 /// Says which neighbours of each scan point are listed, as plain data.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -20,6 +23,9 @@ pub struct NeighborsQuery {
     pub within: Option<f64>,
     /// The scan whose points are the neighbours, if it is another.
     pub of: Option<OtherScan>,
+    /// A predicate over the columns of `scan` for the scan points that have neighbours and are such; of another scan too,
+    /// if one is named.
+    pub among: Option<String>,
 }
 
 /// Names another file, which is opened with the options of the first.
@@ -62,16 +68,74 @@ impl OtherScan {
 }
 
 impl NeighborsQuery {
-    /// Opens the table of this scan, which was opened with these options.
+    /// Opens the table of this scan, which was opened with these options. With a predicate, the scan points are looked for
+    /// when the first row is asked for.
     ///
     /// # Errors
-    /// As [`NeighborsTable::try_new`]; if the other file cannot be opened, or has changed.
-    pub(crate) fn table(&self, scan: &Scan, options: &ScanOptions) -> Result<NeighborsTable> {
+    /// As [`NeighborsTable::try_new`]; if the other file cannot be opened, or has changed; if the predicate cannot be
+    /// parsed.
+    pub(crate) fn table(&self, scan: &Scan, options: &ScanOptions) -> Result<Arc<dyn Table>> {
         let of = self.of.as_ref().map(|of| of.open(options)).transpose()?;
         let options = NeighborsOptions::default()
             .with_k(self.k)
             .with_within(self.within)
             .with_of(of);
-        NeighborsTable::try_new(scan, &options)
+        let template = Arc::new(NeighborsTable::try_new(scan, &options)?);
+        let Some(sql) = &self.among else {
+            return Ok(template);
+        };
+        let parse = |scan: &Scan| Predicate::parse(scan, Parameter::Among, sql);
+        let rows = PredicateNeighbors {
+            scan: scan.clone(),
+            among: parse(scan)?,
+            of_among: options.of.as_ref().map(parse).transpose()?,
+            spec: format!(
+                "{}, among='{sql}'",
+                template.spec_text().unwrap_or_default()
+            ),
+            options,
+        };
+        Ok(Arc::new(Deferred::new(template, Box::new(rows))))
+    }
+}
+
+/// Holds neighbours whose scan points are told by a predicate.
+#[derive(Debug)]
+struct PredicateNeighbors {
+    scan: Scan,
+    options: NeighborsOptions,
+    among: Predicate,
+    of_among: Option<Predicate>,
+    spec: String,
+}
+
+impl Resolve for PredicateNeighbors {
+    fn resolve(&self) -> Result<Arc<dyn Table>> {
+        let of = self.options.of.as_ref().zip(self.of_among.as_ref());
+        let of_among = of.map(|(of, predicate)| selected(of, predicate));
+        let options = self.options.clone();
+        let options = options
+            .with_among(selected(&self.scan, &self.among)?)
+            .with_of_among(of_among.transpose()?);
+        Ok(Arc::new(NeighborsTable::try_new(&self.scan, &options)?))
+    }
+
+    fn spec_text(&self) -> String {
+        self.spec.clone()
+    }
+}
+
+/// Returns the scan points that a predicate leaves.
+///
+/// # Errors
+/// [`Error::NothingSelected`] if that is none.
+fn selected(scan: &Scan, predicate: &Predicate) -> Result<Vec<u32>> {
+    let points = predicate.points(scan)?;
+    match points.is_empty() {
+        false => Ok(points),
+        true => Err(Error::NothingSelected {
+            path: scan.npz().path().to_path_buf(),
+            parameter: Parameter::Among,
+        }),
     }
 }

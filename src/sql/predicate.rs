@@ -6,6 +6,7 @@ use arrow::datatypes::DataType;
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{DFSchema, plan_datafusion_err, plan_err};
 use datafusion::error::{DataFusionError, Result as DfResult};
+use datafusion::execution::registry::FunctionRegistry;
 use datafusion::logical_expr::Expr;
 use datafusion::physical_expr::PhysicalExpr;
 use datafusion::prelude::SessionContext;
@@ -13,7 +14,10 @@ use rayon::prelude::*;
 
 use super::error::{ours, plain};
 use super::filter::Filter;
-use super::functions;
+use super::hints::{Known, explained};
+use super::parse::statements;
+use super::tensors::TensorOperators;
+use super::{functions, refuse};
 use crate::array::RowSet;
 use crate::error::{Error, Parameter, Result};
 use crate::scan::Scan;
@@ -97,11 +101,29 @@ impl Predicate {
 fn physical(scan: &Scan, sql: &str) -> DfResult<Arc<dyn PhysicalExpr>> {
     // A context of its own, which knows the functions and no table: a predicate is about one scan.
     let context = SessionContext::new();
+    context
+        .state_ref()
+        .write()
+        .register_expr_planner(Arc::new(TensorOperators))?;
     functions::all()
         .into_iter()
         .for_each(|function| context.register_udf(function));
     let schema = DFSchema::try_from_qualified_schema("scan", &scan.schema())?;
-    let expr = context.parse_sql_expr(sql, &schema)?;
+    // As a statement, it is checked and explained as any other.
+    let statement = statements(&format!("SELECT {sql}"))?.pop();
+    statement.iter().try_for_each(refuse::check)?;
+    let expr = context.parse_sql_expr(sql, &schema);
+    let expr = expr.map_err(|error| match &statement {
+        Some(statement) => {
+            let known = Known {
+                context: &context,
+                scans: &|| vec![scan.clone()],
+                tables: &Vec::new,
+            };
+            explained(&known, statement, error)
+        }
+        None => error,
+    })?;
     let is_query = |expr: &Expr| {
         matches!(
             expr,

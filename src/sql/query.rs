@@ -2,18 +2,23 @@
 
 use std::sync::Arc;
 
+use std::any::Any;
+
 use arrow::datatypes::Schema;
 use datafusion::common::plan_err;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::source_as_provider;
 use datafusion::error::Result as DfResult;
 use datafusion::execution::SessionStateBuilder;
 use datafusion::execution::context::{SQLOptions, SessionContext};
 use datafusion::logical_expr::{DdlStatement, LogicalPlan, Statement as PlanStatement};
 use datafusion::physical_plan::{ExecutionPlan, SendableRecordBatchStream, execute_stream};
-use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::parser::Statement;
 
 use super::exec::NpzScanExec;
-use super::schema;
+use super::parse::statements;
+use super::table::NpzTable;
+use super::{recent, refuse, schema, tensors};
 use crate::error::Notice;
 use crate::table::{DEFAULT_BATCH_BYTES, row_bytes};
 
@@ -40,17 +45,6 @@ pub(super) fn only_statement(sql: &str) -> DfResult<Statement> {
         (None, _) => plan_err!("expected a statement, found none"),
         (Some(_), false) => plan_err!("expected one statement, found {}", statements.len() + 1),
     }
-}
-
-/// Parses the statements of a text, which semicolons separate.
-///
-/// # Errors
-/// If one cannot be parsed.
-pub fn statements(sql: &str) -> DfResult<Vec<Statement>> {
-    Ok(DFParserBuilder::new(sql)
-        .build()?
-        .parse_statements()?
-        .into())
 }
 
 /// Plans and starts one statement that has been parsed, as [`query`] does.
@@ -95,8 +89,11 @@ pub(super) fn notices(plan: &Arc<dyn ExecutionPlan>) -> Vec<Notice> {
 /// # Errors
 /// As [`query`].
 pub(super) async fn start(ctx: &SessionContext, statement: Statement) -> DfResult<Started> {
+    refuse::check(&statement)?;
     let state = ctx.state();
-    let plan = state.statement_to_plan(statement).await?;
+    let planned = state.statement_to_plan(statement.clone()).await;
+    let plan = planned.map_err(|error| recent::explained(ctx, &statement, error))?;
+    tensors::check(&plan)?;
     if changes_the_session_only(&plan) {
         if let LogicalPlan::Ddl(DdlStatement::DropTable(drop)) = &plan
             && schema::is_of_a_file(ctx, &drop.name)
@@ -117,7 +114,9 @@ pub(super) async fn start(ctx: &SessionContext, statement: Statement) -> DfResul
         .with_allow_ddl(false)
         .with_allow_dml(false)
         .verify_plan(&plan)?;
-    let plan = state.optimize(&plan)?;
+    let explained = |error| recent::explained(ctx, &statement, error);
+    let plan = state.optimize(&plan).map_err(explained)?;
+    settle_counts(&plan)?;
     let rows = DEFAULT_BATCH_BYTES / widest_row(&plan)?.max(1);
     let rows = rows.min(state.config().batch_size()).max(1);
     // Otherwise the builder would replace the default catalog by an empty one.
@@ -137,6 +136,46 @@ pub(super) async fn start(ctx: &SessionContext, statement: Statement) -> DfResul
         stream: execute_stream(Arc::clone(&physical), state.task_ctx())?,
         plan: Some(physical),
     })
+}
+
+/// Works out how many rows those tables have that are to be counted as a whole: from then on the number is certain, and the
+/// plan answers with it. Only where the number depends on data, and not for EXPLAIN, is anything read.
+///
+/// # Errors
+/// If the rows of such a table are refused.
+fn settle_counts(plan: &LogicalPlan) -> DfResult<()> {
+    if matches!(plan, LogicalPlan::Explain(_) | LogicalPlan::Analyze(_)) {
+        return Ok(());
+    }
+    let counts = |node: &LogicalPlan| matches!(node, LogicalPlan::Aggregate(aggregate) if aggregate.group_expr.is_empty());
+    plan.apply_with_subqueries(|node| {
+        if counts(node) {
+            node.inputs().into_iter().try_for_each(settle_count)?;
+        }
+        Ok(TreeNodeRecursion::Continue)
+    })
+    .map(drop)
+}
+
+/// Works out the number of rows of a table that is read without any column.
+fn settle_count(node: &LogicalPlan) -> DfResult<()> {
+    match node {
+        LogicalPlan::Projection(_) | LogicalPlan::SubqueryAlias(_) => {
+            node.inputs().into_iter().try_for_each(settle_count)
+        }
+        LogicalPlan::TableScan(scan) => {
+            let whole = scan.filters.is_empty() && scan.fetch.is_none();
+            let is_empty = scan.projection.as_ref().is_some_and(Vec::is_empty);
+            let Ok(provider) = source_as_provider(&scan.source) else {
+                return Ok(());
+            };
+            match (provider.as_ref() as &dyn Any).downcast_ref::<NpzTable>() {
+                Some(table) if whole && is_empty => Ok(table.settle()?),
+                _ => Ok(()),
+            }
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns whether a statement changes only names or settings of this session.

@@ -17,7 +17,8 @@ use crate::scan::ScanOptions;
 pub struct RegisterOptions {
     /// How to open the file, and what it does not say about its layout.
     pub scan: ScanOptions,
-    /// The groups of the tables `groups` and `group_members`.
+    /// The groups of the tables `groups` and `group_members`; the table `neighbors` has the scan points that their
+    /// predicate `among` leaves.
     pub groups: GroupQuery,
 }
 

@@ -19,8 +19,9 @@ use datafusion::logical_expr::planner::{
 use datafusion::sql::sqlparser::ast::{FunctionArg, ObjectName, TableAlias, TableFactor};
 
 use super::groups::GroupQuery;
+use super::recent::Recent;
 use super::table::NpzTable;
-use super::{NeighborsQuery, OtherScan, Relation, TableSource, open_relation};
+use super::{NeighborsQuery, OtherScan, Relation, TableSource, open_relation, refuse};
 use crate::error::Error;
 use crate::group::{GroupSpec, Norm, PatternOptions};
 use crate::npz::NpzFile;
@@ -63,7 +64,7 @@ const SPEC: &[&str] = &[
 ];
 
 /// The parameters of `neighbors`.
-const NEIGHBORS: &[&str] = &["file", "k", "within", "of"];
+const NEIGHBORS: &[&str] = &["file", "k", "within", "of", "among"];
 
 /// The parameters that say what a file does not; they are given by name, and come before the session's options.
 const LAYOUT: &[&str] = &[
@@ -132,6 +133,8 @@ pub fn all_parameters() -> impl Iterator<Item = &'static str> {
 pub struct TableFunctions {
     /// How files are opened.
     pub options: ScanOptions,
+    /// The files that were opened last.
+    pub recent: Arc<Recent>,
 }
 
 impl RelationPlanner for TableFunctions {
@@ -143,8 +146,11 @@ impl RelationPlanner for TableFunctions {
         let Some((function, args, alias)) = call_of(&relation, context) else {
             return Ok(RelationPlanning::Original(Box::new(relation)));
         };
+        refuse::check_table(&relation)?;
         let call = Call::bind(function, args, context)?;
-        let table = provider_as_source(Arc::new(function.open(&call, &self.options)?));
+        let table = function.open(&call, &self.options)?;
+        self.recent.add(table.source().clone());
+        let table = provider_as_source(Arc::new(table));
         let name = TableReference::bare(function.name);
         let plan = LogicalPlanBuilder::scan(name, table, None)?.build()?;
         let planned = PlannedRelation::new(plan, alias);
@@ -245,6 +251,7 @@ fn neighbors(call: &Call, options: &ScanOptions) -> Result<NeighborsQuery> {
         k: call.whole("k")?,
         within: call.real("within")?,
         of: of.map(|path| OtherScan::of(path, options)).transpose()?,
+        among: call.text("among")?,
     })
 }
 

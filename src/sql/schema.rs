@@ -13,6 +13,7 @@ use datafusion::execution::context::SessionContext;
 use super::table::NpzTable;
 use super::{TableSource, open_relation};
 use crate::npz::NpzFile;
+use crate::scan::Scan;
 
 /// Adds the tables of a file to a schema; each is opened when it is first asked for.
 ///
@@ -81,6 +82,46 @@ pub fn is_of_a_file(context: &SessionContext, name: &TableReference) -> bool {
     (schema.as_ref() as &dyn Any)
         .downcast_ref::<LazySchema>()
         .is_some_and(|lazy| lazy.is_of_file(&name.table))
+}
+
+/// Returns the scans of all files that are registered as a whole, those of the default schema first.
+pub fn scans(context: &SessionContext) -> impl Iterator<Item = Scan> {
+    let state = context.state();
+    let catalogs = state.config_options().catalog.clone();
+    let catalog = context.catalog(&catalogs.default_catalog);
+    let mut schemas: Vec<(bool, String)> = catalog
+        .iter()
+        .flat_map(|catalog| catalog.schema_names())
+        .map(|name| (name != catalogs.default_schema, name))
+        .collect();
+    schemas.sort();
+    schemas.into_iter().filter_map(move |(_, name)| {
+        let schema = catalog.as_ref()?.schema(&name)?;
+        let lazy = (schema.as_ref() as &dyn Any).downcast_ref::<LazySchema>()?;
+        let (source, npz) = lock(&lazy.sources).values().next().cloned()?;
+        Scan::try_new(npz, &source.scan).ok()
+    })
+}
+
+/// Returns the names of all tables of the session, those of the default schema without it.
+pub fn all_tables(context: &SessionContext) -> Vec<String> {
+    let state = context.state();
+    let catalogs = state.config_options().catalog.clone();
+    let Some(catalog) = context.catalog(&catalogs.default_catalog) else {
+        return Vec::new();
+    };
+    let mut names = Vec::new();
+    for schema in catalog.schema_names() {
+        let tables = catalog.schema(&schema).map(|schema| schema.table_names());
+        names.extend(tables.unwrap_or_default().into_iter().map(|table| {
+            match schema == catalogs.default_schema {
+                true => table,
+                false => format!("{schema}.{table}"),
+            }
+        }));
+    }
+    names.sort();
+    names
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -51,12 +51,17 @@ impl Relation {
         }
     }
 
-    /// Returns every table of a file, with these groups and, in `neighbors`, six neighbours per scan point.
+    /// Returns every table of a file, with these groups and, in `neighbors`, six neighbours per scan point, among those
+    /// that the groups' predicate `among` leaves.
     pub fn all(groups: &GroupQuery) -> Vec<Self> {
+        let near = NeighborsQuery {
+            among: groups.among.clone(),
+            ..NeighborsQuery::default()
+        };
         let query = Arc::new(groups.clone());
         let groups = [Self::Groups(Arc::clone(&query)), Self::GroupMembers(query)];
         let others = [
-            Self::Neighbors(NeighborsQuery::default()),
+            Self::Neighbors(near),
             Self::Scans,
             Self::Probe,
             Self::Object,
@@ -129,7 +134,7 @@ pub(super) fn open_relation(
         Relation::Scan => Arc::new(scan()?),
         Relation::Groups(query) => query.table(&scan()?, false)?,
         Relation::GroupMembers(query) => query.table(&scan()?, true)?,
-        Relation::Neighbors(query) => Arc::new(query.table(&scan()?, options)?),
+        Relation::Neighbors(query) => query.table(&scan()?, options)?,
         Relation::Scans => Arc::new(scan()?.scans()?),
         Relation::Probe => Arc::new(scan()?.probe()?),
         Relation::Object => Arc::new(scan()?.object()?),

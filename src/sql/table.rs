@@ -12,6 +12,7 @@ use datafusion::physical_plan::ExecutionPlan;
 
 use super::TableSource;
 use super::exec::{NpzScanExec, is_filterable};
+use crate::error::Error;
 use crate::table::Table;
 
 /// Serves a table of a file to DataFusion.
@@ -25,6 +26,18 @@ impl NpzTable {
     /// Creates a provider of a table that is open.
     pub fn new(source: TableSource, table: Arc<dyn Table>) -> Self {
         Self { source, table }
+    }
+
+    /// Makes the number of rows certain, where the table can be expected to have some number.
+    ///
+    /// # Errors
+    /// If the file has changed, or the rows are refused.
+    pub(super) fn settle(&self) -> Result<(), Error> {
+        if self.table.known_rows().is_none() && self.table.expected_rows().is_some() {
+            self.table.check_unchanged()?;
+            self.table.num_rows()?;
+        }
+        Ok(())
     }
 
     /// Returns the description of the table as plain data.

@@ -20,22 +20,23 @@ pub fn project(table: &dyn Table, names: Option<&[String]>) -> Result<Vec<usize>
         return Ok(all.filter(|index| !table.is_on_request(*index)).collect());
     };
     let index = |name: &String| {
-        column_index(table.name(), &schema, name)
-            .map_err(|error| table.why_absent(name).unwrap_or(error))
+        column_index(table, &schema, name).map_err(|error| table.why_absent(name).unwrap_or(error))
     };
     names.iter().map(index).collect()
 }
 
-fn column_index(table: &str, schema: &Schema, name: &str) -> Result<usize> {
+fn column_index(table: &dyn Table, schema: &Schema, name: &str) -> Result<usize> {
     schema.index_of(name).map_err(|_| {
         let available: Vec<String> = schema
             .fields()
             .iter()
             .map(|field| field.name().clone())
             .collect();
-        let suggestion = nearest_name(name, available.iter().map(String::as_str));
+        let suggestion = table
+            .column_of_member(name)
+            .or_else(|| nearest_name(name, available.iter().map(String::as_str)));
         Error::NoSuchColumn {
-            table: table.to_string(),
+            table: table.name().to_string(),
             column: name.to_string(),
             available,
             suggestion,

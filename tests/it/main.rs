@@ -30,6 +30,7 @@ mod pack;
 mod pixels;
 mod private;
 mod public;
+mod refusals;
 mod relation;
 mod scan;
 mod shapes;

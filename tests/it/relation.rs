@@ -185,7 +185,7 @@ fn bad_calls_are_answered_with_the_right_ones() {
         "groups('{}', seeds_from => 'x < -5')",
         "groups('{}', among => 'scan_point IN (SELECT 1)')",
         "neighbors('{}', k => 0)",
-        "neighbors('{}', 5, 6, 'other.npz', 7)",
+        "neighbors('{}', 5, 6, 'other.npz', 'x < 7', 8)",
         "scan('{}', 'x')",
         "object('{}')",
     ];

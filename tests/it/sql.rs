@@ -6,7 +6,7 @@ use std::path::Path;
 use arrow::array::{AsArray, RecordBatch};
 use arrow::datatypes::{Float32Type, Int64Type};
 use ptychoarrow::scan::ScanOptions;
-use ptychoarrow::sql::{RegisterOptions, Session};
+use ptychoarrow::sql::{GroupQuery, RegisterOptions, Session};
 use ptychoarrow::{Error, GroupSpec, Scan};
 
 use crate::support::{COUNTS, SIEMENS, collect, crate_folder, float64, folder, int64, scan_file};
@@ -107,8 +107,13 @@ fn tables_are_listed_and_counted() {
         let sql = format!("SELECT count(*) AS n FROM {table}");
         assert_eq!(int64(&rows(&session, &sql), "n"), [count], "{table}");
     }
-    // A count is known from the headers: the plan holds no scan at all.
-    assert!(!explain(&session, "SELECT count(*) FROM groups").contains("NpzScanExec"));
+    // A count that headers tell for certain takes no scan at all.
+    assert!(!explain(&session, "SELECT count(*) FROM scan").contains("NpzScanExec"));
+    let fresh = explain(&self::session(), "SELECT count(*) FROM groups");
+    assert!(
+        fresh.contains("NpzScanExec"),
+        "positions are looked at: {fresh}"
+    );
 }
 
 #[test]
@@ -558,4 +563,162 @@ fn plans_tell_spec_filters_and_access_and_what_they_took() {
             "{phase}: {spent}"
         );
     }
+}
+
+/// Writes a scan of 60 points, of which five have positions that are NaN or infinite.
+fn lost(path: &Path) -> Vec<u32> {
+    let mut x: Vec<f64> = (0..60).map(|i| f64::from(i * 37 % 61)).collect();
+    let mut y: Vec<f64> = (0..60).map(|i| f64::from(i * 23 % 59)).collect();
+    x[7..10].fill(f64::NAN);
+    y[31] = f64::NAN;
+    x[44] = f64::INFINITY;
+    scan_file(path, &x, &y);
+    (0..60)
+        .filter(|at: &u32| x[*at as usize].is_finite() && y[*at as usize].is_finite())
+        .collect()
+}
+
+#[test]
+fn a_table_whose_rows_are_refused_is_refused_whatever_is_asked_of_it() {
+    let folder = folder();
+    let path = folder.path().join("lost.npz");
+    lost(&path);
+    let options = RegisterOptions::default();
+    for table in [
+        "groups",
+        "group_members",
+        "neighbors",
+        "neighbors('FILE', within => 9)",
+    ] {
+        let table = table.replace("FILE", &path.to_string_lossy());
+        let column = if table.starts_with("group") {
+            "group_id"
+        } else {
+            "rank"
+        };
+        for query in [
+            format!("SELECT * FROM {table}"),
+            format!("SELECT count(*) FROM {table}"),
+            format!("SELECT {column} FROM {table}"),
+            format!("SELECT {column} FROM {table} LIMIT 1"),
+            format!("SELECT 1 FROM {table} LIMIT 1"),
+            format!("SELECT max({column}), min({column}), count({column}) FROM {table}"),
+            format!("SELECT * FROM scan WHERE scan_point < (SELECT count(*) FROM {table})"),
+            format!("SELECT x FROM scan WHERE EXISTS (SELECT 1 FROM {table})"),
+            format!("SELECT count(*) FROM {table} WHERE {column} = -1"),
+            format!("SELECT count(*) FROM (SELECT * FROM {table} UNION ALL SELECT * FROM {table})"),
+        ] {
+            // A session of its own: nothing was read before.
+            let session = Session::try_new(Some(2), &ScanOptions::default()).unwrap();
+            session.register("public", &path, &options).unwrap();
+            let error = collect_all(&session, &query)
+                .err()
+                .unwrap_or_else(|| panic!("answered: {query}"));
+            assert!(
+                matches!(error, Error::NonFinitePosition { scan_point: 7, .. }),
+                "{query}: {error}"
+            );
+            let planned = session.query(&format!("EXPLAIN {query}")).unwrap();
+            assert!(
+                planned
+                    .map(Result::unwrap)
+                    .map(|rows| rows.num_rows())
+                    .sum::<usize>()
+                    > 0
+            );
+        }
+    }
+    // What is told of the points themselves is told as the file has it.
+    let session = session_of(&path, GroupSpec::default());
+    let found = rows(
+        &session,
+        "SELECT count(*) AS n, count(*) FILTER (WHERE isfinite(x) AND isfinite(y)) AS f FROM scan",
+    );
+    assert_eq!(
+        (int64(&found, "n"), int64(&found, "f")),
+        (vec![60], vec![55])
+    );
+}
+
+#[test]
+fn neighbors_among_some_points_are_those_of_brute_force() {
+    let folder = folder();
+    let path = folder.path().join("lost.npz");
+    let kept = lost(&path);
+    let scan = Scan::open(&path).unwrap();
+    let positions = scan.positions().unwrap();
+    let file = path.to_string_lossy().into_owned();
+    let session = Session::try_new(Some(2), &ScanOptions::default()).unwrap();
+    let found = |arguments: &str| {
+        let sql = format!(
+            "SELECT scan_point, rank, neighbor, distance FROM neighbors('{file}', {arguments}) ORDER BY 1, 2"
+        );
+        let batch = rows(&session, &sql);
+        let ranks =
+            arrow::compute::cast(&batch["rank"], &arrow::datatypes::DataType::Int64).unwrap();
+        let ranks = ranks.as_primitive::<Int64Type>().values().to_vec();
+        let (points, near) = (int64(&batch, "scan_point"), int64(&batch, "neighbor"));
+        let distances = float64(&batch, "distance");
+        (0..batch.num_rows())
+            .map(|row| (points[row], ranks[row], near[row], distances[row]))
+            .collect::<Vec<_>>()
+    };
+    let naive = |points: &[u32], others: &[u32], is_own: bool, k: usize, within: f64| {
+        let mut rows = Vec::new();
+        for point in points {
+            let [x, y] = positions.at(*point as usize);
+            let distance2 = |other: &u32| {
+                let [u, v] = positions.at(*other as usize);
+                (x - u) * (x - u) + (y - v) * (y - v)
+            };
+            let mut near: Vec<(f64, u32)> = others
+                .iter()
+                .filter(|other| !is_own || *other != point)
+                .map(|other| (distance2(other), *other))
+                .filter(|(distance2, _)| distance2.sqrt() <= within)
+                .collect();
+            near.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            let ranked = near.iter().take(k).zip(1..);
+            rows.extend(ranked.map(|((d2, other), rank)| {
+                (i64::from(*point), rank, i64::from(*other), d2.sqrt())
+            }));
+        }
+        rows
+    };
+    let finite = "isfinite(x) AND isfinite(y)";
+    let expected = naive(&kept, &kept, true, 3, f64::INFINITY);
+    assert_eq!(expected.len(), 165);
+    assert_eq!(found(&format!("k => 3, among => '{finite}'")), expected);
+    let third: Vec<u32> = kept
+        .iter()
+        .copied()
+        .filter(|point| point % 3 == 0)
+        .collect();
+    let among = format!("{finite} AND scan_point % 3 = 0");
+    assert_eq!(
+        found(&format!("within => 12.5, among => '{among}'")),
+        naive(&third, &third, true, usize::MAX, 12.5)
+    );
+    // Of another scan, the predicate holds for both.
+    assert_eq!(
+        found(&format!("k => 2, of => '{file}', among => '{among}'")),
+        naive(&third, &third, false, 2, f64::INFINITY)
+    );
+    let count =
+        format!("SELECT count(*) AS n FROM neighbors('{file}', k => 3, among => '{finite}')");
+    assert_eq!(int64(&rows(&session, &count), "n"), [165]);
+    // What holds for the groups of a registered file holds for its neighbours.
+    let query = GroupQuery::from(GroupSpec::default()).with_among(finite);
+    let options = RegisterOptions::default().with_groups(query);
+    session.register("public", &path, &options).unwrap();
+    let registered = rows(&session, "SELECT count(*) AS n FROM neighbors");
+    assert_eq!(int64(&registered, "n"), [55 * 6]);
+    let none = format!("SELECT count(*) AS n FROM neighbors('{file}', k => 3, among => 'x < -5')");
+    let error = collect_all(&session, &none).unwrap_err();
+    assert!(matches!(error, Error::NothingSelected { .. }), "{error}");
+}
+
+fn collect_all(session: &Session, sql: &str) -> Result<Vec<RecordBatch>, Error> {
+    let rows: Result<Vec<_>, _> = session.query(sql)?.collect();
+    Ok(rows?)
 }

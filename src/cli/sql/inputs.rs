@@ -10,7 +10,7 @@ use crate::cli::input::stem;
 use crate::cli::output::log;
 use crate::group::PatternOptions;
 use crate::npz::NpzFile;
-use crate::sql::{FileFormat, RegisterOptions, Session, SessionOptions};
+use crate::sql::{FileFormat, RegisterOptions, Session, SessionOptions, csv};
 
 /// The schema of tables that are named without a schema.
 const DEFAULT_SCHEMA: &str = "public";
@@ -41,6 +41,12 @@ pub fn register(session: &Session, args: &SqlArgs, options: &SessionOptions) -> 
             let (file, scan) = (file.display(), stem(scan));
             log(&format!(
                 "note: the table `{name}` is {file}; the table of the scan is {scan}.{name}"
+            ));
+        }
+        if let (Some(FileFormat::Csv), Ok(lines @ 1..)) = (format, csv::comment_lines(file)) {
+            let file = file.display();
+            log(&format!(
+                "note: {file}: the first {lines} lines begin with #: such lines are comments, and left out"
             ));
         }
         if let Some(format) = format {

@@ -15,10 +15,11 @@ use super::print::print;
 use crate::cli::failure::{CommandTerms, Result};
 use crate::cli::is_broken_pipe;
 use crate::cli::notices::Speaker;
-use crate::cli::output::log;
+use crate::cli::output::{self, log};
 use crate::cli::progress;
 use crate::error::Error;
 use crate::sql::Session;
+use crate::sql::functions::described;
 
 const TERMS: CommandTerms = CommandTerms { command: "sql" };
 
@@ -26,7 +27,7 @@ const HELP: &str = "\
 A statement ends with ; and may run over several lines. Arrow keys edit and go through what was typed before.
   .tables          lists the tables
   .schema TABLE    lists the columns of a table
-  .functions       lists the functions over patterns and distances
+  .functions       lists the functions over patterns, probes and distances, with an example each
   .help            shows this help
   .quit            ends the program, as does Ctrl-D; Ctrl-C discards what has been typed";
 
@@ -78,7 +79,7 @@ fn answer(session: &Session, text: &str, format: RowFormat) -> Result<()> {
     match (words.next().unwrap_or_default(), words.next()) {
         ("help", _) => log(HELP),
         ("tables", _) => return statements(session, TABLES, format),
-        ("functions", _) => return statements(session, FUNCTIONS, format),
+        ("functions", _) => output::result_text(&functions())?,
         ("schema", Some(table)) => {
             return statements(session, &format!("DESCRIBE {table}"), format);
         }
@@ -92,9 +93,13 @@ fn answer(session: &Session, text: &str, format: RowFormat) -> Result<()> {
 const TABLES: &str = "SELECT table_schema AS schema, table_name AS name FROM information_schema.tables \
                       WHERE table_schema <> 'information_schema' ORDER BY 1, 2";
 
-const FUNCTIONS: &str = "SELECT syntax_example AS call, description FROM information_schema.routines \
-                         WHERE routine_name IN ('photons', 'center_of_mass', 'pixel', 'correlation', 'probe_diameter', \
-                         'linear_overlap', 'area_overlap') OR routine_name LIKE 'pattern\\_%' ORDER BY 1";
+/// Returns the functions of this crate with their signatures, what they return, and an example each.
+fn functions() -> String {
+    let shown = |(signature, description, example): (String, &str, &str)| {
+        format!("{signature}\n    {description}\n    {example};\n")
+    };
+    described().map(shown).collect()
+}
 
 fn statements(session: &Session, text: &str, format: RowFormat) -> Result<()> {
     for statement in session.statements(text)? {
@@ -164,7 +169,21 @@ fn quoted(text: &str, quote: char) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
-    use super::is_whole;
+    use super::{functions, is_whole};
+
+    #[test]
+    fn every_function_is_shown_with_its_signature_and_an_example() {
+        let shown = functions();
+        for (name, example) in crate::sql::functions::examples() {
+            assert!(
+                shown
+                    .lines()
+                    .any(|line| line.starts_with(&format!("{name}("))),
+                "{name}"
+            );
+            assert!(shown.contains(&format!("    {example};\n")), "{name}");
+        }
+    }
 
     #[test]
     fn a_statement_is_whole_when_a_semicolon_ends_it() {

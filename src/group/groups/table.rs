@@ -5,14 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow::array::ArrayRef;
-use arrow::datatypes::SchemaRef;
+use arrow::datatypes::{FieldRef, SchemaRef};
 
 use super::{GroupNote, Groups};
 use crate::array::{Access, Column, RowSet};
 use crate::error::{Error, Notice, Result};
 use crate::group::columns::coords::Source;
 use crate::group::columns::early;
-use crate::group::columns::fields::GroupColumn;
+use crate::group::columns::fields::{GroupColumn, KEY};
 use crate::group::columns::object_patches::unreadable_object;
 use crate::group::index::GroupIndex;
 use crate::group::{Center, Norm, PATTERNS_KEY, SPEC_KEY};
@@ -42,11 +42,31 @@ impl TableInfo for Groups {
     fn known_rows(&self) -> Option<usize> {
         match self.state().index.get() {
             Some(index) => Some(index.num_groups()),
+            None if self.may_be_refused() => None,
+            None => self.expected_rows(),
+        }
+    }
+
+    fn expected_rows(&self) -> Option<usize> {
+        match self.state().index.get() {
+            Some(index) => Some(index.num_groups()),
             None => {
                 let skips = self.spec().max_distance.is_some();
                 (!skips).then_some(self.shared.plan.num_groups)
             }
         }
+    }
+
+    fn column_of_member(&self, member: &str) -> Option<String> {
+        let fields = self.shared.schema.fields().iter();
+        let has_key =
+            |field: &&FieldRef| field.metadata().get(KEY).is_some_and(|key| key == member);
+        let by_key = fields
+            .filter(has_key)
+            .map(|field| field.name().clone())
+            .next();
+        let has = |name: &str| self.shared.schema.index_of(name).is_ok();
+        by_key.or_else(|| self.scan().column_made_of(member, has))
     }
 
     fn is_on_request(&self, column: usize) -> bool {
@@ -196,6 +216,9 @@ impl Table for Groups {
     }
 
     fn num_rows(&self) -> Result<usize> {
+        if self.state().index.get().is_none() && self.may_be_refused() {
+            self.check_positions()?;
+        }
         match self.known_rows() {
             Some(rows) => Ok(rows),
             None => self.index().map(GroupIndex::num_groups),

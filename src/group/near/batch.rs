@@ -19,10 +19,11 @@ pub(super) enum Extents<'a> {
     Counted(&'a [usize]),
 }
 
-/// Describes a row: the neighbour of `rank`, counted from 0, of a scan point.
+/// Describes a row: the neighbour of `rank`, counted from 0, of the scan point at a place of the list of all that have
+/// neighbours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Place {
-    pub(super) point: u32,
+    pub(super) slot: u32,
     pub(super) rank: u32,
 }
 
@@ -38,7 +39,7 @@ impl<'a> Extents<'a> {
                 (point, extent) = self.around(row);
             }
             Place {
-                point: point as u32,
+                slot: point as u32,
                 rank: (row - extent.start) as u32,
             }
         })
@@ -105,7 +106,7 @@ impl Cache {
         let depth = (deepest as usize + 1).next_power_of_two().min(k);
         let mut values = Vec::with_capacity(places.len());
         for part in parts(places, depth) {
-            let mut points: Vec<u32> = part.iter().map(|place| place.point).collect();
+            let mut points: Vec<u32> = part.iter().map(|place| place.slot).collect();
             points.sort_unstable();
             points.dedup();
             let block = match self.get(&points, depth) {
@@ -116,8 +117,8 @@ impl Cache {
                     block
                 }
             };
-            for run in part.chunk_by(|a, b| a.point == b.point) {
-                let found = block.of_point(run[0].point);
+            for run in part.chunk_by(|a, b| a.slot == b.slot) {
+                let found = block.of_point(run[0].slot);
                 values.extend(run.iter().map(|place| value(&found[place.rank as usize])));
             }
         }
@@ -154,7 +155,7 @@ fn parts(places: &[Place], depth: usize) -> impl Iterator<Item = &[Place]> {
     };
     let mut rest = places;
     std::iter::from_fn(move || {
-        let runs = rest.chunk_by(|a, b| a.point == b.point).take(most);
+        let runs = rest.chunk_by(|a, b| a.slot == b.slot).take(most);
         let end = runs.map(<[Place]>::len).sum();
         let (part, after) = rest.split_at(end);
         rest = after;

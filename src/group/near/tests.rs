@@ -31,20 +31,28 @@ fn write_scan(path: &Path, pairs: &[(f64, f64)]) -> Scan {
     Scan::open(path).unwrap()
 }
 
-/// Lists the rows by definition.
+/// Lists the rows by definition; `among` and `of_among` say which scan points of both count.
 fn naive(
     from: &[(f64, f64)],
     of: Option<&[(f64, f64)]>,
     k: usize,
     within: Option<f64>,
+    [among, of_among]: [Option<&[u32]>; 2],
 ) -> Vec<Row> {
+    let is_in =
+        |list: Option<&[u32]>, point: usize| list.is_none_or(|list| list.contains(&(point as u32)));
+    let others = if of.is_some() { of_among } else { among };
     let mut rows = Vec::new();
     for (point, at) in from.iter().enumerate() {
+        if !is_in(among, point) {
+            continue;
+        }
         let mut near: Vec<(f64, i64)> = of
             .unwrap_or(from)
             .iter()
             .enumerate()
             .filter(|(other, _)| of.is_some() || *other != point)
+            .filter(|(other, _)| is_in(others, *other))
             .map(|(other, to)| {
                 let (dx, dy) = (at.0 - to.0, at.1 - to.1);
                 (dx * dx + dy * dy, other as i64)
@@ -114,14 +122,28 @@ proptest! {
         within in proptest::option::of(prop_oneof![Just(0.0), Just(1.0), Just(2f64.sqrt()), 0.0..20.0, Just(1e300)]),
         batch_rows in 1..40usize,
         picks in vec(0.0..1.0, 0..50),
+        thin in proptest::option::of((1..4u32, 0..3u32)),
     ) {
         let folder = tempfile::tempdir().unwrap();
-        let scan = write_scan(&folder.path().join("scan.npz"), &from);
-        let other = of.as_ref().map(|of| write_scan(&folder.path().join("other.npz"), of));
-        let options = NeighborsOptions::default().with_k(k).with_within(within).with_of(other);
+        // Those that are left out may lie anywhere, or nowhere.
+        let chosen = |points: &[(f64, f64)]| thin.map(|(step, rest)| -> Vec<u32> {
+            (0..points.len() as u32).filter(|point| point % step == rest % step).collect()
+        });
+        let spoilt = |points: &[(f64, f64)]| -> Vec<(f64, f64)> {
+            let chosen = chosen(points);
+            let is_chosen = |point: usize| chosen.as_ref().is_none_or(|list| list.contains(&(point as u32)));
+            let place = |(point, at): (usize, &(f64, f64))| if is_chosen(point) { *at } else { (f64::NAN, at.1) };
+            points.iter().enumerate().map(place).collect()
+        };
+        let scan = write_scan(&folder.path().join("scan.npz"), &spoilt(&from));
+        let other = of.as_ref().map(|of| write_scan(&folder.path().join("other.npz"), &spoilt(of)));
+        let (among, of_among) = (chosen(&from), of.as_ref().and_then(|of| chosen(of)));
+        let lists = [among.as_deref(), of_among.as_deref()];
+        let options = NeighborsOptions::default().with_k(k).with_within(within).with_of(other)
+            .with_among(among.clone()).with_of_among(of_among.clone());
         let table = Arc::new(NeighborsTable::try_new(&scan, &options).unwrap());
         let most = k.unwrap_or(if within.is_some() { usize::MAX } else { DEFAULT_K });
-        let expected = naive(&from, of.as_deref(), most, within);
+        let expected = naive(&from, of.as_deref(), most, within, lists);
         prop_assert_eq!(table.num_rows().unwrap(), expected.len());
         prop_assert_eq!(table.known_rows(), Some(expected.len()));
         let found = read(&table, &ReadOptions::default().with_batch_rows(batch_rows));

@@ -20,11 +20,7 @@ impl Candidates {
     ///
     /// # Errors
     /// If the list does not ascend; if the scan has no such point.
-    pub(super) fn try_new(
-        scan: &Scan,
-        parameter: Parameter,
-        list: Option<&Vec<u32>>,
-    ) -> Result<Self> {
+    pub fn try_new(scan: &Scan, parameter: Parameter, list: Option<&Vec<u32>>) -> Result<Self> {
         let total = scan.num_positions() as u32;
         let Some(list) = list else {
             return Ok(Self::All(total));
@@ -74,6 +70,11 @@ impl Candidates {
             Self::All(_) => index as u32,
             Self::Some(list) => list[index],
         }
+    }
+
+    /// Returns the scan points one by one.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        (0..self.len()).map(|index| self.at(index))
     }
 
     /// Returns all scan points.

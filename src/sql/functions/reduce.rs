@@ -11,6 +11,7 @@ use arrow::datatypes::{DataType, FieldRef, Int64Type, UInt64Type};
 use datafusion::error::Result;
 use half::f16;
 
+use super::level::Level;
 use super::tensors::{expect_number, expect_tensors, typed};
 use super::{Arguments, Definition};
 
@@ -190,36 +191,6 @@ pub const NOT_FINITE: Definition = Definition {
         Ok(Arc::new(counts?))
     },
 };
-
-/// Holds a number that pixels are compared with.
-#[derive(Debug, Clone, Copy)]
-pub enum Level {
-    /// An integer.
-    Whole(i128),
-    /// Any other number.
-    Real(f64),
-}
-
-impl Level {
-    /// Returns the smallest f64 that is not below the level.
-    fn as_real(self) -> f64 {
-        match self {
-            Self::Real(level) => level,
-            Self::Whole(level) => match level as f64 {
-                rounded if (rounded as i128) < level => rounded.next_up(),
-                rounded => rounded,
-            },
-        }
-    }
-
-    /// Returns the smallest integer that is not below the level, as far as i128 has it; `None` for NaN.
-    fn as_whole(self) -> Option<i128> {
-        match self {
-            Self::Whole(level) => Some(level),
-            Self::Real(level) => (!level.is_nan()).then(|| level.ceil() as i128),
-        }
-    }
-}
 
 /// Computes with numbers of one stored type.
 pub trait Pixel: Copy + PartialOrd {

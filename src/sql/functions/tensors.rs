@@ -9,7 +9,7 @@ use datafusion::common::{exec_err, plan_err};
 use datafusion::error::Result;
 
 use super::Arguments;
-use super::reduce::Level;
+use super::level::Level;
 use crate::array::tensor;
 
 /// Holds a column with one tensor per row: a list of any kind.

@@ -21,9 +21,11 @@ use super::tensors::{Tensors, typed};
 /// The function's name.
 pub const NAME: &str = "total_probe_diameter";
 
-const SYNTAX: &str = "total_probe_diameter(probe, fraction)";
+/// The function's signature.
+pub const SYNTAX: &str = "total_probe_diameter(probe, fraction)";
 
-const DESCRIPTION: &str = "Returns the diameter, in pixels, of the circle that holds a fraction of the power of all rows \
+/// What the function returns.
+pub const DESCRIPTION: &str = "Returns the diameter, in pixels, of the circle that holds a fraction of the power of all rows \
                            together: of the sum of |P|^2 over all modes of a probe, measured as probe_diameter measures \
                            one. An aggregate function: one number for the table, or for each group of GROUP BY.";
 
