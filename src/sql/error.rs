@@ -106,6 +106,12 @@ pub(super) fn plain(error: &DataFusionError) -> String {
         DataFusionError::ArrowError(inner, _) => of_arrow(inner),
         DataFusionError::NotImplemented(text) => not_supported(text),
         DataFusionError::Internal(text) => format!("{CANNOT_ANSWER}{text}"),
+        DataFusionError::Plan(text) if text.starts_with("DDL not supported") => {
+            DEFINITIONS.to_string()
+        }
+        DataFusionError::Plan(text) if text.starts_with("DML not supported") => {
+            format!("a statement that writes is not supported; {READ_ONLY}")
+        }
         DataFusionError::Plan(_)
         | DataFusionError::SchemaError(..)
         | DataFusionError::Configuration(_)
@@ -130,6 +136,14 @@ pub(super) fn plain(error: &DataFusionError) -> String {
         _ => text,
     }
 }
+
+/// What is said of statements that make or change anything but names of the session.
+const DEFINITIONS: &str = "a statement that makes or changes tables is not supported; CREATE VIEW name AS SELECT ... and \
+                           CREATE EXTERNAL TABLE name STORED AS NPZ LOCATION 'scan.npz' give names within the session";
+
+/// What can be done where a statement would write.
+pub(super) const READ_ONLY: &str =
+    "files are only read here; select what you need, and write the rows to a file of their own";
 
 /// The words before what DataFusion takes for its own fault.
 pub(super) const CANNOT_ANSWER: &str = "the query engine cannot answer this: ";

@@ -12,6 +12,8 @@ use datafusion::sql::sqlparser::ast::{
     Visit, Visitor, WildcardAdditionalOptions,
 };
 
+use super::error::READ_ONLY;
+
 /// Names what is not supported, and what to write instead.
 type Refusal = (&'static str, &'static str);
 
@@ -122,9 +124,6 @@ const FILL: Refusal = (
 );
 
 const LEFT_OUT: &str = "leave it out";
-
-const READ_ONLY: &str =
-    "files are only read here; select what you need, and write the rows to a file of their own";
 
 fn of_statement(statement: &SqlStatement) -> Option<Refusal> {
     match statement {

@@ -550,16 +550,19 @@ fn positions_that_are_no_numbers_are_refused_by_name() {
         &[0.0, 0.0, 1.0, f64::INFINITY, 1.0, 2.0],
     );
     let all = Groups::try_new(&scan, spec(2, 4)).unwrap();
-    let error = all
-        .read(&ReadOptions::default())
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap_err();
-    assert!(matches!(
-        Error::from(error),
-        Error::NonFinitePosition { scan_point: 2, .. }
-    ));
+    // Whatever is read of them, the count of rows included.
+    let ids = ReadOptions::default().with_columns(["group_id"]);
+    let errors = [
+        all.read(&ReadOptions::default()).unwrap_err(),
+        all.read(&ids).unwrap_err(),
+        all.num_rows().unwrap_err(),
+        all.members().num_rows().unwrap_err(),
+    ];
+    for error in errors {
+        let is_told = matches!(error, Error::NonFinitePosition { scan_point: 2, .. });
+        assert!(is_told, "{error}");
+    }
+    assert_eq!((all.known_rows(), all.expected_rows()), (None, Some(6)));
     // Left out, they do no harm.
     let without = spec(2, 4).with_among(vec![0, 1, 4, 5]);
     assert_eq!(

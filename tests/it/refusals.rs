@@ -90,6 +90,9 @@ fn what_is_not_supported_is_refused_with_a_way_round() {
         "SELECT u FROM groups g CROSS JOIN LATERAL (SELECT unnest(g.nn_indices) AS u) t",
         "INSERT INTO scan VALUES (1)",
         "DELETE FROM scan",
+        "CREATE TABLE t AS SELECT x FROM scan",
+        "CREATE SCHEMA other",
+        "COPY scan TO 'x.csv'",
         // Tensors are no numbers.
         "SELECT sum(diffraction) FROM scan",
         "SELECT avg(s.diffraction) FROM scan s",
