@@ -101,7 +101,7 @@ pub trait Table: TableInfo {
     /// Checks that the file behind the table is still the one that was opened.
     ///
     /// # Errors
-    /// [`Error::FileChanged`](crate::Error::FileChanged) if it is not.
+    /// [`Error::FileChanged`] if it is not.
     fn check_unchanged(&self) -> Result<()>;
 }
 

@@ -198,10 +198,16 @@ fn file_hint(name: &str, tables: &[String]) -> Option<String> {
             let stem = stem.rsplit('/').next().unwrap_or(stem);
             Some(match tables.iter().any(|table| table == stem) {
                 true => format!("its table is called `{stem}`"),
-                false => format!(
-                    "register the file first: CREATE EXTERNAL TABLE {stem} STORED AS {} LOCATION '{name}'",
-                    ending.to_uppercase()
-                ),
+                false => {
+                    let format = match ending.to_lowercase().as_str() {
+                        "csv" => "CSV",
+                        "parquet" => "PARQUET",
+                        _ => "ARROW",
+                    };
+                    format!(
+                        "give the file a name first: CREATE EXTERNAL TABLE {stem} STORED AS {format} LOCATION '{name}'"
+                    )
+                }
             })
         }
         _ => None,

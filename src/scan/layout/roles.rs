@@ -241,15 +241,9 @@ impl Role {
 
 /// Returns the role that members of this name fill; the case does not matter, and a member with x and y counts as x.
 pub(crate) fn role_of_known_name(name: &str) -> Option<Role> {
-    let is_it = |known: &&str| known.eq_ignore_ascii_case(name);
-    Role::all()
-        .find(|role| role.members().iter().any(|known| is_it(&known)))
-        .or_else(|| {
-            COMBINED
-                .iter()
-                .any(|known| is_it(&known))
-                .then_some(Role::X)
-        })
+    let has = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
+    let of_combined = has(COMBINED).then_some(Role::X);
+    Role::all().find(|role| has(role.members())).or(of_combined)
 }
 
 /// Iterates over all names by which members fill roles, those of members that hold x and y together included.
