@@ -16,6 +16,7 @@
 //! | `isolated-positions` | warning | scan points much farther from their nearest neighbour than others: see below |
 //! | `duplicate-positions` | warning | scan points at exactly the position of an earlier one |
 //! | `suspicious-unit` | warning | positions whose range is unlikely in their unit: see [`suspicious_unit`](crate::scan::layout::suspicious_unit) |
+//! | `off-object` | warning | scan points most of whose object patch lies beside the object |
 //! | `duplicate-frame-index` | warning | frame numbers that an earlier scan point has already |
 //! | `negative` | warning | patterns with values below 0 |
 //! | `dead-frames` | warning | the values of a frame sum to 0, or to less than 1 % of the median frame's sum |
@@ -24,7 +25,8 @@
 //! | `repeated-frames` | warning | frames with exactly the bytes of an earlier one |
 //! | `hot-pixels` | warning | pixels that stand out in nearly every frame: see below |
 //! | `zero-probe` | error | a probe of zeros |
-//! | `probe-shape` | warning | a probe whose last two axes are not those of a pattern |
+//! | `probe-shape` | warning | a probe whose modes do not have the shape of a pattern, whichever axes count them |
+//! | `probe-modes` | warning | a probe whose shape leaves open which axes count its modes, or with one mode per scan point |
 //! | `not-checked` | error | data that cannot be read |
 //!
 //! A frame is saturated if it has a pixel at the largest value of an integer dtype of up to 32 bits. It is
@@ -64,7 +66,7 @@
 //!   but not finite.
 //! - Constant frames of a single pixel, and of zeros (those are dead).
 //! - Duplicate positions among scan points whose position is not finite; 0 and -0 are the same place.
-//! - The unit of positions in steps or of unknown unit.
+//! - The unit of positions in steps or of unknown unit, and whether they lie on the object.
 //! - Values of members without a role: their bytes are checked, their numbers are not.
 //! - The values of a member whose bytes are damaged (`crc`).
 //!
@@ -226,6 +228,7 @@ fn check_scan(run: &mut Run, scan: &Scan) -> Result<()> {
     }
     run.look(scan, &[Role::FrameIndex], positions::check_frame_index)?;
     run.look(scan, &[Role::Diffraction], patterns::check)?;
+    run.findings.extend(fields::probe_axes(scan));
     run.look(scan, &[Role::Probe], fields::check_probe)?;
     run.look(scan, &[Role::Object], fields::check_object)?;
     run.look(scan, &[Role::ObjectPatches], fields::check_patches)

@@ -8,6 +8,7 @@ mod file_kind;
 mod kinds;
 mod names;
 mod notice;
+mod object_patches;
 mod parameter;
 mod remedy;
 
@@ -20,6 +21,7 @@ pub use file_kind::FileKind;
 pub use kinds::{GroupLimit, Number, OutputProblem, PixelProblem};
 pub(crate) use names::nearest_name;
 pub use notice::{Level, Notice};
+pub use object_patches::NoObjectPatches;
 pub use parameter::Parameter;
 pub use remedy::{Remedy, RustTerms, Task, Terms};
 pub(crate) use remedy::{alternatives, with_remedies};
@@ -182,6 +184,48 @@ pub enum Error {
         min: Number,
         /// The largest value allowed, if there is one.
         max: Option<Number>,
+    },
+    /// A parameter that is a size or a factor is not a finite number above 0.
+    NotAboveZero {
+        /// The parameter.
+        parameter: Parameter,
+        /// The value given.
+        found: f64,
+    },
+    /// The groups of a scan have no object patches.
+    NoObjectPatches {
+        /// The file.
+        path: PathBuf,
+        /// Why there are none.
+        reason: NoObjectPatches,
+    },
+    /// Most of an object patch lies beside the object.
+    PatchOffObject {
+        /// The file.
+        path: PathBuf,
+        /// The scan point whose patch it is.
+        scan_point: usize,
+        /// The column and row of the object, counted from 0, that the patch is cut around.
+        at: [f64; 2],
+        /// The height and width of the object, in pixels.
+        object: [usize; 2],
+        /// The number of pixels of the patch that lie on the object.
+        pixels_on: usize,
+        /// The number of pixels of a patch.
+        pixels: usize,
+    },
+    /// A value of a member is beyond the range of f32, in which it would be returned.
+    BeyondFloat32 {
+        /// The file.
+        path: PathBuf,
+        /// The member.
+        member: String,
+        /// The place of the value in the row that it is part of: for pixels, row and column.
+        index: Vec<usize>,
+        /// The number of the row of the member, such as the scan point; `None` where the member is one row.
+        row: Option<usize>,
+        /// The value; of a complex one the part that does not fit.
+        value: f64,
     },
     /// The pool of neighbours is smaller than a group.
     PoolTooSmall {
@@ -351,11 +395,11 @@ pub enum Error {
         /// The file of one scan.
         path: PathBuf,
         /// The unit of its positions.
-        unit: &'static str,
+        unit: String,
         /// The file of the other scan.
         other: PathBuf,
         /// The unit of its positions.
-        other_unit: &'static str,
+        other_unit: String,
     },
     /// The memory that a call takes cannot be had.
     TooLarge {
@@ -460,6 +504,7 @@ impl Error {
             | Self::NoSuchColumn { .. }
             | Self::NoSuchMember { .. }
             | Self::OutOfRange { .. }
+            | Self::NotAboveZero { .. }
             | Self::PoolTooSmall { .. }
             | Self::TooManyGroups { .. }
             | Self::NotAscending { .. }
@@ -483,6 +528,7 @@ impl Error {
             | Self::UnsupportedColumn { .. }
             | Self::BadPredicate { .. }
             | Self::BadQuery { .. } => true,
+            Self::NoObjectPatches { reason, .. } => reason.is_usage(),
             Self::UnreadableColumn { .. }
             | Self::Io { .. }
             | Self::NotAnArchive { .. }
@@ -496,6 +542,8 @@ impl Error {
             | Self::PositionsTooFarApart { .. }
             | Self::TooFewPoints { .. }
             | Self::Unpaired { .. }
+            | Self::PatchOffObject { .. }
+            | Self::BeyondFloat32 { .. }
             | Self::FileChanged { .. }
             | Self::ScratchFull { .. }
             | Self::DiskFull { .. }

@@ -111,13 +111,22 @@
 //! amplitudes, and a [`GroupNote`] says so.
 //!
 //! **Object patches.** If the file has a member `Y` with one N x N patch per position, these are its rows,
-//! cast to f32. Otherwise they are cut from the object, an N x N square per member with bilinear
-//! interpolation: pixel (i, j) of the patch is the object at row `y + i - N div 2`, column `x + j - N div 2`,
-//! so that pixel (N div 2, N div 2) sits at (x, y) = r(m). Outside the object there is 0. [`patch`] has the
-//! formula to the bit. x and y are rounded to f32 first; then a complex64 object is interpolated in f32, and
-//! a complex128 object in f64, with the result rounded to f32. The column is missing where patterns are not
-//! square, where `crop` or `bin` changes them, where neither `Y` nor an object of a single layer exists, and,
-//! without `Y`, where positions are lengths and not pixels of the object.
+//! cast to f32 (a finite number that becomes infinite is an error). Otherwise they are cut from the object,
+//! an N x N square per member with bilinear interpolation: pixel (i, j) of the patch is the object at row
+//! `y + i - N div 2`, column `x + j - N div 2`, so that pixel (N div 2, N div 2) sits at (x, y). Outside
+//! the object there is 0. [`patch`] has the formula to the bit. (x, y) is r(m) where positions are pixels,
+//! or r(m) times the pixels per stored unit. Where they are lengths, x = (r_x * u - c_x) / w + W / 2 and y
+//! = (r_y * u - c_y) / h + H / 2, where u is the number of metres per stored unit, w and h are the width
+//! and the height of a pixel, (c_x, c_y) is the object's centre in metres and (H, W) its shape: as
+//! ptychodus has it. Without a centre in the file c, W / 2 and H / 2 are 0, and a note says so. x and y are
+//! rounded to f32 then; a complex64 object is interpolated in f32, and a complex128 object in f64, with the
+//! result rounded to f32.
+//!
+//! Less than half of a patch on the object is an error (in PtychoPINN semantics only that no patch has any
+//! pixel on it); a pixel counts as on it if no 0 from outside has a weight of more than 0.001 in it. The column is
+//! missing where patterns are not square, where `crop` or `bin` changes them, where neither `Y` nor an
+//! object of a single layer exists, and, without `Y`, where positions are steps, of unknown unit, or
+//! lengths without a size of pixels; [`Error::NoObjectPatches`](crate::Error::NoObjectPatches) says which.
 //!
 //! **PtychoPINN semantics.** The columns are the same but for these: where x and y are both stored as f32, c
 //! and c - r(m_j) are computed in f32, each step rounded; the default of `norm` is [`Norm::Groups`]; numbers

@@ -33,12 +33,14 @@ mod layers;
 pub mod layout;
 mod member_names;
 mod notices;
+mod object_grid;
 mod options;
 mod positions;
 pub mod provenance;
 mod scans;
 #[cfg(test)]
 mod tests;
+mod zero_frequency;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -62,6 +64,7 @@ pub(crate) use files::RoleSource;
 use join::{Pairing, Rows};
 pub use layout::Note;
 use layout::{Layout, LayoutOptions, Measurement, Placed, Role, Unit};
+pub(crate) use object_grid::{Coverage, ObjectGrid};
 pub use options::ScanOptions;
 use positions::PositionSource;
 pub use positions::Positions;
@@ -291,14 +294,7 @@ impl Scan {
         if let Some(size) = self.inner.options.pixel_size_m {
             return Ok(Some(size));
         }
-        let Some(column) = self.member_column(Role::PixelSize)? else {
-            return Ok(None);
-        };
-        Ok(column
-            .numbers(&RowSet::Range(0..1))?
-            .to_f64()
-            .first()
-            .copied())
+        self.number(Role::PixelSize)
     }
 
     /// Iterates over the files that the scan is read from: the archive, and that of its patterns if it is

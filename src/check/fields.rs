@@ -5,14 +5,13 @@ use super::run::Run;
 use super::summary::{Summary, summaries};
 use crate::error::{Remedy, Result};
 use crate::scan::Scan;
-use crate::scan::layout::Role;
+use crate::scan::layout::{Note, Role};
 
-/// Checks that the probe is finite, not zero, and as large as a pattern.
+/// Checks that the probe is finite and not zero.
 ///
 /// # Errors
 /// If it cannot be read.
 pub fn check_probe(run: &mut Run, scan: &Scan) -> Result<()> {
-    run.findings.extend(probe_shape(scan));
     let Some(values) = check_finite(run, scan, Role::Probe)? else {
         return Ok(());
     };
@@ -89,20 +88,17 @@ fn check_finite(run: &mut Run, scan: &Scan, role: Role) -> Result<Option<Summary
     Ok(Some(values))
 }
 
-/// Checks that the probe has the shape of a pattern: it is multiplied with patches of that size.
-fn probe_shape(scan: &Scan) -> Option<Finding> {
-    let source = scan.source(Role::Probe)?;
-    let member = source.placed.member.as_str();
-    let (shape, pattern) = (
-        &source.npz.info(member)?.shape,
-        scan.diffraction()?.row_shape(),
-    );
-    let image = match &shape[..] {
-        [image @ .., 1] if image.len() > 1 => image,
-        shape => shape,
+/// Returns what is odd about the axes of the probe; of a probe that cannot be used too.
+pub fn probe_axes(scan: &Scan) -> impl Iterator<Item = Finding> {
+    let finding = |note: &Note| {
+        let (code, member) = match note {
+            Note::ProbeShape { member, .. } => (Code::ProbeShape, member),
+            Note::OpenProbeAxis { member, .. } | Note::ProbePerPoint { member, .. } => {
+                (Code::ProbeModes, member)
+            }
+            _ => return None,
+        };
+        Some(Finding::warning(code, note.facts(), note.remedies()).of(Some(member)))
     };
-    (!image.ends_with(pattern)).then(|| {
-        let found = format!("shape {shape:?}, patterns have {pattern:?}");
-        Finding::warning(Code::ProbeShape, found, vec![Remedy::FitToPatterns]).of(Some(member))
-    })
+    scan.layout().notes.iter().filter_map(finding)
 }

@@ -75,6 +75,8 @@ codes! {
     IsolatedPositions, "isolated-positions", "the stage may have been elsewhere, or the position be misread; such a scan point overlaps with no other";
     /// The range of the positions is unlikely in their unit.
     SuspiciousUnit, "suspicious-unit", "in a wrong unit, object patches are cut at the wrong places";
+    /// Scan points lie so far from the object that most of their patch is beside it.
+    OffObject, "off-object", "no object patches can be cut there, and the unit, the pixel size or the object may be wrong";
     /// Frame numbers occur more than once.
     DuplicateFrameIndex, "duplicate-frame-index", "patterns of another file cannot be joined by such numbers";
     /// Patterns have values below 0.
@@ -91,7 +93,9 @@ codes! {
     HotPixels, "hot-pixels", "these pixels may count without light";
     /// The probe holds zeros only.
     ZeroProbe, "zero-probe", "the illumination is missing";
-    /// The last two axes of the probe are not those of a pattern.
+    /// It stays open which axes of the probe count its modes, or there is one mode per scan point.
+    ProbeModes, "probe-modes", "numbers of modes, and the power of each, may be those of another axis";
+    /// The modes of the probe do not have the shape of a pattern.
     ProbeShape, "probe-shape", "the probe cannot be multiplied with patches of the size of a pattern";
     /// Data cannot be read.
     NotChecked, "not-checked", "the values of the member were not checked";

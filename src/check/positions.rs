@@ -8,7 +8,7 @@ use crate::array::RowSet;
 use crate::error::{Remedy, Result};
 use crate::group::neighbors::Neighbors;
 use crate::group::spacing;
-use crate::scan::layout::{Role, suspicious_unit};
+use crate::scan::layout::{Note, Role};
 use crate::scan::{Positions, Scan};
 
 /// How many times the median distance to the nearest other position an isolated one is away from any.
@@ -17,7 +17,7 @@ const FAR: f64 = 10.0;
 /// The number of distinct positions below which none is isolated.
 const FEW_PLACES: usize = 4;
 
-/// Checks that the positions are finite, distinct, and in a likely unit.
+/// Checks that the positions are finite, distinct, near others, in a likely unit, and on the object.
 ///
 /// # Errors
 /// If they cannot be read.
@@ -26,7 +26,9 @@ pub fn check(run: &mut Run, scan: &Scan) -> Result<()> {
     check_finite(run, scan, positions, [Role::X, Role::Y]);
     run.findings.extend(duplicates(scan, positions));
     run.findings.extend(isolated(scan, positions));
-    run.findings.extend(unit(scan, positions));
+    let notes = scan.notes_of_positions(positions);
+    run.findings
+        .extend(notes.iter().filter_map(|note| of_positions(scan, note)));
     Ok(())
 }
 
@@ -123,10 +125,17 @@ fn isolated(scan: &Scan, positions: &Positions) -> Option<Finding> {
     })
 }
 
-fn unit(scan: &Scan, positions: &Positions) -> Option<Finding> {
-    let note = suspicious_unit(scan.unit(), extent(&positions.x), extent(&positions.y))?;
-    let finding = Finding::warning(Code::SuspiciousUnit, note.facts(), note.remedies());
-    Some(finding.of(scan.member(Role::X)))
+fn of_positions(scan: &Scan, note: &Note) -> Option<Finding> {
+    let (code, count) = match note {
+        Note::UnlikelyUnit { .. } => (Code::SuspiciousUnit, 1),
+        Note::OffObject { points, .. } => (Code::OffObject, *points as u64),
+        _ => return None,
+    };
+    let finding = Finding::warning(code, note.facts(), note.remedies());
+    Some(Finding {
+        count,
+        ..finding.of(scan.member(Role::X))
+    })
 }
 
 /// Writes `scan point 7`, `scan points 4, 7, 9`.
@@ -136,14 +145,6 @@ fn scan_points(rows: &Tally) -> String {
         if rows.count == 1 { "" } else { "s" },
         rows.rows()
     )
-}
-
-/// Returns the smallest and the largest finite value; (infinity, -infinity) if there is none.
-fn extent(values: &[f64]) -> (f64, f64) {
-    let finite = values.iter().copied().filter(|value| value.is_finite());
-    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| {
-        (min.min(value), max.max(value))
-    })
 }
 
 /// Checks that the frame numbers are distinct.

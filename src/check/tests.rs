@@ -67,8 +67,8 @@ fn patterns(values: &[f32]) -> Member {
 fn clean() -> Vec<Member> {
     let probe: Vec<f32> = (0..32u8).map(f32::from).collect();
     vec![
-        x(&[0.0, 5.0, 10.0, 1.0, 6.0, 11.0]),
-        y(&[0.0, 1.0, 0.0, 5.0, 6.0, 5.0]),
+        x(&[2.0, 7.0, 12.0, 3.0, 8.0, 13.0]),
+        y(&[2.0, 3.0, 2.0, 7.0, 8.0, 7.0]),
         (
             "xcoords_start",
             "<f8",
@@ -83,7 +83,7 @@ fn clean() -> Vec<Member> {
         ),
         patterns(&amplitudes()),
         ("probeGuess", "<c8", vec![4, 4], f4(&probe)),
-        ("objectGuess", "<c8", vec![2, 3], f4(&[1.0; 12])),
+        ("objectGuess", "<c8", vec![10, 16], f4(&[1.0; 320])),
         ("scan_index", "<i8", vec![6], i8(&[0, 1, 2, 3, 4, 5])),
     ]
 }
@@ -176,7 +176,10 @@ fn a_clean_file_has_no_findings() {
         (report.positions, report.frames, report.members),
         (Some(6), Some(6), 8)
     );
-    assert_eq!(report.bytes, 8 * 128 + 5 * 48 + 6 * 16 * 4 + 16 * 8 + 6 * 8);
+    assert_eq!(
+        report.bytes,
+        8 * 128 + 4 * 48 + 6 * 16 * 4 + 16 * 8 + 160 * 8 + 6 * 8
+    );
 }
 
 #[test]
@@ -370,9 +373,9 @@ fn unlikely_units_are_warnings() {
             .iter()
             .map(|finding| finding.code)
             .collect::<Vec<_>>(),
-        [Code::SuspiciousUnit]
+        [Code::SuspiciousUnit, Code::OffObject]
     );
-    assert_eq!((report.errors().count(), report.warnings().count()), (0, 1));
+    assert_eq!((report.errors().count(), report.warnings().count()), (0, 2));
 }
 
 #[test]
@@ -475,9 +478,11 @@ fn probe_and_object_are_finite_and_of_the_right_shape() {
     probe[3] = f32::NAN;
     insta::assert_snapshot!(found(&with(("probeGuess", "<c8", vec![4, 4], f4(&probe)))), @"error not-finite probeGuess: 1 of 32 values not finite, real and imaginary parts counted each; one such value is enough to spoil a normalisation or a reconstruction; correct the file [1 []]");
     insta::assert_snapshot!(found(&with(("probeGuess", "<c16", vec![2, 4, 4], vec![0; 512]))), @"error zero-probe probeGuess: zeros only; the illumination is missing; correct the file or use another member [1 []]");
-    insta::assert_snapshot!(found(&with(("probeGuess", "<c8", vec![2, 16], f4(&amplitudes()[..64])))), @"warning probe-shape probeGuess: shape [2, 16], patterns have [4, 4]; the probe cannot be multiplied with patches of the size of a pattern; crop or pad it to the shape of a pattern [1 []]");
-    let object = f8(&[1.0, f64::INFINITY]);
-    insta::assert_snapshot!(found(&with(("objectGuess", "<c16", vec![1, 1], object))), @"error not-finite objectGuess: 1 of 2 values not finite, real and imaginary parts counted each; one such value is enough to spoil a normalisation or a reconstruction; correct the file [1 []]");
+    insta::assert_snapshot!(found(&with(("probeGuess", "<c8", vec![2, 16], f4(&amplitudes()[..64])))), @"warning probe-shape probeGuess: `probeGuess` has shape [2, 16], and its modes, taken as [2, 16], do not have the shape [4, 4] of a pattern; the probe cannot be multiplied with patches of the size of a pattern; crop or pad it to the shape of a pattern or name the member with LayoutOptions::roles = probe=NAME [1 []]");
+    let mut object = vec![1.0; 320];
+    object[7] = f64::INFINITY;
+    let object = f8(&object);
+    insta::assert_snapshot!(found(&with(("objectGuess", "<c16", vec![10, 16], object))), @"error not-finite objectGuess: 1 of 320 values not finite, real and imaginary parts counted each; one such value is enough to spoil a normalisation or a reconstruction; correct the file [1 []]");
     // One or several modes, or an axis of 1 at the end.
     for shape in [vec![4, 4, 1], vec![1, 4, 4], vec![1, 1, 4, 4]] {
         assert_eq!(
@@ -655,10 +660,10 @@ fn the_report_does_not_depend_on_threads_and_progress_ends_at_its_total() {
 
 #[test]
 fn a_report_is_plain_data() {
-    let report = report_of(archive(&with(y(&[0.0, 1.0, 0.0, 5.0, f64::NAN, 5.0]))));
+    let report = report_of(archive(&with(y(&[2.0, 3.0, 2.0, 7.0, f64::NAN, 7.0]))));
     insta::assert_snapshot!(serde_json::to_string_pretty(&report.to_json(&RustTerms)).unwrap(), @r#"
     {
-      "bytes": 1824,
+      "bytes": 3056,
       "findings": [
         {
           "code": "not-finite",

@@ -95,7 +95,15 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     let read = read_options(columns(args, &groups, format), Rows::All, run);
     let reader = reader(&groups, &read)?;
     let written_columns: Vec<String> = column_names(&reader.schema());
-    speaker.say(&notices(&groups, &written_columns))?;
+    let notices = || {
+        let lacks_patches = format == Some(Format::Npz) && args.columns.is_none();
+        let lacking = groups.note_of_no_patches().filter(|_| lacks_patches);
+        let notices = notices(&groups, &written_columns).into_iter();
+        notices
+            .chain(lacking.as_ref().map(Notice::from))
+            .collect::<Vec<_>>()
+    };
+    speaker.say(&notices())?;
     let schema = reader.schema();
     let options = ExportOptions {
         provenance: groups.provenance(),
@@ -112,7 +120,7 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     let Some(written) = written else {
         return Ok(());
     };
-    let notices = notices(&groups, &written_columns);
+    let notices = notices();
     speaker.say(&notices)?;
     let done = Done {
         groups: &groups,

@@ -10,7 +10,7 @@ use crate::group::{
 };
 use crate::npz::{AccessMode, OpenOptions};
 use crate::scan::layout::{
-    LayoutOptions, Measurement, PatternAxis, PositionOrder, Role, Unit, Unpaired,
+    LayoutOptions, Measurement, PatternAxis, PositionOrder, ProbeAxis, Role, Unit, Unpaired,
 };
 use crate::scan::{BadPixels, BadValue, ScanOptions};
 use crate::sql::GroupQuery;
@@ -20,17 +20,19 @@ use crate::sql::GroupQuery;
 #[command(next_help_heading = "What the file does not say")]
 pub struct InputArgs {
     /// The member that fills a role; can be given several times. The roles are x, y, x_start, y_start, diffraction,
-    /// probe, object, object_patches, frame_index, position_index, bad_pixels, valid_pixels and pixel_size.
+    /// probe, object, object_patches, frame_index, position_index, bad_pixels, valid_pixels, pixel_size, pixel_height,
+    /// object_center_x and object_center_y.
     #[arg(long, value_name = "ROLE=NAME", value_parser = parse_role)]
     role: Vec<(Role, String)>,
     /// What the stored patterns are; by default, integers are intensities, and other numbers are unknown.
     #[arg(long, value_enum)]
     measurement: Option<Measurement>,
-    /// The unit of the positions.
-    #[arg(long, value_enum)]
+    /// The unit of the positions: pixels of the object, metres, millimetres, micrometres, nanometres (px, m, mm, um, nm)
+    /// or steps; or how many of one a stored number is, such as "0.25 micrometres".
+    #[arg(long, value_name = "UNIT")]
     unit: Option<Unit>,
-    /// The size of a pixel of the object, in metres.
-    #[arg(long, value_name = "METRES")]
+    /// The size of a pixel of the object, in metres: what object patches take where positions are lengths.
+    #[arg(long, value_name = "METRES", value_parser = parse_size)]
     pixel_size: Option<f64>,
     /// The axis along which patterns are counted, if the shape does not tell.
     #[arg(long, value_enum)]
@@ -38,6 +40,9 @@ pub struct InputArgs {
     /// The columns of a combined position array, one letter each: yx if y comes first; _ for a column that is neither.
     #[arg(long, value_name = "ORDER")]
     position_order: Option<PositionOrder>,
+    /// The axes of the probe along which its modes are counted, if neither the patterns nor the shape tell.
+    #[arg(long, value_enum)]
+    probe_axis: Option<ProbeAxis>,
     /// What happens to positions without a pattern and to patterns without a position. They are joined on the frame
     /// index where both sides have one; else they pair by order, and the shorter side counts.
     #[arg(long, value_enum, default_value = "error")]
@@ -98,6 +103,7 @@ impl InputArgs {
             pattern_axis: self.pattern_axis,
             position_order: self.position_order,
             unpaired: self.unpaired,
+            probe_axis: self.probe_axis,
         };
         ScanOptions {
             open: self.open.options(),
@@ -173,7 +179,7 @@ pub struct SpecArgs {
     /// Whether a seed point may be a member of its own group.
     #[arg(long, value_enum, default_value = "never")]
     include_seed: IncludeSeed,
-    /// The largest distance from a seed point to a member, in the unit of the positions.
+    /// The largest distance from a seed point to a member, in stored units: those of the columns x and y.
     #[arg(long, value_name = "D")]
     max_distance: Option<f64>,
     /// What the normalisation factor is computed over, the whole scan or the drawn groups, or the factor itself; by
@@ -238,6 +244,13 @@ fn parse_role(text: &str) -> std::result::Result<(Role, String), String> {
     let role = Role::from_name(role)
         .ok_or_else(|| format!("no role `{role}`; the roles are {}", names()))?;
     Ok((role, member.to_string()))
+}
+
+fn parse_size(text: &str) -> std::result::Result<f64, String> {
+    match text.parse() {
+        Ok(size) if f64::is_finite(size) && size > 0.0 => Ok(size),
+        _ => Err("expected a number of metres above 0".to_string()),
+    }
 }
 
 fn parse_norm(text: &str) -> std::result::Result<Norm, String> {

@@ -319,7 +319,7 @@ impl ScanReport {
             "runner_up": layout.runner_up,
             "notes": self.scan.notes().iter().map(|note| note.in_terms(&TERMS)).collect::<Vec<_>>(),
             "roles": roles,
-            "unit": self.scan.unit().word(),
+            "unit": self.scan.unit().to_string(),
             "raster": self.scan.raster(),
             "start_positions": self.scan.has_starts(),
             "patterns": self.scan.diffraction().map(Column::num_rows),
@@ -370,23 +370,27 @@ impl PositionReport {
     }
 
     fn lines(&self, scan: &Scan) -> Vec<(&'static str, String)> {
-        let unit = scan.unit().word();
+        let unit = scan.unit();
         let mut lines = vec![
             ("positions", self.positions_text(scan)),
             ("extent", self.extent_text(scan)),
         ];
         if let Some(step) = self.spacing {
-            let of = [step.min, step.median, step.max].map(number).join(" / ");
+            let of = [step.min, step.median, step.max].map(|step| number(step * unit.factor()));
             lines.push((
                 "step",
-                format!("{of} {unit} to the nearest neighbour (min / median / max)"),
+                format!(
+                    "{} {} to the nearest neighbour (min / median / max)",
+                    of.join(" / "),
+                    unit.name()
+                ),
             ));
         }
         lines
     }
 
     fn positions_text(&self, scan: &Scan) -> String {
-        let (unit, duplicates) = (scan.unit().word(), self.duplicates);
+        let (unit, duplicates) = (scan.unit().to_string(), self.duplicates);
         let starts = if scan.has_starts() {
             "with start positions"
         } else {
@@ -409,28 +413,34 @@ impl PositionReport {
     }
 
     fn extent_text(&self, scan: &Scan) -> String {
-        let span = |(min, max): (f64, f64)| number(max - min);
-        let range = |(min, max): (f64, f64)| format!("{} to {}", number(min), number(max));
+        let unit = scan.unit();
+        let span = |(min, max): (f64, f64)| number((max - min) * unit.factor());
+        let scaled = |value: f64| number(value * unit.factor());
+        let range = |(min, max): (f64, f64)| format!("{} to {}", scaled(min), scaled(max));
         if scan.num_positions() == self.not_finite {
             return "none".to_string();
         }
-        let unit = scan.unit().word();
         format!(
-            "x {}, y {} ({} x {} {unit})",
+            "x {}, y {} ({} x {} {})",
             range(self.x),
             range(self.y),
             span(self.x),
-            span(self.y)
+            span(self.y),
+            unit.name()
         )
     }
 
     fn json(&self, scan: &Scan) -> Value {
-        let step = self
-            .spacing
-            .map(|step| json!({"min": step.min, "median": step.median, "max": step.max}));
+        let unit = scan.unit();
+        let scaled = |value: f64| value * unit.factor();
+        let range = |(min, max): (f64, f64)| [scaled(min), scaled(max)];
+        let step = self.spacing.map(|step| {
+            json!({"min": scaled(step.min), "median": scaled(step.median), "max": scaled(step.max)})
+        });
         json!({
             "positions": scan.num_positions(),
-            "extent": {"x": [self.x.0, self.x.1], "y": [self.y.0, self.y.1]},
+            "extent": {"x": range(self.x), "y": range(self.y)},
+            "extent_unit": unit.name(),
             "step": step,
             "duplicates": self.duplicates,
             "not_finite": self.not_finite,

@@ -125,6 +125,40 @@ impl Error {
             } => {
                 format!("{parameter} = {found}: expected at least {min}")
             }
+            Self::NotAboveZero { parameter, found } => {
+                format!("{parameter} = {found}: expected a finite number above 0")
+            }
+            Self::NoObjectPatches { path, reason } => {
+                format!("{}: no object patches: {}", path.display(), reason.facts())
+            }
+            Self::PatchOffObject {
+                path,
+                scan_point,
+                at,
+                object: [height, width],
+                pixels_on,
+                pixels,
+            } => {
+                let [x, y] = at.map(|place| (place * 1e3).round() / 1e3);
+                format!(
+                    "{}: most of the object patch of scan point {scan_point} lies beside the object: it is cut around column \
+                 {x}, row {y} of {height} x {width} pixels, and {pixels_on} of its {pixels} pixels are on them",
+                    path.display()
+                )
+            }
+            Self::BeyondFloat32 {
+                path,
+                member,
+                index,
+                row,
+                value,
+            } => {
+                let row = row.map(|row| format!(" of row {row}")).unwrap_or_default();
+                format!(
+                    "{}: `{member}`: found {value:e} at {index:?}{row}, expected numbers that f32 can hold, up to 3.4e38",
+                    path.display()
+                )
+            }
             Self::PoolTooSmall {
                 neighbors,
                 group_size,
@@ -395,10 +429,11 @@ impl Error {
             Self::UnreadableColumn { .. } => vec![R::OtherColumns],
             Self::UnitsDiffer {
                 unit, other_unit, ..
-            } => match *unit {
-                "unknown" => vec![R::Set(P::Unit, other_unit)],
-                unit => vec![R::Set(P::Unit, unit)],
-            },
+            } => {
+                let [unit, other] = [unit, other_unit].map(|unit| unit_word(unit));
+                let words = unit.into_iter().chain(other);
+                words.take(1).map(|word| R::Set(P::Unit, word)).collect()
+            }
             Self::TooLarge { parameter, .. } => vec![R::Lower(*parameter)],
             Self::FileChanged { .. } => vec![R::ReadAgain],
             Self::ScratchFull { .. } => {
@@ -420,8 +455,17 @@ impl Error {
                 vec![R::Narrow(P::Columns), R::WriteFormat(others)]
             }
             Self::DiskFull { .. } => vec![R::FreeSpace, R::Narrow(P::Columns), R::WriteElsewhere],
+            Self::NoObjectPatches { reason, .. } => reason.remedies(),
+            Self::PatchOffObject { .. } => vec![
+                R::Give(P::Unit),
+                R::Give(P::PixelSize),
+                R::Narrow(P::Columns),
+                R::LeaveOutPoints,
+            ],
+            Self::BeyondFloat32 { .. } => vec![R::CorrectFile, R::Narrow(P::Columns)],
             Self::OutOfRange { .. }
             | Self::NotInType { .. }
+            | Self::NotAboveZero { .. }
             | Self::NotAscending { .. }
             | Self::Io { .. }
             | Self::OtherDtype { .. }
@@ -474,4 +518,17 @@ fn crop_outside(crop: [usize; 2], center: [usize; 2], shape: [usize; 2]) -> Stri
         height.saturating_sub(1),
         width.saturating_sub(1)
     )
+}
+
+/// Returns a unit as one that a remedy can name: none that is unknown, nor one with a factor.
+fn unit_word(unit: &str) -> Option<&'static str> {
+    const WORDS: [&str; 6] = [
+        "pixels",
+        "metres",
+        "millimetres",
+        "micrometres",
+        "nanometres",
+        "steps",
+    ];
+    WORDS.into_iter().find(|word| *word == unit)
 }

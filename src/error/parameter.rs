@@ -97,6 +97,8 @@ parameters! {
     PositionOrder, "position_order", "LayoutOptions::position_order";
     /// What happens to positions and patterns without a partner.
     Unpaired, "unpaired", "LayoutOptions::unpaired";
+    /// The axes of the probe along which its modes are counted.
+    ProbeAxis, "probe_axis", "LayoutOptions::probe_axis";
     /// Another file that holds the patterns.
     Patterns, "patterns", "ScanOptions::patterns";
     /// Whether the pixels that the file's mask names are read as zero.

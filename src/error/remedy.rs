@@ -10,6 +10,8 @@ pub enum Remedy {
     Raise(Parameter),
     /// Give the parameter a smaller value.
     Lower(Parameter),
+    /// Give the parameter its right value.
+    Give(Parameter),
     /// Give the parameter this value.
     Set(Parameter, &'static str),
     /// Turn the parameter on.
@@ -145,6 +147,7 @@ impl Remedy {
         match self {
             Self::Raise(parameter) => format!("raise {}", terms.parameter(*parameter)),
             Self::Lower(parameter) => format!("lower {}", terms.parameter(*parameter)),
+            Self::Give(parameter) => format!("give {}", terms.parameter(*parameter)),
             Self::Set(parameter, value) => format!("set {}", terms.set(*parameter, value)),
             Self::Enable(parameter) => format!("set {}", terms.set(*parameter, "true")),
             Self::LeaveOut(parameter) => format!("leave out {}", terms.parameter(*parameter)),

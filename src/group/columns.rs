@@ -156,6 +156,10 @@ impl Formed<'_> {
             side: self.scan.require_diffraction()?.row_shape()[0],
             channels: self.options.channels,
         };
+        if self.semantics == Semantics::Ptychopinn {
+            let groups = (0..self.index.num_groups()).map(|row| self.index.members(row));
+            cutter.check_some(source, groups)?;
+        }
         let values = cutter.patches(source, &self.index.members_of(rows))?;
         Ok(Arc::new(Float32Array::from(values)))
     }

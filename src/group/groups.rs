@@ -13,7 +13,7 @@ use super::columns::fields::{GroupColumn, Shapes, columns};
 use super::columns::gather::NotFinite;
 use super::columns::mass::center_of_mass;
 use super::columns::norm::{MeanPower, Power};
-use super::columns::object_patches::{PatchSource, unreadable_object};
+use super::columns::object_patches::{Cutter, NoPatches, PatchSource, unreadable_object};
 use super::columns::pixels;
 use super::columns::transform::Transform;
 use super::index::GroupIndex;
@@ -26,7 +26,7 @@ use super::ptychopinn::rules;
 use super::sampling::{self, Numbers};
 use super::spec::{GroupSpec, Norm, Semantics};
 use crate::array::{Column, Pool};
-use crate::error::{Error, Parameter, Remedy, Result};
+use crate::error::{Error, NoObjectPatches, Parameter, Remedy, Result};
 use crate::scan::Scan;
 use crate::scan::layout::{Measurement, Role};
 use crate::table::{ReadOptions, TableReader};
@@ -64,7 +64,7 @@ struct Shared {
     transform: Transform,
     /// The same around the centre of mass, once that is found.
     centered: Once<(Transform, [usize; 2])>,
-    patches: Option<PatchSource>,
+    patches: std::result::Result<PatchSource, NoPatches>,
     schema: SchemaRef,
     columns: Vec<GroupColumn>,
     /// All seed points of the spec, drawn before any neighbour is looked for.
@@ -132,8 +132,12 @@ impl Groups {
         Conversion::of(scan, patterns.measure)?;
         let transform = Transform::of(scan, &patterns)?;
         check_width(plan.group_size, transform.len())?;
-        let patches = PatchSource::of(scan, spec.semantics)?.filter(|_| !transform.resamples());
-        let has_patches = patches.is_some() || unreadable_object(scan, spec.semantics).is_some();
+        let patches = PatchSource::of(scan, spec.semantics)?;
+        let patches = patches.and_then(|source| match transform.resamples() {
+            true => Err(NoPatches::Reason(resampled(&patterns))),
+            false => Ok(source),
+        });
+        let has_patches = patches.is_ok() || unreadable_object(scan, spec.semantics).is_some();
         let columns = columns(scan, has_patches);
         let shapes = Shapes {
             group_size: plan.group_size,
@@ -304,11 +308,10 @@ impl Groups {
         let unknown = is_unknown.then_some(GroupNote::UnknownMeasurement);
         let smaller = self.pool_smaller();
         let notes = [smaller, skipped, unknown];
-        notes
-            .into_iter()
-            .flatten()
-            .chain(self.notes_of_patterns())
-            .collect()
+        let is_cut = self.shared.patches.as_ref().is_ok_and(PatchSource::is_read);
+        let of_patches = is_cut.then(|| self.notes_of_patches());
+        let notes = notes.into_iter().flatten().chain(self.notes_of_patterns());
+        notes.chain(of_patches.into_iter().flatten()).collect()
     }
 
     /// Notes that there are too few scan points for pools of K neighbours.
@@ -373,6 +376,53 @@ impl Groups {
             .chain(not_finite)
     }
 
+    /// Returns what the user of the column `object_patches` should know, once the groups are formed.
+    fn notes_of_patches(&self) -> Vec<GroupNote> {
+        let (Ok(source), Some(index)) = (&self.shared.patches, self.state().index.get()) else {
+            return Vec::new();
+        };
+        // What cannot be read is an error of the column itself.
+        let (Some(object), Ok(grid)) = (source.object_shape(), self.scan().object_grid()) else {
+            return Vec::new();
+        };
+        let groups = (0..index.num_groups()).map(|row| index.members(row));
+        let off = self
+            .cutter()
+            .and_then(|cutter| cutter.partly_off(object, &grid, groups).ok()?);
+        let off = off.map(|(patches, scan_point)| GroupNote::PatchesOffObject {
+            patches,
+            of: index.num_groups() * self.group_size(),
+            scan_point,
+            object,
+        });
+        let assumed = grid.is_origin_assumed().then_some(GroupNote::AssumedOrigin);
+        assumed.into_iter().chain(off).collect()
+    }
+
+    /// Returns why there are no object patches although the scan has an object: what the dictionary of PtychoPINN lacks.
+    #[cfg(feature = "cli")]
+    pub(crate) fn note_of_no_patches(&self) -> Option<GroupNote> {
+        match &self.shared.patches {
+            Err(NoPatches::Reason(reason)) => Some(GroupNote::NoObjectPatches(reason.clone())),
+            _ => None,
+        }
+    }
+
+    /// Returns what cuts object patches; `None` without patterns, whose size patches have.
+    fn cutter(&self) -> Option<Cutter<'_>> {
+        let side = self
+            .scan()
+            .diffraction()
+            .map(|patterns| patterns.row_shape()[0]);
+        side.map(|side| Cutter {
+            scan: self.scan(),
+            semantics: self.spec().semantics,
+            group_size: self.group_size(),
+            side,
+            channels: self.patterns().channels,
+        })
+    }
+
     /// Reads the table `groups`.
     ///
     /// # Errors
@@ -424,7 +474,7 @@ impl Groups {
             options: self.patterns(),
             transform: self.transform()?,
             not_finite: &self.shared.not_finite,
-            patches: self.shared.patches.as_ref(),
+            patches: self.shared.patches.as_ref().ok(),
             pool: &self.state().pool,
         })
     }
@@ -505,6 +555,15 @@ fn check_norm(norm: Option<Norm>) -> Result<()> {
             ))
         }
         _ => Ok(()),
+    }
+}
+
+/// Returns why changed patterns have no object patches.
+fn resampled(patterns: &PatternOptions) -> NoObjectPatches {
+    let crop = patterns.crop.map(|_| Parameter::Crop);
+    let bin = patterns.bin.map(|_| Parameter::Bin);
+    NoObjectPatches::Resampled {
+        by: crop.into_iter().chain(bin).collect(),
     }
 }
 

@@ -292,14 +292,14 @@ fn schema() -> SchemaRef {
 }
 
 fn check_units(scan: &Scan, of: &Scan) -> Result<()> {
-    if scan.unit() == of.unit() {
+    if scan.unit().is_as_long_as(of.unit()) {
         return Ok(());
     }
     Err(Error::UnitsDiffer {
         path: scan.npz().path().to_path_buf(),
-        unit: scan.unit().word(),
+        unit: scan.unit().to_string(),
         other: of.npz().path().to_path_buf(),
-        other_unit: of.unit().word(),
+        other_unit: of.unit().to_string(),
     })
 }
 

@@ -1,6 +1,8 @@
 //! Tells what a user should know about groups, as facts with remedies.
 
-use crate::error::{Level, Notice, Parameter, Remedy, RustTerms, Terms, with_remedies};
+use crate::error::{
+    Level, NoObjectPatches, Notice, Parameter, Remedy, RustTerms, Terms, with_remedies,
+};
 
 /// Describes something that a user should know about groups although they could be formed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +57,21 @@ pub enum GroupNote {
         /// What helps.
         remedies: Vec<Remedy>,
     },
+    /// Some object patches lie in part beside the object, where they are 0.
+    PatchesOffObject {
+        /// The number of such patches.
+        patches: usize,
+        /// The number of all patches.
+        of: usize,
+        /// The scan point of the first one.
+        scan_point: u32,
+        /// The height and width of the object, in pixels.
+        object: [usize; 2],
+    },
+    /// Positions are lengths, and the file has no centre of the object: position 0 was taken for its first pixel.
+    AssumedOrigin,
+    /// The groups have no object patches, although the scan has an object.
+    NoObjectPatches(NoObjectPatches),
 }
 
 impl GroupNote {
@@ -68,6 +85,9 @@ impl GroupNote {
             Self::CenterOfMass { .. } => "center_of_mass",
             Self::DeadFrames { .. } => "dead_frames_in_factor",
             Self::NotFinite { .. } => "pixels_not_finite",
+            Self::PatchesOffObject { .. } => "patches_off_object",
+            Self::AssumedOrigin => "assumed_origin",
+            Self::NoObjectPatches(_) => "no_object_patches",
         }
     }
 
@@ -109,6 +129,21 @@ impl GroupNote {
                 "patterns have pixels that are not finite, and were left as they are stored; the first is pixel \
                  {pixel:?} of scan point {scan_point}"
             ),
+            Self::PatchesOffObject {
+                patches,
+                of,
+                scan_point,
+                object: [height, width],
+            } => format!(
+                "{patches} of {of} object patches lie in part beside the object of {height} x {width} pixels, and are 0 \
+                 there; the first is that of scan point {scan_point}"
+            ),
+            Self::AssumedOrigin => {
+                "the file does not say where the object's centre is; position 0 was taken for the middle of the object's \
+                 first pixel"
+                    .to_string()
+            }
+            Self::NoObjectPatches(reason) => format!("no object patches: {}", reason.facts()),
         }
     }
 
@@ -128,6 +163,12 @@ impl GroupNote {
             Self::CenterOfMass { .. } => Vec::new(),
             Self::DeadFrames { .. } => vec![Remedy::LeaveOutPoints],
             Self::NotFinite { remedies, .. } => remedies.clone(),
+            Self::PatchesOffObject { .. } => vec![Remedy::LeaveOutPoints],
+            Self::NoObjectPatches(reason) => reason.remedies(),
+            Self::AssumedOrigin => vec![Remedy::NameMember {
+                role: "object_center_x",
+                member: None,
+            }],
         }
     }
 
@@ -141,7 +182,9 @@ impl From<&GroupNote> for Notice {
     fn from(note: &GroupNote) -> Self {
         Self {
             level: match note {
-                GroupNote::UnevenCrop { .. } | GroupNote::CenterOfMass { .. } => Level::Note,
+                GroupNote::UnevenCrop { .. }
+                | GroupNote::CenterOfMass { .. }
+                | GroupNote::AssumedOrigin => Level::Note,
                 _ => Level::Warning,
             },
             code: note.code(),

@@ -89,6 +89,14 @@ impl<'a> Object<'a> {
         })
     }
 
+    /// Returns the pixels of an object that is complex128.
+    pub(crate) fn double(&self) -> Option<&'a [f64]> {
+        match self.pixels {
+            Pixels::Single(_) => None,
+            Pixels::Double(pixels) => Some(pixels),
+        }
+    }
+
     /// Returns `(height, width)` in pixels.
     pub fn shape(&self) -> (usize, usize) {
         (self.height, self.width)

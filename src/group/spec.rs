@@ -33,7 +33,7 @@ pub struct GroupSpec {
     pub sampling: Sampling,
     /// Whether a seed point may be a member of its own group. Default: never.
     pub include_seed: IncludeSeed,
-    /// The largest distance D from the seed point to a member, in the unit of the positions, itself included:
+    /// The largest distance D from the seed point to a member, in stored units, itself included:
     /// scan points whose distance, the rounded root of d2 that the tables print, is larger than D leave the
     /// pool. Default: no limit.
     pub max_distance: Option<f64>,
@@ -101,7 +101,7 @@ impl GroupSpec {
         self
     }
 
-    /// Sets the largest distance from the seed point to a member, in the unit of the positions.
+    /// Sets the largest distance from the seed point to a member, in the units that positions are stored in.
     pub fn with_max_distance(mut self, max_distance: impl Into<Option<f64>>) -> Self {
         self.max_distance = max_distance.into();
         self

@@ -253,7 +253,7 @@ impl Columns {
             PositionSource::None => return,
         };
         for (name, column) in names.into_iter().zip(columns) {
-            let metadata = [(UNIT_KEY.to_string(), parts.unit.word().to_string())].into();
+            let metadata = [(UNIT_KEY.to_string(), parts.unit.to_string())].into();
             let field = Field::new(name, DataType::Float64, false).with_metadata(metadata);
             self.add(Arc::new(field), column);
         }

@@ -96,7 +96,7 @@ impl Files {
         let second = Arc::new(NpzFile::open_with(path, &options.open)?);
         let [of_first, of_second] = roles_of_each(&npz, &second, &options.layout);
         let (layout, other) = layouts(&npz, &second, [&of_first, &of_second])?;
-        let files = Self {
+        let mut files = Self {
             first: File { npz, layout },
             second: Some(File {
                 npz: second,
@@ -104,7 +104,22 @@ impl Files {
             }),
         };
         files.complement_each_other(path)?;
+        files.fit_fields(&options.layout);
         Ok(files)
+    }
+
+    /// Places probe and object of a file without patterns by the shape of the other file's patterns.
+    fn fit_fields(&mut self, options: &LayoutOptions) {
+        let shape = self.of_patterns().and_then(|file| {
+            let source = file.source(Role::Diffraction)?;
+            let info = file.npz.info(&source.placed.member)?;
+            Some(source.placed.row_shape(&info.shape))
+        });
+        let Some(shape) = shape else { return };
+        let files = std::iter::once(&mut self.first).chain(&mut self.second);
+        for File { npz, layout } in files.filter(|file| !file.has(Role::Diffraction)) {
+            layout.place_fields(npz, &shape, options);
+        }
     }
 
     /// Checks that one file has the positions and the other the patterns.
@@ -163,7 +178,8 @@ impl Files {
             Role::XStart | Role::YStart => {
                 let of_positions = self.of_positions().filter(has);
                 let elsewhere = self.iter().find(has);
-                of_positions.or(elsewhere.filter(|file| file.layout.unit == self.unit()))
+                of_positions
+                    .or(elsewhere.filter(|file| file.layout.unit.is_as_long_as(self.unit())))
             }
             Role::BadPixels | Role::ValidPixels => {
                 let has_mask =
@@ -213,8 +229,8 @@ impl Files {
             notes.push(Note::Misfit {
                 member: member.to_string(),
                 roles: vec![Role::XStart, Role::YStart],
-                found: format!("start positions in {}", second.layout.unit.word()),
-                expected: format!("the unit of the positions, {}", self.unit().word()),
+                found: format!("start positions in {}", second.layout.unit),
+                expected: format!("the unit of the positions, {}", self.unit()),
             });
         }
         notes

@@ -20,6 +20,7 @@ mod roles;
 mod shape_rule;
 #[cfg(test)]
 mod tests;
+mod unit;
 mod uses;
 
 use std::path::Path;
@@ -31,13 +32,17 @@ use candidates::NamedByOptions;
 use known_layouts::{KnownLayout, LayoutMatch};
 use members::Members;
 pub use note::{LeftOut, Note};
-pub use options::{LayoutOptions, Measurement, PatternAxis, Unit, Unpaired};
+pub use options::{LayoutOptions, Measurement, PatternAxis, ProbeAxis, Unpaired};
 pub use order::PositionOrder;
+use place::FieldRule;
 pub use place::Placed;
 use place::Rules;
 use report::Report;
 pub use roles::Role;
 pub(crate) use roles::{known_names, role_of_known_name};
+#[cfg(feature = "sql")]
+pub(crate) use unit::EXPECTED as EXPECTED_UNIT;
+pub use unit::Unit;
 pub(crate) use uses::Uses;
 
 /// Holds which member fills which role, where in it the data lies, and why.
@@ -58,7 +63,7 @@ pub struct Layout {
     pub positions: usize,
     /// The numbers of scan rows and scan columns, R and S, if the patterns are a raster (R, S, H, W).
     pub raster: Option<[usize; 2]>,
-    /// The unit of the positions; [`Unit::Steps`] for a raster without positions.
+    /// The unit of the positions; [`Unit::STEPS`] for a raster without positions.
     pub unit: Unit,
     /// The roles that are filled, in the order of [`Role`], each with the place of its data.
     pub roles: Vec<(Role, Placed)>,
@@ -79,7 +84,7 @@ impl Layout {
     /// Finds the members of all roles; a pure function of the headers. `path` appears in messages only.
     ///
     /// # Errors
-    /// If a member named by an option is not there or does not fit its role; if there are neither positions nor
+    /// If an option is no value of its kind; if a member named by an option is not there or does not fit its role; if there are neither positions nor
     /// patterns, or only half of the positions; if lengths do not fit each other, unless
     /// [`LayoutOptions::unpaired`] says that what has no partner is left out; if it stays open which axis counts
     /// the patterns, or which column is x; if the file holds groups instead of a scan.
@@ -98,6 +103,7 @@ impl Layout {
         options: &LayoutOptions,
         elsewhere: Option<usize>,
     ) -> Result<Self> {
+        options.check()?;
         let members = Members::new(path, members);
         let named = NamedByOptions::of(&members, &options.roles)?;
         let ranking = known_layouts::rank(&members, &named);
@@ -113,6 +119,7 @@ impl Layout {
             order,
             axis: options.pattern_axis,
             unpaired: options.unpaired,
+            probe_axis: options.probe_axis,
             elsewhere,
             is_first: has_patterns_first(&assignment, &ranking),
         };
@@ -180,8 +187,46 @@ impl Layout {
         blocked.map(|(_, member)| member.as_str())
     }
 
+    /// Places probe and object anew, now that the shape of a pattern, which is in another file, is known.
+    pub(super) fn place_fields(
+        &mut self,
+        npz: &NpzFile,
+        pattern: &[usize],
+        options: &LayoutOptions,
+    ) {
+        let rule = FieldRule {
+            pattern: Some(pattern),
+            points: self.positions,
+            said: options.probe_axis,
+        };
+        let open = self.notes.iter().find_map(|note| match note {
+            Note::OpenProbeAxis { member, .. } => Some(member.clone()),
+            _ => None,
+        });
+        let probe = self.member(Role::Probe).map(str::to_string).or(open);
+        let object = self.member(Role::Object).map(str::to_string);
+        self.notes.retain(|note| !note.is_about_probe());
+        for (role, member) in [(Role::Probe, probe), (Role::Object, object)] {
+            let Some(info) = member.and_then(|member| npz.info(&member)) else {
+                continue;
+            };
+            let placed = rule.place(info, role);
+            if role == Role::Probe {
+                self.notes.extend(rule.notes(info, placed.as_ref()));
+            }
+            self.roles.retain(|(filled, _)| *filled != role);
+            self.roles.extend(placed.map(|placed| (role, placed)));
+        }
+        self.roles.sort_by_key(|(role, _)| *role as usize);
+    }
+
     /// Creates the error that says why no member of `npz` fills a role.
     pub fn missing(&self, npz: &NpzFile, role: Role) -> Error {
+        let open = |note: &Note| note.open_probe_axis(npz.path());
+        let open = self.notes.iter().find_map(open);
+        if let (Role::Probe, Some(error)) = (role, open) {
+            return error;
+        }
         let members = Members::new(npz.path(), npz.members());
         let unreadable = self.unreadable(role);
         match npz
@@ -233,8 +278,8 @@ fn unit_of(
         .flatten()
         .all(|filled| filled.by == By::Layout);
     match (x, layout.map(|layout| layout.known)) {
-        (None, _) if raster.is_some() => Unit::Steps,
-        (None, _) => Unit::Unknown,
+        (None, _) if raster.is_some() => Unit::STEPS,
+        (None, _) => Unit::UNKNOWN,
         (Some(_), Some(KnownLayout { unit, .. })) if by_layout => *unit,
         (Some(x), _) => unit_of_names([&x.info.name, &y.unwrap_or(x).info.name]),
     }
@@ -242,30 +287,36 @@ fn unit_of(
 
 fn unit_of_names(names: [&str; 2]) -> Unit {
     match () {
-        () if names.iter().all(|name| name.ends_with("_m")) => Unit::Metres,
+        () if names.iter().all(|name| name.ends_with("_m")) => Unit::METRES,
         () if names[0].eq_ignore_ascii_case("xcoords")
             && names[1].eq_ignore_ascii_case("ycoords") =>
         {
-            Unit::Pixels
+            Unit::PIXELS
         }
-        () => Unit::Unknown,
+        () => Unit::UNKNOWN,
     }
 }
 
-/// Returns a note if the range of the positions, (min, max) of x and of y, is unlikely in their unit: more
-/// than 0.1 metres, or less than 0.01 pixels unless all positions coincide.
+/// Returns a note if the range of the positions as stored, (min, max) of x and of y, is unlikely in their unit:
+/// a length of more than 0.1 or less than 1e-12 metres; fewer than 0.01 or more than 1e7 pixels. That all positions
+/// coincide is likely in any unit.
 ///
 /// ```
 /// use ptychoarrow::scan::layout::{Unit, suspicious_unit};
-/// assert!(suspicious_unit(Unit::Metres, (0.0, 12.3), (0.0, 4.0)).is_some());
-/// assert!(suspicious_unit(Unit::Metres, (0.0, 12.3e-6), (0.0, 4e-6)).is_none());
+/// assert!(suspicious_unit(Unit::METRES, (0.0, 12.3), (0.0, 4.0)).is_some());
+/// assert!(suspicious_unit(Unit::MICROMETRES, (0.0, 12.3), (0.0, 4.0)).is_none());
 /// ```
 pub fn suspicious_unit(unit: Unit, x: (f64, f64), y: (f64, f64)) -> Option<Note> {
-    let span = (x.1 - x.0).max(y.1 - y.0);
-    let is_unlikely = match unit {
-        Unit::Metres => span > 0.1,
-        Unit::Pixels => span > 0.0 && span < 0.01,
-        Unit::Steps | Unit::Unknown => false,
+    let stored = (x.1 - x.0).max(y.1 - y.0);
+    let (size, likely) = match (unit.metres(), unit.pixels()) {
+        (Some(metres), _) => (metres, 1e-12..=0.1),
+        (None, Some(pixels)) => (pixels, 0.01..=1e7),
+        (None, None) => return None,
     };
-    is_unlikely.then_some(Note::UnlikelyUnit { unit, span })
+    let is_unlikely = stored > 0.0 && !likely.contains(&(stored * size));
+    is_unlikely.then(|| Note::UnlikelyUnit {
+        unit,
+        span: stored * unit.factor(),
+        is_long: stored * size > *likely.end(),
+    })
 }

@@ -1,6 +1,6 @@
 //! What the user of a scan should know: from headers, and from its positions once they were read.
 
-use super::layout::{Measurement, Note, Role, Uses, suspicious_unit};
+use super::layout::{Measurement, Note, Role, Uses};
 use super::{Positions, Scan};
 use crate::array::Column;
 use crate::error::Notice;
@@ -86,23 +86,14 @@ impl Scan {
             if positions.len() > MAX_POINTS {
                 return Vec::new();
             }
-            let unit = suspicious_unit(self.unit(), extent(&positions.x), extent(&positions.y));
             let not_finite = not_finite(positions);
             not_finite
                 .into_iter()
-                .chain(unit)
+                .chain(self.notes_of_positions(positions))
                 .chain(duplicates(positions))
                 .collect()
         })
     }
-}
-
-/// Returns the smallest and the largest finite value; (infinity, -infinity) if there is none.
-fn extent(values: &[f64]) -> (f64, f64) {
-    let finite = values.iter().copied().filter(|value| value.is_finite());
-    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| {
-        (min.min(value), max.max(value))
-    })
 }
 
 fn is_finite(positions: &Positions, point: usize) -> bool {

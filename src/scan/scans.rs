@@ -7,6 +7,7 @@ use arrow::array::{ArrayRef, Float64Array, Int32Array, Int64Array, RecordBatch, 
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 
 use super::layout::{Role, Uses};
+use super::zero_frequency::zero_frequency;
 use super::{Scan, provenance};
 use crate::array::{Column, RowSet};
 use crate::error::{Notice, Result};
@@ -17,7 +18,12 @@ impl Scan {
     ///
     /// Columns: `scan_id` (0), `file`, `layout`, `measurement`, `unit`, `pixel_size_m`, `positions` (M),
     /// `height` and `width` of a pattern in pixels, `dtype` of the patterns, `zero_frequency` (`centre`,
-    /// `corner` or `unclear`), `probe_modes`.
+    /// `corner` or `unknown`: see below), `probe_modes`.
+    ///
+    /// `zero_frequency` compares the mean pixel of the central quarter of a pattern with that of its four corners, of up to
+    /// 8 patterns. It is `unknown` unless one is more than twice the other, and the difference is more than 5 times its
+    /// standard error from pixel to pixel, or of 5 patterns or more 10 times that from pattern to pattern: flat noise is
+    /// `unknown`.
     ///
     /// # Errors
     /// If the probe or the pixel size cannot be read.
@@ -63,7 +69,7 @@ impl Scan {
             ),
             ("layout", said(layout.name), false),
             ("measurement", said(self.measurement().word()), false),
-            ("unit", said(self.unit().word()), false),
+            ("unit", said(&self.unit().to_string()), false),
             (
                 "pixel_size_m",
                 Arc::new(Float64Array::from(vec![pixel_size])),
@@ -98,41 +104,6 @@ fn text(value: Option<String>) -> ArrayRef {
 
 fn integer(value: Option<i64>) -> ArrayRef {
     Arc::new(Int64Array::from(vec![value]))
-}
-
-/// Returns where the zero frequency lies, from the mean of a few patterns: `centre`, `corner`, or `unclear`
-/// if neither holds twice what the other does. The regions compared are the central quarter and, of the same
-/// area, the four corners.
-fn zero_frequency(patterns: &Column) -> Result<&'static str> {
-    const PATTERNS: usize = 8;
-    let [height, width] = patterns.row_shape() else {
-        return Ok("unclear");
-    };
-    let step = (patterns.num_rows() / PATTERNS).max(1);
-    let rows: Vec<usize> = (0..patterns.num_rows())
-        .step_by(step)
-        .take(PATTERNS)
-        .collect();
-    let (mut centre, mut corner) = (0.0, 0.0);
-    for (at, value) in patterns
-        .numbers(&RowSet::List(&rows))?
-        .to_f64()
-        .into_iter()
-        .enumerate()
-    {
-        let (row, col) = (at / width % height, at % width);
-        let inner = |at: usize, len: usize| at >= len / 4 && at < len - len / 4;
-        match (inner(row, *height), inner(col, *width)) {
-            (true, true) => centre += value.abs(),
-            (false, false) => corner += value.abs(),
-            _ => {}
-        }
-    }
-    Ok(match () {
-        () if centre > 2.0 * corner => "centre",
-        () if corner > 2.0 * centre => "corner",
-        () => "unclear",
-    })
 }
 
 /// Holds the table `scans`: what headers tell, and `zero_frequency`, for which a few patterns are read.

@@ -75,6 +75,7 @@ const LAYOUT: &[&str] = &[
     "pattern_axis",
     "position_order",
     "unpaired",
+    "probe_axis",
     "patterns",
     "mask",
     "bad_values",

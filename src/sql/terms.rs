@@ -41,6 +41,7 @@ impl SqlTerms {
             | P::PatternAxis
             | P::PositionOrder
             | P::Unpaired
+            | P::ProbeAxis
             | P::Patterns => Some(parameter.name()),
             // The table function `array` calls the member its name.
             P::Array => Some("name"),

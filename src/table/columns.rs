@@ -12,7 +12,7 @@ use crate::error::{Error, Result, nearest_name};
 /// Returns the indices of the columns with these names; `None` for the default columns.
 ///
 /// # Errors
-/// [`Error::NoSuchColumn`], with the nearest name.
+/// [`Error::NoSuchColumn`], with the nearest name, unless the table says why it lacks the column.
 pub fn project(table: &dyn Table, names: Option<&[String]>) -> Result<Vec<usize>> {
     let schema = table.schema();
     let Some(names) = names else {

@@ -58,7 +58,7 @@ const NUMERIC_OPTIONS: [&str; 15] = [
     "seed",
     "threads",
 ];
-const OTHER_OPTIONS: [&str; 25] = [
+const OTHER_OPTIONS: [&str; 26] = [
     "access",
     "among",
     "array",
@@ -77,6 +77,7 @@ const OTHER_OPTIONS: [&str; 25] = [
     "pattern-axis",
     "patterns",
     "position-order",
+    "probe-axis",
     "role",
     "seeds-from",
     "semantics",

@@ -23,12 +23,14 @@ mod kill;
 mod language;
 mod layers;
 mod npz;
+mod object;
 #[cfg(unix)]
 mod outputs;
 #[path = "../../src/npz/pack.rs"]
 mod pack;
 mod pixels;
 mod private;
+mod probes;
 mod public;
 mod refusals;
 mod relation;

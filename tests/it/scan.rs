@@ -219,7 +219,7 @@ fn options_say_what_the_file_does_not() {
     let scan = open(&layout).unwrap();
     assert_eq!(
         (scan.unit(), scan.measurement()),
-        (Unit::Metres, Measurement::Amplitude)
+        (Unit::METRES, Measurement::Amplitude)
     );
     check_table(Arc::new(scan.clone()));
     let batch = columns(Arc::new(scan), &["diffraction"]);
@@ -261,7 +261,7 @@ fn zero_frequency_is_reported() {
     };
     assert_eq!(zero_frequency(&Scan::open(SIEMENS).unwrap()), "centre");
     let (_folder, even) = scan_of(&[0.0, 1.0], &[0.0, 1.0]);
-    assert_eq!(zero_frequency(&even), "unclear");
+    assert_eq!(zero_frequency(&even), "unknown");
 }
 
 #[test]

@@ -323,7 +323,7 @@ fn groups_hold_the_patterns_of_their_members() {
     for files in [Files::One, Files::PositionsFirst, Files::PatternsFirst] {
         let (_folder, scan) = lossy(files);
         assert_eq!(scan.num_positions(), 8);
-        assert_eq!(scan.unit(), Unit::Metres);
+        assert_eq!(scan.unit(), Unit::METRES);
         let table = columns(Arc::new(scan.clone()), &["frame_index", "x"]);
         let frames = int64(&table, "frame_index");
         assert_eq!(frames, [9, 4, 0, 2, 1, 8, 5, 6]);

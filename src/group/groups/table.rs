@@ -138,15 +138,24 @@ impl TableInfo for Groups {
         let role = match column {
             "diffraction" | "diffraction_normalized" | "norm_factor" => Role::Diffraction,
             "coords_start_nn" | "coords_start_relative" | "coords_start_offsets" => Role::XStart,
-            "object_patches" if scan.unreadable(Role::Diffraction).is_some() => Role::Diffraction,
-            "object_patches" if scan.member(Role::Object).is_none() => Role::Object,
+            "object_patches" => {
+                let reason = self.shared.patches.as_ref().err()?;
+                return Some(reason.error(scan));
+            }
             _ => return None,
         };
         Some(scan.missing(role))
     }
 
     fn notices(&self, columns: &[usize]) -> Vec<Notice> {
-        let notes = self.notes();
+        let mut notes = self.notes();
+        let is_patches =
+            |column: &usize| self.shared.columns[*column] == GroupColumn::ObjectPatches;
+        if columns.iter().any(is_patches) {
+            let of_patches = self.notes_of_patches();
+            notes.retain(|note| !of_patches.contains(note));
+            notes.extend(of_patches);
+        }
         let uses = self.uses_of_columns(columns);
         let is_of_crop = |note: &GroupNote| matches!(note, GroupNote::UnevenCrop { .. });
         let concerned = |note: &&GroupNote| uses.has(Role::Diffraction) || !is_of_crop(note);

@@ -212,7 +212,7 @@ fn units_have_to_be_the_same() {
     let path = folder.path().join("b.npz");
     write_scan(&path, &lattice(3));
     let mut options = ScanOptions::default();
-    options.layout.unit = Some(Unit::Metres);
+    options.layout.unit = Some(Unit::METRES);
     let other = Scan::open_with(&path, &options).unwrap();
     let error = NeighborsTable::try_new(&scan, &NeighborsOptions::default().with_of(other));
     assert!(matches!(error.unwrap_err(), Error::UnitsDiffer { .. }));

@@ -8,10 +8,10 @@ use std::cmp::Reverse;
 use super::candidates::{self, NamedByOptions};
 use super::members::{Found, Members, Spelling};
 use super::note::quote;
-use super::options::Unit;
 use super::order::PositionOrder;
 use super::roles::Role;
 use super::shape_rule::ShapeRule;
+use super::unit::Unit;
 use crate::error::{Error, Remedy};
 use crate::npz::{ArrayInfo, Member};
 
@@ -73,7 +73,7 @@ const fn mark(names: &'static [&'static str]) -> KnownMember {
 const NONE: KnownLayout = KnownLayout {
     name: "",
     name_if_last: None,
-    unit: Unit::Unknown,
+    unit: Unit::UNKNOWN,
     order: None,
     required: &[],
     optional: &[],
@@ -107,7 +107,7 @@ static KNOWN: [KnownLayout; 11] = [
     KnownLayout {
         name: "PtychoPINN prepared",
         name_if_last: Some("legacy (pattern axis last)"),
-        unit: Unit::Pixels,
+        unit: Unit::PIXELS,
         required: &[
             XCOORDS,
             YCOORDS,
@@ -120,7 +120,7 @@ static KNOWN: [KnownLayout; 11] = [
     // Before PtychoPINN's own, which has all its members too.
     KnownLayout {
         name: PTYCHODUS_EXPORT,
-        unit: Unit::Pixels,
+        unit: Unit::PIXELS,
         required: &[
             XCOORDS,
             YCOORDS,
@@ -137,7 +137,7 @@ static KNOWN: [KnownLayout; 11] = [
     KnownLayout {
         name: "PtychoPINN raw",
         name_if_last: Some("legacy (pattern axis last)"),
-        unit: Unit::Pixels,
+        unit: Unit::PIXELS,
         required: &[
             XCOORDS,
             YCOORDS,
@@ -169,7 +169,7 @@ static KNOWN: [KnownLayout; 11] = [
     },
     KnownLayout {
         name: "ptychodus product",
-        unit: Unit::Metres,
+        unit: Unit::METRES,
         required: &[
             member(Role::X, &["probe_position_x_m"], ShapeRule::Vector),
             member(Role::Y, &["probe_position_y_m"], ShapeRule::Vector),
@@ -185,6 +185,21 @@ static KNOWN: [KnownLayout; 11] = [
             member(
                 Role::PixelSize,
                 &["object_pixel_width_m"],
+                ShapeRule::Number,
+            ),
+            member(
+                Role::PixelHeight,
+                &["object_pixel_height_m"],
+                ShapeRule::Number,
+            ),
+            member(
+                Role::ObjectCenterX,
+                &["object_center_x_m"],
+                ShapeRule::Number,
+            ),
+            member(
+                Role::ObjectCenterY,
+                &["object_center_y_m"],
                 ShapeRule::Number,
             ),
         ],
@@ -226,7 +241,7 @@ static KNOWN: [KnownLayout; 11] = [
     },
     KnownLayout {
         name: "PtychoNN",
-        unit: Unit::Metres,
+        unit: Unit::METRES,
         order: Some(PositionOrder::YX),
         required: &[
             member(Role::X, &["position"], ShapeRule::Columns),
@@ -240,14 +255,14 @@ static KNOWN: [KnownLayout; 11] = [
     },
     KnownLayout {
         name: "PtychoNN 2020",
-        unit: Unit::Steps,
+        unit: Unit::STEPS,
         required: &[member(Role::Diffraction, &["arr_0"], ShapeRule::Raster)],
         without: Some(Role::X),
         ..NONE
     },
     KnownLayout {
         name: "tike",
-        unit: Unit::Pixels,
+        unit: Unit::PIXELS,
         order: Some(PositionOrder::YX),
         required: &[
             member(Role::X, &["scan"], ShapeRule::Columns),
@@ -261,7 +276,7 @@ static KNOWN: [KnownLayout; 11] = [
     },
     KnownLayout {
         name: "scan path",
-        unit: Unit::Pixels,
+        unit: Unit::PIXELS,
         required: &[XCOORDS, YCOORDS],
         optional: PTYCHOPINN,
         without: Some(Role::Diffraction),
@@ -269,7 +284,7 @@ static KNOWN: [KnownLayout; 11] = [
     },
     KnownLayout {
         name: "scan path",
-        unit: Unit::Steps,
+        unit: Unit::STEPS,
         required: &[
             member(Role::X, &["x"], ShapeRule::Vector),
             member(Role::Y, &["y"], ShapeRule::Vector),

@@ -1,10 +1,11 @@
 //! What a careful reader wants to know of a scan, as facts; each front end words what helps in its own terms.
 
 use std::fmt;
+use std::path::Path;
 
-use super::options::Unit;
 use super::roles::Role;
-use crate::error::{Parameter, Remedy, RustTerms, Terms, with_remedies};
+use super::unit::Unit;
+use crate::error::{Error, Parameter, Remedy, RustTerms, Terms, alternatives, with_remedies};
 
 /// Describes something about a scan that is no error, but that its user should know.
 ///
@@ -98,8 +99,48 @@ pub enum Note {
     UnlikelyUnit {
         /// The unit that the positions are said to have.
         unit: Unit,
-        /// The larger of the ranges of x and y, in that unit.
+        /// The larger of the ranges of x and y, in what [`Unit::name`] says.
         span: f64,
+        /// Whether it is unlikely because it is so long; else because it is so short.
+        is_long: bool,
+    },
+    /// The shape of the probe leaves open which axes count its modes, so the probe cannot be used.
+    OpenProbeAxis {
+        /// The member.
+        member: String,
+        /// The lengths of its axes.
+        shape: Vec<usize>,
+    },
+    /// The modes of the probe do not have the shape of a pattern, whichever axes count them.
+    ProbeShape {
+        /// The member.
+        member: String,
+        /// The lengths of its axes.
+        shape: Vec<usize>,
+        /// The height and width of a mode as it is taken.
+        image: Vec<usize>,
+        /// The height and width of a pattern.
+        pattern: Vec<usize>,
+    },
+    /// The probe has as many modes as there are scan points.
+    ProbePerPoint {
+        /// The member.
+        member: String,
+        /// The number of modes.
+        modes: usize,
+    },
+    /// Scan points lie so far from the object that most of their patch is beside it.
+    OffObject {
+        /// The member that holds the object.
+        member: String,
+        /// The height and width of the object, in pixels.
+        shape: [usize; 2],
+        /// The number of such scan points.
+        points: usize,
+        /// The number of all scan points.
+        of: usize,
+        /// The first such scan point.
+        first: usize,
     },
     /// Positions without a pattern, patterns without a position, or values of the longer of two members were left
     /// out.
@@ -261,15 +302,40 @@ impl Note {
                 }
             ),
             Self::Remark { text } => (*text).to_string(),
-            Self::UnlikelyUnit { unit, span } => format!(
+            Self::UnlikelyUnit {
+                unit,
+                span,
+                is_long,
+            } => format!(
                 "positions in {} that span {} are unlikely; they may be {}",
-                unit.word(),
+                unit.name(),
                 short_span(*span),
-                if *unit == Unit::Metres {
-                    "micrometres or pixels"
-                } else {
-                    "metres"
-                }
+                alternatives(likelier(*unit, *is_long))
+            ),
+            Self::OpenProbeAxis { member, shape } => format!(
+                "`{member}` has shape {shape:?}: whether its modes are counted along the first axes or the last stays open"
+            ),
+            Self::ProbeShape {
+                member,
+                shape,
+                image,
+                pattern,
+            } => format!(
+                "`{member}` has shape {shape:?}, and its modes, taken as {image:?}, do not have the shape {pattern:?} of a \
+                 pattern"
+            ),
+            Self::ProbePerPoint { member, modes } => format!(
+                "`{member}` has as many modes as there are scan points, {modes}: they may be one probe per scan point, \
+                 which are no modes"
+            ),
+            Self::OffObject {
+                member,
+                shape: [height, width],
+                points,
+                of,
+                first,
+            } => format!(
+                "{points} of {of} scan points are off the object `{member}` of {height} x {width} pixels, the first is {first}"
             ),
             Self::NoColumn {
                 member,
@@ -362,15 +428,10 @@ impl Note {
                 let only = members.first().filter(|_| members.len() == 1);
                 vec![name(Role::Probe, only), name(Role::Object, only)]
             }
-            Self::UnlikelyUnit {
-                unit: Unit::Metres, ..
-            } => {
-                vec![
-                    Remedy::Set(Parameter::Unit, "pixels"),
-                    Remedy::ScalePositions,
-                ]
-            }
-            Self::UnlikelyUnit { .. } => vec![Remedy::Set(Parameter::Unit, "metres")],
+            Self::UnlikelyUnit { unit, is_long, .. } => likelier(*unit, *is_long)
+                .iter()
+                .map(|unit| Remedy::Set(Parameter::Unit, unit))
+                .collect(),
             Self::CountsByLayout { .. } => vec![
                 Remedy::Set(Parameter::Measurement, "intensity"),
                 Remedy::Set(Parameter::Measurement, "amplitude"),
@@ -390,12 +451,43 @@ impl Note {
                 .map(|role| name(*role, Some(member)))
                 .into_iter()
                 .collect(),
+            Self::OpenProbeAxis { .. } => open_axis_remedies(),
+            Self::ProbeShape { .. } => vec![Remedy::FitToPatterns, name(Role::Probe, None)],
+            Self::ProbePerPoint { .. } => vec![name(Role::Probe, None)],
+            Self::OffObject { .. } => {
+                vec![
+                    Remedy::Give(Parameter::Unit),
+                    Remedy::Give(Parameter::PixelSize),
+                ]
+            }
             Self::TakenInAnotherCase { .. }
             | Self::MaskPolarity { .. }
             | Self::Remark { .. }
             | Self::NoColumn { .. }
             | Self::RenamedColumn { .. } => Vec::new(),
         }
+    }
+
+    /// Returns whether the note is about the axes of the probe.
+    pub(super) fn is_about_probe(&self) -> bool {
+        matches!(
+            self,
+            Self::OpenProbeAxis { .. } | Self::ProbeShape { .. } | Self::ProbePerPoint { .. }
+        )
+    }
+
+    /// Returns the error of whoever asks for a probe whose axes stay open.
+    pub(super) fn open_probe_axis(&self, path: &Path) -> Option<Error> {
+        let Self::OpenProbeAxis { member, shape } = self else {
+            return None;
+        };
+        Some(Error::BadMember {
+            path: path.to_path_buf(),
+            member: member.clone(),
+            found: format!("shape {shape:?}"),
+            expected: "a shape that tells which axes count the modes of the probe".to_string(),
+            remedies: open_axis_remedies(),
+        })
     }
 
     /// Returns facts and remedies in the terms of a front end.
@@ -444,9 +536,29 @@ fn polarity(bad: Option<&str>, valid: Option<&str>) -> String {
     }
 }
 
+fn open_axis_remedies() -> Vec<Remedy> {
+    ["first", "last"]
+        .map(|axis| Remedy::Set(Parameter::ProbeAxis, axis))
+        .to_vec()
+}
+
+/// Returns the units that positions may have if their range is too long, or too short, for the one they are said
+/// to have.
+fn likelier(unit: Unit, is_long: bool) -> &'static [&'static str] {
+    match (unit.metres().is_some(), is_long) {
+        (true, true) if matches!(unit.name(), "metres" | "millimetres") => {
+            &["micrometres", "pixels"]
+        }
+        (true, true) if unit.name() == "micrometres" => &["nanometres", "pixels"],
+        (true, true) => &["pixels"],
+        (false, true) => &["nanometres"],
+        (_, false) => &["metres"],
+    }
+}
+
 /// Writes a length in few characters.
 fn short_span(span: f64) -> String {
-    if span < 1e-3 {
+    if !(1e-3..1e9).contains(&span) {
         format!("{span:.2e}")
     } else {
         format!("{}", (span * 1e3).round() / 1e3)

@@ -4,6 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::order::PositionOrder;
 use super::roles::Role;
+use super::unit::Unit;
+use crate::error::{Error, Parameter, Result};
 
 /// Names what the numbers of the diffraction patterns are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,34 +27,6 @@ impl Measurement {
         match self {
             Self::Amplitude => "amplitude",
             Self::Intensity => "intensity",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// Names the unit of the positions.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-pub enum Unit {
-    /// Pixels of the object.
-    Pixels,
-    /// Metres in the plane of the object.
-    Metres,
-    /// Steps of the scan, whose size is unknown.
-    Steps,
-    /// The file does not say.
-    #[cfg_attr(feature = "cli", value(skip))]
-    Unknown,
-}
-
-impl Unit {
-    /// Returns `pixels`, `metres`, `steps` or `unknown`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pixels => "pixels",
-            Self::Metres => "metres",
-            Self::Steps => "steps",
             Self::Unknown => "unknown",
         }
     }
@@ -84,6 +58,17 @@ pub enum Unpaired {
     Drop,
 }
 
+/// Names the axes of the probe along which its modes are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+pub enum ProbeAxis {
+    /// All axes but the last two: (P, N, N), as most programs have it.
+    First,
+    /// All axes but the first two: (N, N, P), as files born in MATLAB have it.
+    Last,
+}
+
 /// Holds what a file does not say about its layout.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -93,10 +78,11 @@ pub struct LayoutOptions {
     pub roles: Vec<(Role, String)>,
     /// What the numbers of the patterns are; by default intensity for an integer dtype, unknown otherwise.
     pub measurement: Option<Measurement>,
-    /// The unit of the positions; by default that of the layout, else metres for names that end in `_m`,
+    /// The unit of the positions as they are stored; by default that of the layout, else metres for names that end in `_m`,
     /// pixels for `xcoords` and `ycoords`, unknown otherwise.
     pub unit: Option<Unit>,
-    /// The size of a pixel of the object, in metres; by default what the member for [`Role::PixelSize`] says.
+    /// The width and height of a pixel of the object, in metres; by default what the members for [`Role::PixelSize`]
+    /// and [`Role::PixelHeight`] say. Object patches take it where positions are lengths.
     pub pixel_size_m: Option<f64>,
     /// The axis along which patterns are counted; needed where the shape leaves it open.
     pub pattern_axis: Option<PatternAxis>,
@@ -106,6 +92,10 @@ pub struct LayoutOptions {
     /// different lengths; by default they are an error.
     #[serde(default)]
     pub unpaired: Unpaired,
+    /// The axes of the probe along which its modes are counted; by default those that leave an image of the patterns'
+    /// shape, or else a square one. Needed where that leaves it open, such as for a probe (N, N, N).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probe_axis: Option<ProbeAxis>,
 }
 
 impl LayoutOptions {
@@ -133,9 +123,30 @@ impl LayoutOptions {
         self
     }
 
+    /// Checks the values that could be of no meaning.
+    ///
+    /// # Errors
+    /// [`Error::NotAboveZero`] for such a size of a pixel.
+    pub(super) fn check(&self) -> Result<()> {
+        let is_bad = |size: &f64| !(size.is_normal() && *size > 0.0);
+        match self.pixel_size_m.filter(is_bad) {
+            None => Ok(()),
+            Some(found) => Err(Error::NotAboveZero {
+                parameter: Parameter::PixelSize,
+                found,
+            }),
+        }
+    }
+
     /// Sets the axis along which patterns are counted.
     pub fn with_pattern_axis(mut self, pattern_axis: impl Into<Option<PatternAxis>>) -> Self {
         self.pattern_axis = pattern_axis.into();
+        self
+    }
+
+    /// Sets the axes of the probe along which its modes are counted.
+    pub fn with_probe_axis(mut self, probe_axis: impl Into<Option<ProbeAxis>>) -> Self {
+        self.probe_axis = probe_axis.into();
         self
     }
 

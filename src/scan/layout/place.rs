@@ -1,5 +1,6 @@
 //! Finds where in a member a role's data lies: which axes count scan points, which are taken at one index.
 
+mod fields;
 mod patterns;
 mod positions;
 
@@ -8,13 +9,14 @@ use std::fmt;
 use super::assign::{Assignment, By, RoleMember};
 use super::members::Members;
 use super::note::Note;
-use super::options::{PatternAxis, Unpaired};
+use super::options::{PatternAxis, ProbeAxis, Unpaired};
 use super::order::PositionOrder;
 use super::roles::Role;
 use super::shape_rule::{ShapeRule, leading_ones, shape_found, vector_axis};
 use crate::array::View;
 use crate::error::{Error, Result};
 use crate::npz::ArrayInfo;
+pub use fields::FieldRule;
 
 /// Describes where in a member a role's data lies. All axes that are in neither list, in their order, are the
 /// shape of a row.
@@ -127,6 +129,8 @@ pub struct Rules {
     pub order: Option<PositionOrder>,
     /// The axis along which patterns are counted.
     pub axis: Option<PatternAxis>,
+    /// The axes of the probe along which its modes are counted.
+    pub probe_axis: Option<ProbeAxis>,
     /// What happens to members of different lengths.
     pub unpaired: Unpaired,
     /// The number of positions in another file, if that is where they are.
@@ -229,7 +233,14 @@ pub fn place<'a>(
         .as_ref()
         .and_then(|(info, placed)| patterns::raster(info, placed));
     roles.extend(patterns.map(|(_, placed)| (Role::Diffraction, placed)));
-    let notes = place_others(members, assignment, &mut roles, &sides, frame.as_ref())?;
+    let fields = FieldRule {
+        pattern: frame.as_ref().map(|frame| &frame.shape[..]),
+        points: sides.first().map_or(0, |side| side.points),
+        said: rules.probe_axis,
+    };
+    let mut notes = place_fields(assignment, &mut roles, &fields);
+    let others = place_others(members, assignment, &mut roles, &sides, frame.as_ref());
+    notes.extend(others?);
     roles.sort_by_key(|(role, _)| *role as usize);
     let of_positions = |(role, placed): &(Role, Placed)| {
         let info = assignment.get(*role).filter(|_| role.is_of_positions());
@@ -269,7 +280,30 @@ fn length(info: &ArrayInfo) -> Option<usize> {
     vector_axis(&info.shape).map(|axis| info.shape[axis])
 }
 
-/// Places all roles but positions and patterns; returns the reasons why members lost their roles.
+/// Places probe and object; returns what is odd about them. A probe whose axes stay open has no place, but keeps its role,
+/// so that no other member is taken for it.
+fn place_fields(
+    assignment: &Assignment,
+    roles: &mut Vec<(Role, Placed)>,
+    rule: &FieldRule,
+) -> Vec<Note> {
+    let mut notes = Vec::new();
+    for filled in assignment.iter().filter(|filled| is_field(filled)) {
+        let placed = rule.place(filled.info, filled.role);
+        if filled.role == Role::Probe {
+            notes.extend(rule.notes(filled.info, placed.as_ref()));
+        }
+        roles.extend(placed.map(|placed| (filled.role, placed)));
+    }
+    notes
+}
+
+/// Returns whether a member is a complex field; one that is not is placed, and refused, like all others.
+fn is_field(filled: &RoleMember) -> bool {
+    matches!(filled.role, Role::Probe | Role::Object) && ShapeRule::Field.fits(filled.info)
+}
+
+/// Places all roles but positions, patterns and fields; returns the reasons why members lost their roles.
 fn place_others<'a>(
     members: &Members<'a>,
     assignment: &mut Assignment<'a>,
@@ -282,7 +316,7 @@ fn place_others<'a>(
     let others: Vec<RoleMember> = assignment
         .iter()
         .copied()
-        .filter(|filled| is_other(filled.role))
+        .filter(|filled| is_other(filled.role) && !is_field(filled))
         .collect();
     for filled in others {
         match place_other(members, &filled, sides, frame) {
@@ -356,7 +390,6 @@ fn place_other(
     }
     members.check(info, rule)?;
     let placed = match rule {
-        ShapeRule::Field => layers(info),
         ShapeRule::Stack => Placed::new(info, vec![leading_ones(&info.shape, 3)], ones(info, 3)),
         ShapeRule::Mask => Placed::new(info, Vec::new(), ones(info, 2)),
         _ => Placed::new(info, Vec::new(), ones(info, 0)),
@@ -384,16 +417,4 @@ fn ones(info: &ArrayInfo, keep: usize) -> Vec<(usize, usize)> {
     (0..leading_ones(&info.shape, keep))
         .map(|axis| (axis, 0))
         .collect()
-}
-
-/// Places a complex field, or several: all axes but the last two count them. Axes of length 1 in front, and
-/// one at the end of three or more, are taken at index 0.
-fn layers(info: &ArrayInfo) -> Placed {
-    let mut fixed = ones(info, 2);
-    let (start, mut end) = (fixed.len(), info.shape.len());
-    if end - start > 2 && info.shape[end - 1] == 1 {
-        end -= 1;
-        fixed.push((end, 0));
-    }
-    Placed::new(info, (start..end - 2).collect(), fixed)
 }

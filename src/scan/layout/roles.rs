@@ -23,9 +23,12 @@ pub enum Role {
     /// The diffraction patterns, real (M, H, W) or (H, W, M); of a raster of R rows and S columns
     /// (R, S, H, W) or (H, W, R, S), with scan points counted along S fastest.
     Diffraction,
-    /// The probe, complex (N, N), (N, N, 1) or, with modes along the axes in front, (..., N, N).
+    /// The probe, complex (N, N), or with modes (..., N, N) or (N, N, ...); axes of length 1 in front and at the end are
+    /// ignored. The image is what has the shape of a pattern, or else is square; what then stays open, such as
+    /// (N, N, N), is settled by an option.
     Probe,
-    /// The object, complex (rows, columns) or, with layers along the axes in front, (..., rows, columns).
+    /// The object, complex (rows, columns), or with layers (..., rows, columns); (rows, columns, ...) if only so it is at
+    /// least as large as a pattern.
     Object,
     /// The object patches, complex (M, N, N), one per scan point.
     ObjectPatches,
@@ -44,8 +47,15 @@ pub enum Role {
     ///
     /// Its shape must be that of a pattern, as for `BadPixels`, which is used where a file has both.
     ValidPixels,
-    /// The size of a pixel of the object in metres, one real number.
+    /// The size of a pixel of the object in metres, one real number; its width, where the height is another.
     PixelSize,
+    /// The height of a pixel of the object in metres, one real number; that of `PixelSize` where there is none.
+    PixelHeight,
+    /// Where the middle of the object is along image columns, in metres, one real number; it counts with
+    /// `ObjectCenterY` only.
+    ObjectCenterX,
+    /// Where the middle of the object is along image rows, in metres, one real number.
+    ObjectCenterY,
 }
 
 /// Describes a role, and the members that fill it.
@@ -74,7 +84,7 @@ const fn definition(
 }
 
 /// One definition per role, in the order of [`Role`]. The names of x and y are pairs.
-static ROLES: [RoleDefinition; 13] = [
+static ROLES: [RoleDefinition; 16] = [
     definition(
         Role::X,
         "x",
@@ -153,6 +163,24 @@ static ROLES: [RoleDefinition; 13] = [
         "pixel_size",
         ShapeRule::Number,
         &["object_pixel_width_m", "pixelsize"],
+    ),
+    definition(
+        Role::PixelHeight,
+        "pixel_height",
+        ShapeRule::Number,
+        &["object_pixel_height_m"],
+    ),
+    definition(
+        Role::ObjectCenterX,
+        "object_center_x",
+        ShapeRule::Number,
+        &["object_center_x_m"],
+    ),
+    definition(
+        Role::ObjectCenterY,
+        "object_center_y",
+        ShapeRule::Number,
+        &["object_center_y_m"],
     ),
 ];
 

@@ -125,11 +125,7 @@ fn show(layout: &Layout) -> String {
         .raster
         .map(|[rows, cols]| format!(", raster {rows} x {cols}"))
         .unwrap_or_default();
-    lines.push(format!(
-        "{} in {}{raster}",
-        layout.positions,
-        layout.unit.word()
-    ));
+    lines.push(format!("{} in {}{raster}", layout.positions, layout.unit));
     lines.extend(layout.roles.iter().map(
         |(
             role,
@@ -153,25 +149,35 @@ fn show(layout: &Layout) -> String {
 #[test]
 fn unlikely_units_are_suspicious() {
     let near = (0.0, 1e-6);
-    insta::assert_snapshot!(suspicious_unit(Unit::Metres, (-2.3, 10.0), near).unwrap(), @"positions in metres that span 12.3 are unlikely; they may be micrometres or pixels; set LayoutOptions::unit = pixels or scale the positions");
-    insta::assert_snapshot!(suspicious_unit(Unit::Metres, near, (5.0, 256.7)).unwrap(), @"positions in metres that span 251.7 are unlikely; they may be micrometres or pixels; set LayoutOptions::unit = pixels or scale the positions");
-    insta::assert_snapshot!(suspicious_unit(Unit::Pixels, near, (0.0, 1.25e-5)).unwrap(), @"positions in pixels that span 1.25e-5 are unlikely; they may be metres; set LayoutOptions::unit = metres");
-    insta::assert_snapshot!(suspicious_unit(Unit::Pixels, near, (0.0, 0.005)).unwrap(), @"positions in pixels that span 0.005 are unlikely; they may be metres; set LayoutOptions::unit = metres");
+    let note = |unit: &str, x| suspicious_unit(unit.parse().unwrap(), x, near).unwrap();
+    insta::assert_snapshot!(note("metres", (-2.3, 10.0)), @"positions in metres that span 12.3 are unlikely; they may be micrometres or pixels; set LayoutOptions::unit = micrometres or set LayoutOptions::unit = pixels");
+    insta::assert_snapshot!(suspicious_unit(Unit::METRES, near, (5.0, 256.7)).unwrap(), @"positions in metres that span 251.7 are unlikely; they may be micrometres or pixels; set LayoutOptions::unit = micrometres or set LayoutOptions::unit = pixels");
+    insta::assert_snapshot!(note("0.25 micrometres", (0.0, 1e6)), @"positions in micrometres that span 250000 are unlikely; they may be nanometres or pixels; set LayoutOptions::unit = nanometres or set LayoutOptions::unit = pixels");
+    insta::assert_snapshot!(note("nm", (0.0, 1e9)), @"positions in nanometres that span 1.00e9 are unlikely; they may be pixels; set LayoutOptions::unit = pixels");
+    insta::assert_snapshot!(note("nm", (0.0, 1e-5)), @"positions in nanometres that span 1.00e-5 are unlikely; they may be metres; set LayoutOptions::unit = metres");
+    insta::assert_snapshot!(note("pixels", (0.0, 1.25e-5)), @"positions in pixels that span 1.25e-5 are unlikely; they may be metres; set LayoutOptions::unit = metres");
+    insta::assert_snapshot!(note("pixels", (0.0, 0.005)), @"positions in pixels that span 0.005 are unlikely; they may be metres; set LayoutOptions::unit = metres");
+    insta::assert_snapshot!(note("pixels", (0.0, 2.5e7)), @"positions in pixels that span 25000000 are unlikely; they may be nanometres; set LayoutOptions::unit = nanometres");
     for (unit, x, y) in [
-        (Unit::Metres, near, near),
-        (Unit::Metres, (0.0, 0.1), near),
-        (Unit::Pixels, (0.0, 500.0), near),
-        (Unit::Pixels, (7.0, 7.0), (3.0, 3.0)),
-        (Unit::Steps, near, near),
-        (Unit::Unknown, (0.0, 1e9), near),
-        (Unit::Metres, (f64::NAN, f64::NAN), near),
+        (Unit::METRES, near, near),
+        (Unit::METRES, (0.0, 0.1), near),
+        (Unit::METRES, (0.0, 1e-12), (1.0, 1.0)),
+        (Unit::MILLIMETRES, (0.0, 99.0), near),
+        (Unit::MICROMETRES, (-8.0, 8.0), near),
+        (Unit::NANOMETRES, (0.0, 1e7), near),
+        (Unit::PIXELS, (0.0, 1e7), near),
+        (Unit::PIXELS, (0.0, 500.0), near),
+        (Unit::PIXELS, (7.0, 7.0), (3.0, 3.0)),
+        (Unit::STEPS, near, near),
+        (Unit::UNKNOWN, (0.0, 1e9), near),
+        (Unit::METRES, (f64::NAN, f64::NAN), near),
         (
-            Unit::Metres,
+            Unit::METRES,
             (f64::INFINITY, -f64::INFINITY),
             (f64::INFINITY, -f64::INFINITY),
         ),
         (
-            Unit::Pixels,
+            Unit::PIXELS,
             (f64::INFINITY, -f64::INFINITY),
             (f64::INFINITY, -f64::INFINITY),
         ),
@@ -183,7 +189,7 @@ fn unlikely_units_are_suspicious() {
 #[test]
 fn options_are_plain_data() {
     let options = LayoutOptions {
-        unit: Some(Unit::Steps),
+        unit: Some(Unit::STEPS),
         pattern_axis: Some(PatternAxis::Last),
         position_order: Some(PositionOrder::YX),
         ..roles([(Role::BadPixels, "mask")])

@@ -69,6 +69,10 @@ impl Note {
             Self::Unpaired { .. } => "unpaired",
             Self::PairedByOrder { .. } => "paired_by_order",
             Self::CountsByLayout { .. } => "counts_by_layout",
+            Self::OffObject { .. } => "off_object",
+            Self::OpenProbeAxis { .. } => "open_probe_axis",
+            Self::ProbeShape { .. } => "probe_shape",
+            Self::ProbePerPoint { .. } => "probe_per_point",
         }
     }
 
@@ -99,7 +103,11 @@ impl Note {
             | Self::MeasurementByDtype { .. }
             | Self::CountsByLayout { .. }
             | Self::DuplicatePositions { .. }
-            | Self::PositionsNotFinite { .. } => Level::Warning,
+            | Self::PositionsNotFinite { .. }
+            | Self::OffObject { .. }
+            | Self::OpenProbeAxis { .. }
+            | Self::ProbeShape { .. }
+            | Self::ProbePerPoint { .. } => Level::Warning,
         }
     }
 
@@ -126,6 +134,10 @@ impl Note {
             Self::UnlikelyUnit { .. }
             | Self::DuplicatePositions { .. }
             | Self::PositionsNotFinite { .. } => uses.has_any(&[Role::X, Role::Y]),
+            Self::OffObject { .. } => uses.has_any(&[Role::Object, Role::ObjectPatches]),
+            Self::OpenProbeAxis { .. } | Self::ProbeShape { .. } | Self::ProbePerPoint { .. } => {
+                uses.has(Role::Probe)
+            }
             Self::NoColumn { .. } => uses.every_column,
             Self::RenamedColumn { column, .. } => {
                 uses.every_column || uses.columns.contains(column)

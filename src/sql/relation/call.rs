@@ -18,7 +18,7 @@ use serde::de::DeserializeOwned;
 
 use super::{Function, LAYOUT};
 use crate::error::nearest_name;
-use crate::scan::layout::{PositionOrder, Role};
+use crate::scan::layout::{EXPECTED_UNIT, PositionOrder, Role, Unit};
 use crate::scan::{BadValue, ScanOptions};
 
 /// Holds the values of a call by parameter.
@@ -258,14 +258,18 @@ impl Call {
         if let Some(said) = self.word("measurement", &["amplitude", "intensity"])? {
             layout.measurement = Some(said);
         }
-        if let Some(said) = self.word("unit", &["pixels", "metres", "steps"])? {
-            layout.unit = Some(said);
+        if let Some(said) = self.text("unit")? {
+            let unit = Unit::from_str(&said);
+            layout.unit = Some(unit.map_err(|_| self.bad("unit", EXPECTED_UNIT))?);
         }
         if let Some(said) = self.word("pattern_axis", &["first", "last"])? {
             layout.pattern_axis = Some(said);
         }
         if let Some(said) = self.word("unpaired", &["error", "drop"])? {
             layout.unpaired = said;
+        }
+        if let Some(said) = self.word("probe_axis", &["first", "last"])? {
+            layout.probe_axis = Some(said);
         }
         if let Some(said) = self.real("pixel_size")? {
             if !(said.is_finite() && said > 0.0) {

@@ -75,48 +75,48 @@ fn without_positions_patterns_count_themselves() {
     let unsaid = LayoutOptions::default();
     assert_eq!(
         alone(&[8, 8, 8], &unsaid),
-        (8, vec![0], None, Unit::Unknown)
+        (8, vec![0], None, Unit::UNKNOWN)
     );
     assert_eq!(
         alone(&[8, 8, 9], &axis(PatternAxis::Last)),
-        (9, vec![2], None, Unit::Unknown)
+        (9, vec![2], None, Unit::UNKNOWN)
     );
     assert_eq!(
         alone(&[3, 4, 8, 8], &unsaid),
-        (12, vec![0, 1], Some([3, 4]), Unit::Steps)
+        (12, vec![0, 1], Some([3, 4]), Unit::STEPS)
     );
     // An axis of length 1 in front is the only scan row, ...
-    let line = (7, vec![0, 1], Some([1, 7]), Unit::Steps);
+    let line = (7, vec![0, 1], Some([1, 7]), Unit::STEPS);
     assert_eq!(alone(&[1, 7, 8, 8], &unsaid), line);
     assert_eq!(
         alone(&[1, 1, 7, 8, 8], &unsaid),
-        (7, vec![1, 2], Some([1, 7]), Unit::Steps)
+        (7, vec![1, 2], Some([1, 7]), Unit::STEPS)
     );
     assert_eq!(
         alone(&[7, 1, 8, 8], &unsaid),
-        (7, vec![0, 1], Some([7, 1]), Unit::Steps)
+        (7, vec![0, 1], Some([7, 1]), Unit::STEPS)
     );
     assert_eq!(
         alone(&[1, 1, 8, 8], &unsaid),
-        (1, vec![0, 1], Some([1, 1]), Unit::Steps)
+        (1, vec![0, 1], Some([1, 1]), Unit::STEPS)
     );
     assert_eq!(
         alone(&[1, 3, 4, 8, 8], &unsaid),
-        (12, vec![1, 2], Some([3, 4]), Unit::Steps)
+        (12, vec![1, 2], Some([3, 4]), Unit::STEPS)
     );
     // ... unless it is said that patterns are counted along the last axis.
     assert_eq!(
         alone(&[1, 8, 8, 7], &axis(PatternAxis::Last)),
-        (7, vec![3], None, Unit::Unknown)
+        (7, vec![3], None, Unit::UNKNOWN)
     );
     assert_eq!(
         alone(&[8, 8, 1, 7], &axis(PatternAxis::Last)),
-        (7, vec![2, 3], Some([1, 7]), Unit::Steps)
+        (7, vec![2, 3], Some([1, 7]), Unit::STEPS)
     );
     // Two sides of equal length are those of a pattern.
     assert_eq!(
         alone(&[8, 8, 9], &unsaid),
-        (9, vec![2], None, Unit::Unknown)
+        (9, vec![2], None, Unit::UNKNOWN)
     );
 }
 

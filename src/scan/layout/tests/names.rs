@@ -70,13 +70,13 @@ fn every_name_fills_its_role() {
 #[test]
 fn every_pair_of_positions_is_found() {
     let pairs = [
-        ("xcoords", "ycoords", Unit::Pixels),
-        ("probe_position_x_m", "probe_position_y_m", Unit::Metres),
-        ("ppX", "ppY", Unit::Unknown),
-        ("x", "y", Unit::Unknown),
-        ("posx", "posy", Unit::Unknown),
-        ("PosX", "POSY", Unit::Unknown),
-        ("XCoords", "YCoords", Unit::Pixels),
+        ("xcoords", "ycoords", Unit::PIXELS),
+        ("probe_position_x_m", "probe_position_y_m", Unit::METRES),
+        ("ppX", "ppY", Unit::UNKNOWN),
+        ("x", "y", Unit::UNKNOWN),
+        ("posx", "posy", Unit::UNKNOWN),
+        ("PosX", "POSY", Unit::UNKNOWN),
+        ("XCoords", "YCoords", Unit::PIXELS),
     ];
     for (x, y, unit) in pairs {
         let members = [
@@ -112,7 +112,7 @@ fn every_combined_name_is_found_once_its_order_is_said() {
         let layout = detect_with(&members, &order("xy")).unwrap();
         assert_eq!(
             (layout.name, layout.unit, layout.positions),
-            ("by synonyms", Unit::Unknown, 7)
+            ("by synonyms", Unit::UNKNOWN, 7)
         );
         assert_eq!(layout.get(Role::Y).unwrap().fixed, [(1, 1)]);
     }
@@ -247,9 +247,9 @@ fn options_name_single_roles_in_any_layout() {
     ");
     // Other positions have another unit.
     let layout = detect_with(&tike, &roles([(Role::X, "u"), (Role::Y, "v_m")])).unwrap();
-    assert_eq!((layout.name, layout.unit), ("tike", Unit::Unknown));
+    assert_eq!((layout.name, layout.unit), ("tike", Unit::UNKNOWN));
     let layout = detect_with(&tike, &roles([(Role::X, "u_m"), (Role::Y, "v_m")])).unwrap();
-    assert_eq!((layout.name, layout.unit), ("tike", Unit::Metres));
+    assert_eq!((layout.name, layout.unit), ("tike", Unit::METRES));
     // The last word counts, and one that says what the layout says changes nothing.
     let layout = detect_with(&tike, &roles([(Role::X, "u"), (Role::X, "scan")])).unwrap();
     assert_eq!(
@@ -328,7 +328,7 @@ fn half_of_the_positions_by_option() {
         (layout.member(Role::X), layout.member(Role::Y)),
         (Some("x2"), Some("ycoords"))
     );
-    assert_eq!(layout.unit, Unit::Unknown);
+    assert_eq!(layout.unit, Unit::UNKNOWN);
 }
 
 #[test]
@@ -352,12 +352,12 @@ fn positions_and_patterns_may_have_another_role_too() {
 #[test]
 fn the_unit_that_is_said_counts() {
     let metres = LayoutOptions {
-        unit: Some(Unit::Metres),
+        unit: Some(Unit::METRES),
         ..Default::default()
     };
-    assert_eq!(detect_with(&coords(3), &metres).unwrap().unit, Unit::Metres);
+    assert_eq!(detect_with(&coords(3), &metres).unwrap().unit, Unit::METRES);
     let raster = [array("arr_0", "<u2", &[3, 4, 8, 8])];
-    assert_eq!(detect_with(&raster, &metres).unwrap().unit, Unit::Metres);
+    assert_eq!(detect_with(&raster, &metres).unwrap().unit, Unit::METRES);
 }
 
 #[test]
