@@ -133,6 +133,8 @@
 //! are taken for amplitudes whatever the file says, unless the option `measurement` says otherwise; and
 //! patches are always cut from the object, at c + (c - r(m_j)), which mirrors each position at the centre.
 
+#[cfg(feature = "sql")]
+mod absent;
 mod columns;
 mod combinations;
 mod groups;
@@ -151,6 +153,8 @@ pub mod rng;
 mod sampling;
 mod spec;
 
+#[cfg(feature = "sql")]
+pub(crate) use absent::why_absent;
 #[cfg(feature = "sql")]
 pub(crate) use columns::fields::{KEY, NORMALIZED};
 pub use groups::Groups;

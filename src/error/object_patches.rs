@@ -1,6 +1,6 @@
 //! Why groups have no object patches.
 
-use super::{Parameter, Remedy};
+use super::{Parameter, Remedy, alternatives};
 
 /// Names why the groups of a scan have no column `object_patches`, although nothing is missing in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl NoObjectPatches {
                 let by: Vec<&str> = by.iter().map(|parameter| parameter.name()).collect();
                 format!(
                     "patterns are changed by {}, which changes the size of the object's pixels or the field of view",
-                    by.join(" and ")
+                    alternatives(&by)
                 )
             }
             Self::SeveralLayers { member, layers } => {

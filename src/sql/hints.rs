@@ -11,6 +11,7 @@ use datafusion::sql::sqlparser::ast::{self, Expr, Visit, Visitor};
 use super::error::plain;
 use super::tensors::{HINTS, instead_of};
 use crate::error::{Error, nearest_name};
+use crate::group;
 use crate::scan::Scan;
 use crate::table::{Table, TableInfo};
 
@@ -54,9 +55,15 @@ pub fn explained(
     text.map_or(error, DataFusionError::Plan)
 }
 
-/// Returns why a table of a scan does not have one of the columns that scans may have.
+/// Returns why a table of a scan does not have one of the columns that scans, or groups, may have.
 fn absent(scans: &[Scan], field: &Column, valid: &[Column]) -> Option<Error> {
-    let is_of_scan = valid.iter().any(|column| column.name() == "scan_point");
+    let has = |name: &str| valid.iter().any(|column| column.name() == name);
+    if has("group_id") && has("nn_indices") {
+        return scans
+            .iter()
+            .find_map(|scan| group::why_absent(scan, field.name()));
+    }
+    let is_of_scan = has("scan_point");
     let lacks = |scan: &&Scan| scan.schema().index_of(field.name()).is_err();
     let mut lacking = scans.iter().filter(|scan| is_of_scan && lacks(scan));
     lacking.find_map(|scan| scan.why_absent(field.name()))

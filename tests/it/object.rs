@@ -451,6 +451,27 @@ fn why_there_are_no_patches_is_said() {
         .collect();
     let calls: Vec<&[&str]> = calls.iter().map(Vec::as_slice).collect();
     insta::assert_snapshot!(failures(&calls, folder.path()));
+    // A query is told the same, of a file that is named first and of one that is not.
+    let sql = |options: &[&str], from: &str| {
+        let query = format!("SELECT object_patches FROM {from}");
+        failure(&[&["sql"], options, &["-c", &query]].concat())
+    };
+    for (code, said) in [
+        sql(&[&file, "--unit", "metres"], "groups"),
+        sql(&[], &format!("groups('{file}', unit => 'metres')")),
+    ] {
+        assert_eq!(code, 2, "{said}");
+        assert!(
+            said.contains("no object patches: positions are in metres"),
+            "{said}"
+        );
+    }
+    let (code, said) = sql(&[], &format!("groups('{file}', crop => 4)"));
+    assert_eq!(code, 2, "{said}");
+    assert!(said.contains("patterns are changed by crop"), "{said}");
+    let (code, said) = sql(&[&bare], "groups");
+    assert_eq!(code, 1, "{said}");
+    assert!(said.contains("no member for object"), "{said}");
     // The dictionary of PtychoPINN lacks a key then, which is said.
     let output = ptychoarrow(&["group", &file, "--unit", "metres", "-o", &path("out.npz")]);
     assert!(output.status.success());

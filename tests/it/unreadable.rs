@@ -9,9 +9,9 @@ use crate::support::{failure, folder, npy, npz, ptychoarrow, success, text};
 
 /// A scan of six points, of which these members hold raw bytes, which no dtype of Arrow stands for.
 fn scan(path: &Path, broken: &[&str]) {
-    let vector = f8(&[0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    let vector = f8(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
     let patterns = f8(&[1.0; 6 * 4]);
-    let object = f8(&[1.0; 2 * 36]);
+    let object = f8(&[1.0; 2 * 49]);
     let index: Vec<u8> = (0..6i64).flat_map(i64::to_le_bytes).collect();
     let member = |name: &str, dtype: &str, shape: &[usize], data: &[u8]| {
         let width = data.len() / shape.iter().product::<usize>();
@@ -33,7 +33,7 @@ fn scan(path: &Path, broken: &[&str]) {
         ("diff3d", member("diff3d", "'<f8'", &[6, 2, 2], &patterns)),
         (
             "objectGuess",
-            member("objectGuess", "'<c16'", &[6, 6], &object),
+            member("objectGuess", "'<c16'", &[7, 7], &object),
         ),
         ("scan_index", member("scan_index", "'<i8'", &[6], &index)),
     ];
