@@ -23,6 +23,7 @@ const ROW_GROUP_BYTES: usize = 128 << 20;
 pub fn write<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut File) -> Result<()> {
     let failed = |e| Error::external("cannot write Parquet", e);
     let schema = Arc::new(times::in_milliseconds(reader.schema()));
+    refuse_no_bytes(&schema)?;
     let properties = properties(&schema);
     let mut writer =
         ArrowWriter::try_new(file, SchemaRef::clone(&schema), Some(properties)).map_err(failed)?;
@@ -31,6 +32,23 @@ pub fn write<R: RecordBatchReader>(reader: &mut Described<'_, R>, file: &mut Fil
         writer.write(&batch).map_err(failed)?;
     }
     writer.close().map(drop).map_err(failed)
+}
+
+/// Checks that no column has values of 0 bytes, which Parquet has no type for.
+///
+/// # Errors
+/// If one has.
+fn refuse_no_bytes(schema: &Schema) -> Result<()> {
+    let mut fields = schema.fields().iter();
+    match fields.find(|field| *field.data_type() == DataType::FixedSizeBinary(0)) {
+        None => Ok(()),
+        Some(field) => Err(Error::UnsupportedColumn {
+            column: field.name().clone(),
+            data_type: "FixedSizeBinary(0)".to_string(),
+            format: "a Parquet file",
+            expected: "values of at least one byte",
+        }),
+    }
 }
 
 fn properties(schema: &Schema) -> WriterProperties {

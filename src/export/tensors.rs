@@ -231,13 +231,12 @@ fn bytes(list: &FixedSizeListArray, width: i32, column: &str) -> Result<ArrayRef
     let values = list.values().slice(start, len);
     let buffer = match values.data_type() {
         DataType::Boolean => {
-            let values = values.as_boolean();
-            no_nulls(values, column)?;
-            values.values().iter().map(u8::from).collect()
+            no_nulls(list, &values, column)?;
+            values.as_boolean().values().iter().map(u8::from).collect()
         }
         DataType::Date32 | DataType::Timestamp(..) | DataType::Duration(_) => times(&values)?,
         _ => {
-            no_nulls(values.as_ref(), column)?;
+            no_nulls(list, &values, column)?;
             let data = values.to_data();
             let item = data.data_type().primitive_width().unwrap_or(1);
             data.buffers()[0].slice_with_length(data.offset() * item, len * item)
@@ -261,10 +260,15 @@ fn times(values: &ArrayRef) -> Result<Buffer> {
     Ok(values.iter().map(|value| value.unwrap_or(NAT)).collect())
 }
 
-fn no_nulls(values: &dyn Array, column: &str) -> Result<()> {
-    match values.null_count() {
-        0 => Ok(()),
-        _ => Err(Error::UnsupportedColumn {
+/// Checks that no tensor holds a null. Where the whole tensor is one, it does not matter what its items are.
+fn no_nulls(list: &FixedSizeListArray, values: &ArrayRef, column: &str) -> Result<()> {
+    let len = list.value_length() as usize;
+    let holds_null = |row: usize| values.slice(row * len, len).null_count() > 0;
+    match values.null_count() > 0
+        && (0..list.len()).any(|row| list.is_valid(row) && holds_null(row))
+    {
+        false => Ok(()),
+        true => Err(Error::UnsupportedColumn {
             column: column.to_string(),
             data_type: format!("{} with nulls", values.data_type()),
             format: "a tensor that is written as bytes",
@@ -397,6 +401,20 @@ mod tests {
         let columns = vec![column.slice(1, 2)];
         let made = convert(vec![field], columns, Format::ArrowFile, Tensors::Binary).unwrap();
         assert_eq!(rows(&made), [[2, 0], [3, 0]]);
+    }
+
+    /// As the answer to an outer join has it.
+    #[test]
+    fn a_row_without_a_tensor_is_a_row_without_bytes() {
+        let values: ArrayRef = Arc::new(UInt16Array::from(vec![Some(7), None]));
+        let (field, column) = tensors("t", values, &[1]);
+        let (item, len, values, _) = column.as_fixed_size_list().clone().into_parts();
+        let nulls = Some(vec![true, false].into());
+        let column: ArrayRef = Arc::new(FixedSizeListArray::new(item, len, values, nulls));
+        let (fields, format) = (vec![field.with_nullable(true)], Format::Parquet);
+        let made = convert(fields, vec![column], format, Tensors::Binary).unwrap();
+        assert_eq!(rows(&made), [[7, 0]]);
+        assert_eq!(made.column(0).null_count(), 1);
     }
 
     #[test]

@@ -86,7 +86,7 @@ mod tests {
         let path = folder.path().join("new.npz");
         let expected = archive(&path);
         let verify = |expected: &[Expected]| {
-            let expected = expected.to_vec().into_iter();
+            let expected = expected.iter().cloned();
             verify(&path, Path::new("scan.npz"), expected).map_err(|error| error.report())
         };
         verify(&expected).unwrap();

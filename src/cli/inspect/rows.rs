@@ -6,7 +6,7 @@ use arrow::datatypes::{DataType, Field};
 use bytesize::ByteSize;
 use serde_json::{Map, Value, json};
 
-use crate::array::tensor;
+use crate::array::{DTYPE_KEY, tensor};
 use crate::cli::input::shown;
 use crate::cli::print::data_type_name;
 use crate::error::{Error, Result};
@@ -72,7 +72,17 @@ fn type_text(field: &Field) -> String {
         }
         other => other,
     };
-    data_type_name(item)
+    let said = |key| field.metadata().get(key);
+    match (item, said(DTYPE_KEY), said(tensor::SHAPE_KEY)) {
+        (DataType::FixedSizeBinary(_), Some(dtype), Some(shape)) => {
+            format!(
+                "{}, {dtype} {}",
+                data_type_name(item),
+                shape.replace(',', ", ")
+            )
+        }
+        _ => data_type_name(item),
+    }
 }
 
 /// Shows one key; each part of JSON gets a line of its own.
