@@ -126,14 +126,15 @@ fn isolated(scan: &Scan, positions: &Positions) -> Option<Finding> {
 }
 
 fn of_positions(scan: &Scan, note: &Note) -> Option<Finding> {
-    let (code, count) = match note {
-        Note::UnlikelyUnit { .. } => (Code::SuspiciousUnit, 1),
-        Note::OffObject { points, .. } => (Code::OffObject, *points as u64),
+    let (code, count, first) = match note {
+        Note::UnlikelyUnit { .. } => (Code::SuspiciousUnit, 1, None),
+        Note::OffObject { points, first, .. } => (Code::OffObject, *points as u64, Some(*first)),
         _ => return None,
     };
     let finding = Finding::warning(code, note.facts(), note.remedies());
     Some(Finding {
         count,
+        first: first.map(|point| point as u64).into_iter().collect(),
         ..finding.of(scan.member(Role::X))
     })
 }

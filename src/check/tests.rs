@@ -781,5 +781,8 @@ fn masked_pixels_are_passed_over() {
 #[test]
 fn positions_far_from_all_others_are_warnings() {
     let far = [0.0, 10.0, 20.0, 30.0, 40.0, 500.0];
-    insta::assert_snapshot!(found(&with(x(&far))), @"warning isolated-positions xcoords: 1 scan point of 6 more than 10 times as far from any other as the median of 10.05: scan point 5; the stage may have been elsewhere, or the position be misread; such a scan point overlaps with no other; leave these scan points out with GroupSpec::among or correct the file [1 [5]]");
+    insta::assert_snapshot!(found(&with(x(&far))), @"
+    warning isolated-positions xcoords: 1 scan point of 6 more than 10 times as far from any other as the median of 10.05: scan point 5; the stage may have been elsewhere, or the position be misread; such a scan point overlaps with no other; leave these scan points out with GroupSpec::among or correct the file [1 [5]]
+    warning off-object xcoords: 4 of 6 scan points are off the object `objectGuess` of 10 x 16 pixels, the first is 2; no object patches can be cut there, and the unit, the pixel size or the object may be wrong; give LayoutOptions::unit or give LayoutOptions::pixel_size_m [4 [2]]
+    ");
 }
