@@ -314,7 +314,7 @@ def the_prompt_goes_on_after_an_error():
     until("sql> ")
     typed("SELECT count(*) + 1000\r", "1000")
     assert "1516" in typed("AS n FROM scan;\r", "row, ")
-    assert "error:" in typed("SELECT nope FROM scan;\r", "Valid fields")
+    assert "error:" in typed("SELECT nope FROM scan;\r", "The columns are")
     assert "group_members" in typed(".tables\r", "rows, ")
     typed("\x1b[A", ".tables")
     assert "neighbors" in typed("\r", "rows, ")
