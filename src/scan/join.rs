@@ -305,7 +305,7 @@ fn join(
     }
     let members = [of_positions.1, of_patterns.1].map(|source| source.placed.member.clone());
     left_out.extend(alone.into_iter().filter(|alone| alone.rows > 0));
-    let note = (!left_out.is_empty()).then(|| Note::Unpaired {
+    let note = (!left_out.is_empty()).then_some(Note::Unpaired {
         points: points.len(),
         joined_on: Some(members),
         left_out,
