@@ -454,6 +454,7 @@ impl Scan {
 
     /// Returns the row of each scan point in those members of the archive whose rows are not the scan points
     /// themselves, since positions and patterns were joined on frame numbers.
+    #[cfg(feature = "export")]
     pub(crate) fn picked_rows(&self) -> BTreeMap<String, Arc<[usize]>> {
         let Inner { files, pairing, .. } = self.inner.as_ref();
         let of_role = |(role, placed): &'_ (Role, Placed)| {
