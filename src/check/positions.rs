@@ -62,14 +62,7 @@ fn check_finite(run: &mut Run, scan: &Scan, positions: &Positions, [x, y]: [Role
 
 /// Finds scan points at exactly the position of an earlier one, among those whose position is finite.
 fn duplicates(scan: &Scan, positions: &Positions) -> Option<Finding> {
-    let mut seen = HashSet::new();
-    // Adding 0 turns -0 into 0, which is the same place.
-    let mut is_new = |[x, y]: [f64; 2]| seen.insert(((x + 0.0).to_bits(), (y + 0.0).to_bits()));
-    let finite = |point: &usize| positions.at(*point).iter().all(|value| value.is_finite());
-    let again = (0..positions.len())
-        .filter(finite)
-        .filter(|point| !is_new(positions.at(*point)));
-    let rows = Tally::of(again);
+    let rows = Tally::of(positions.repeated().into_iter());
     (rows.count > 0).then(|| {
         let (count, at) = (rows.count, rows.rows());
         let points = counted(count, "scan point");
@@ -94,11 +87,9 @@ fn isolated(scan: &Scan, positions: &Positions) -> Option<Finding> {
     if spacing.max <= limit || positions.len() - spacing.duplicates < FEW_PLACES {
         return None;
     }
-    let finite = |point: &u32| {
-        let at = positions.at(*point as usize);
-        at.iter().all(|value| value.is_finite())
-    };
-    let points: Vec<u32> = (0..positions.len() as u32).filter(finite).collect();
+    let points: Vec<u32> = (0..positions.len() as u32)
+        .filter(|point| positions.is_finite(*point as usize))
+        .collect();
     let neighbors = Neighbors::new(&positions.x, &positions.y, &points);
     let is_far = |point: &u32| {
         let nearest = neighbors.nearest_elsewhere(positions.at(*point as usize));

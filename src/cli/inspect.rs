@@ -339,23 +339,9 @@ impl ScanReport {
 
 impl PositionReport {
     fn of(positions: &Positions) -> Self {
-        let finite = |values: &[f64]| {
-            values
-                .iter()
-                .copied()
-                .filter(|value| value.is_finite())
-                .collect::<Vec<_>>()
-        };
-        let extent = |values: &[f64]| {
-            let values = finite(values);
-            (
-                values.iter().copied().fold(f64::INFINITY, f64::min),
-                values.iter().copied().fold(-f64::INFINITY, f64::max),
-            )
-        };
-        let is_bad = |point: &usize| !positions.at(*point).iter().all(|value| value.is_finite());
-        let not_finite = (0..positions.len()).filter(is_bad).count();
-        let (x, y) = (extent(&positions.x), extent(&positions.y));
+        let is_lost = |point: &usize| !positions.is_finite(*point);
+        let not_finite = (0..positions.len()).filter(is_lost).count();
+        let [x, y] = positions.extents();
         let spacing = spacing(positions);
         // All but one, if there is no step.
         let of_none = (positions.len() - not_finite).saturating_sub(1);

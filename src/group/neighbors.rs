@@ -398,13 +398,9 @@ pub struct Spacing {
 /// Measures the step of a scan: the distance from each distinct position to the nearest other. Returns `None` for fewer
 /// than two. Positions that are not finite are left out.
 pub fn spacing(positions: &Positions) -> Option<Spacing> {
-    let finite = |point: &u32| {
-        positions
-            .at(*point as usize)
-            .iter()
-            .all(|value| value.is_finite())
-    };
-    let points: Vec<u32> = (0..positions.len() as u32).filter(finite).collect();
+    let points: Vec<u32> = (0..positions.len() as u32)
+        .filter(|point| positions.is_finite(*point as usize))
+        .collect();
     let neighbors = Neighbors::new(&positions.x, &positions.y, &points);
     let mut steps: Vec<f64> = neighbors
         .places()

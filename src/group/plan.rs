@@ -202,10 +202,7 @@ pub fn needs_oversampling(asked: usize, seeds: usize) -> Error {
 /// [`Error::NonFinitePosition`] for the first one that does.
 pub fn check_finite(scan: &Scan, points: impl IntoIterator<Item = u32>) -> Result<()> {
     let positions = scan.positions()?;
-    let is_bad = |point: &u32| {
-        let at = positions.at(*point as usize);
-        !at.iter().all(|value| value.is_finite())
-    };
+    let is_bad = |point: &u32| !positions.is_finite(*point as usize);
     match points.into_iter().find(is_bad) {
         None => Ok(()),
         Some(point) => Err(non_finite(scan, positions, point as usize)),

@@ -50,10 +50,17 @@ impl Scan {
             match schema.field(*column).name().as_str() {
                 "x" => uses.add(Role::X),
                 "y" => uses.add(Role::Y),
-                "x_start" if self.has_starts() => uses.add(Role::XStart),
-                "y_start" if self.has_starts() => uses.add(Role::YStart),
-                "x_start" => uses.add(Role::X),
-                "y_start" => uses.add(Role::Y),
+                name @ ("x_start" | "y_start") => {
+                    let (start, position) = match name.starts_with('x') {
+                        true => (Role::XStart, Role::X),
+                        false => (Role::YStart, Role::Y),
+                    };
+                    uses.add(start);
+                    // Without start positions of their own, scans have those that were measured.
+                    if !self.has_starts() {
+                        uses.add(position);
+                    }
+                }
                 "frame_index" => uses.add(Role::FrameIndex),
                 "diffraction" => {
                     uses.add(Role::Diffraction);
@@ -96,12 +103,8 @@ impl Scan {
     }
 }
 
-fn is_finite(positions: &Positions, point: usize) -> bool {
-    positions.at(point).iter().all(|value| value.is_finite())
-}
-
 fn not_finite(positions: &Positions) -> Option<Note> {
-    let mut points = (0..positions.len()).filter(|point| !is_finite(positions, *point));
+    let mut points = (0..positions.len()).filter(|point| !positions.is_finite(*point));
     let first = points.next()?;
     Some(Note::PositionsNotFinite {
         count: 1 + points.count(),
@@ -109,27 +112,13 @@ fn not_finite(positions: &Positions) -> Option<Note> {
     })
 }
 
-/// Notes scan points at exactly the position of an earlier one, among those whose position is finite.
 fn duplicates(positions: &Positions) -> Option<Note> {
-    // Adding 0 turns -0 into 0, which is the same place.
-    let place = |point: u32| {
-        positions
-            .at(point as usize)
-            .map(|value| (value + 0.0).to_bits())
-    };
-    let mut places: Vec<([u64; 2], u32)> = (0..positions.len() as u32)
-        .filter(|point| is_finite(positions, *point as usize))
-        .map(|point| (place(point), point))
-        .collect();
-    places.sort_unstable();
-    let again = places
-        .windows(2)
-        .filter(|pair| pair[0].0 == pair[1].0)
-        .map(|pair| pair[1].1 as usize);
-    let (count, first) = again.fold((0, usize::MAX), |(count, first), point| {
-        (count + 1, first.min(point))
-    });
-    (count > 0).then_some(Note::DuplicatePositions { count, first })
+    let repeated = positions.repeated();
+    let first = *repeated.first()?;
+    Some(Note::DuplicatePositions {
+        count: repeated.len(),
+        first,
+    })
 }
 
 #[cfg(test)]
@@ -137,19 +126,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn duplicates_and_lost_positions_are_counted_as_a_naive_search_does() {
+    fn repeated_and_lost_positions_are_counted() {
         let x = vec![1.0, 2.0, 1.0, f64::NAN, -0.0, 0.0, 2.0, 1.0, f64::INFINITY];
         let y = vec![1.0, 2.0, 1.0, 1.0, 5.0, 5.0, 3.0, 1.0, 0.0];
         let positions = Positions { x, y };
-        let is_again = |point: &usize| {
-            let earlier = 0..*point;
-            is_finite(&positions, *point)
-                && earlier
-                    .into_iter()
-                    .any(|other| positions.at(other) == positions.at(*point))
-        };
-        let naive: Vec<usize> = (0..positions.len()).filter(is_again).collect();
-        assert_eq!(naive, [2, 5, 7]);
         let expected = Note::DuplicatePositions { count: 3, first: 2 };
         assert_eq!(duplicates(&positions), Some(expected));
         let expected = Note::PositionsNotFinite { count: 2, first: 3 };

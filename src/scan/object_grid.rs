@@ -209,8 +209,8 @@ impl Scan {
 
     /// Returns what the numbers of these positions, which are those of the scan, tell about their unit and the object.
     pub(crate) fn notes_of_positions(&self, positions: &Positions) -> Vec<Note> {
-        let extents = (extent(&positions.x), extent(&positions.y));
-        let unit = suspicious_unit(self.unit(), extents.0, extents.1);
+        let [x, y] = positions.extents();
+        let unit = suspicious_unit(self.unit(), x, y);
         unit.into_iter().chain(self.off_object(positions)).collect()
     }
 
@@ -224,8 +224,7 @@ impl Scan {
             patch: self.patch_shape(),
         };
         let is_off = |point: &usize| {
-            let at = positions.at(*point);
-            at.iter().all(|value| value.is_finite()) && coverage.is_off(grid.place(at))
+            positions.is_finite(*point) && coverage.is_off(grid.place(positions.at(*point)))
         };
         let mut off = (0..positions.len()).filter(is_off);
         let first = off.next()?;
@@ -248,14 +247,6 @@ impl Scan {
             probe.unwrap_or([1, 1])
         })
     }
-}
-
-/// Returns the smallest and the largest finite value; (infinity, -infinity) if there is none.
-fn extent(values: &[f64]) -> (f64, f64) {
-    let finite = values.iter().copied().filter(|value| value.is_finite());
-    finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| {
-        (min.min(value), max.max(value))
-    })
 }
 
 #[cfg(test)]

@@ -32,6 +32,41 @@ impl Positions {
         [self.x[scan_point], self.y[scan_point]]
     }
 
+    /// Returns whether both coordinates of a scan point are finite.
+    ///
+    /// # Panics
+    /// If there is no such scan point.
+    pub(crate) fn is_finite(&self, scan_point: usize) -> bool {
+        self.at(scan_point).iter().all(|value| value.is_finite())
+    }
+
+    /// Returns the smallest and the largest finite coordinate of x and of y; (infinity, -infinity) where none is
+    /// finite.
+    pub(crate) fn extents(&self) -> [(f64, f64); 2] {
+        [&self.x, &self.y].map(|values| {
+            let finite = values.iter().copied().filter(|value| value.is_finite());
+            finite.fold((f64::INFINITY, f64::NEG_INFINITY), |(min, max), value| {
+                (min.min(value), max.max(value))
+            })
+        })
+    }
+
+    /// Returns the scan points at exactly the position of an earlier one, ascending, among those whose position is
+    /// finite.
+    pub(crate) fn repeated(&self) -> Vec<usize> {
+        // Adding 0 turns -0 into 0, which is the same place.
+        let place = |point: usize| self.at(point).map(|value| (value + 0.0).to_bits());
+        let mut places: Vec<([u64; 2], u32)> = (0..self.len())
+            .filter(|point| self.is_finite(*point))
+            .map(|point| (place(point), point as u32))
+            .collect();
+        places.sort_unstable();
+        let again = places.windows(2).filter(|pair| pair[0].0 == pair[1].0);
+        let mut repeated: Vec<usize> = again.map(|pair| pair[1].1 as usize).collect();
+        repeated.sort_unstable();
+        repeated
+    }
+
     /// Reads the positions of all scan points from the columns of x and y.
     pub(super) fn read([x, y]: &[Column; 2], points: usize) -> Result<Self> {
         let all = RowSet::Range(0..points);
@@ -103,5 +138,32 @@ impl RasterAxis {
             Self::Rows => scan_point / scan_columns.max(1),
             Self::Columns => scan_point % scan_columns.max(1),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn repeated_and_lost_positions_are_those_of_a_naive_search() {
+        let x = vec![1.0, 2.0, 1.0, f64::NAN, -0.0, 0.0, 2.0, 1.0, f64::INFINITY];
+        let y = vec![1.0, 2.0, 1.0, 1.0, 5.0, 5.0, 3.0, 1.0, 0.0];
+        let positions = Positions { x, y };
+        let is_again = |point: &usize| {
+            let mut earlier = 0..*point;
+            earlier.any(|other| positions.at(other) == positions.at(*point))
+        };
+        let naive: Vec<usize> = (0..positions.len()).filter(is_again).collect();
+        assert_eq!(naive, [2, 5, 7]);
+        assert_eq!(positions.repeated(), naive);
+        let lost: Vec<usize> = (0..9)
+            .filter(|point| !positions.is_finite(*point))
+            .collect();
+        assert_eq!(lost, [3, 8]);
+        assert_eq!(positions.extents(), [(0.0, 2.0), (0.0, 5.0)]);
+        let none = Positions::default();
+        assert_eq!(none.extents(), [(f64::INFINITY, f64::NEG_INFINITY); 2]);
+        assert!(none.repeated().is_empty());
     }
 }
