@@ -136,7 +136,7 @@ impl Layout {
         let unreadable = assignment
             .all_unreadable()
             .into_iter()
-            .map(|(role, member)| (role, member.name.clone()))
+            .map(|(role, member)| (role, member.name.to_string()))
             .collect();
         let report = Report {
             members,
@@ -229,11 +229,7 @@ impl Layout {
         }
         let members = Members::new(npz.path(), npz.members());
         let unreadable = self.unreadable(role);
-        match npz
-            .members()
-            .iter()
-            .find(|member| Some(member.name.as_str()) == unreadable)
-        {
+        match unreadable.and_then(|name| members.unreadable(&[name])) {
             Some(member) => members.refusal(role, member),
             None => members.missing(role),
         }

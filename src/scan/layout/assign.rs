@@ -3,10 +3,10 @@
 
 use super::candidates::{self, NamedByOptions};
 use super::known_layouts::LayoutMatch;
-use super::members::{First, Found, Members, Spelling};
+use super::members::{First, Found, Members, Spelling, Unreadable};
 use super::roles::{COMBINED, Role};
 use super::shape_rule::ShapeRule;
-use crate::npz::{ArrayInfo, Member};
+use crate::npz::ArrayInfo;
 
 /// Names why a member fills a role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,7 +37,7 @@ pub struct RoleMember<'a> {
 pub struct Assignment<'a> {
     filled: Vec<RoleMember<'a>>,
     /// The roles whose member cannot be read.
-    unreadable: Vec<(Role, &'a Member)>,
+    unreadable: Vec<(Role, Unreadable<'a>)>,
 }
 
 /// The roles of which one is of no use without the other.
@@ -70,7 +70,7 @@ impl<'a> Assignment<'a> {
             assignment.offer(*role, *found, By::Layout);
         }
         for (role, member) in layout.iter().flat_map(|layout| &layout.unreadable) {
-            assignment.block(*role, member);
+            assignment.block(*role, *member);
         }
         assignment.offer_positions(members);
         let by_name = |role: &Role| !matches!(role, Role::X | Role::Y | Role::PositionIndex);
@@ -144,7 +144,7 @@ impl<'a> Assignment<'a> {
     }
 
     /// Notes that the member that would fill the role cannot be read, unless another one fills it.
-    fn block(&mut self, role: Role, member: &'a Member) {
+    fn block(&mut self, role: Role, member: Unreadable<'a>) {
         if self.get(role).is_none() && self.unreadable(role).is_none() {
             self.unreadable.push((role, member));
         }
@@ -163,13 +163,13 @@ impl<'a> Assignment<'a> {
     }
 
     /// Returns the member that would fill the role and cannot be read.
-    pub fn unreadable(&self, role: Role) -> Option<&'a Member> {
+    pub fn unreadable(&self, role: Role) -> Option<Unreadable<'a>> {
         let blocked = self.unreadable.iter().find(|(blocked, _)| *blocked == role);
         blocked.map(|(_, member)| *member)
     }
 
     /// Returns the roles whose member cannot be read, in the order of [`Role`].
-    pub fn all_unreadable(&self) -> Vec<(Role, &'a Member)> {
+    pub fn all_unreadable(&self) -> Vec<(Role, Unreadable<'a>)> {
         Role::all()
             .filter_map(|role| self.unreadable(role).map(|member| (role, member)))
             .collect()

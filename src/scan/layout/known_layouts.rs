@@ -6,14 +6,14 @@
 use std::cmp::Reverse;
 
 use super::candidates::{self, NamedByOptions};
-use super::members::{Found, Members, Spelling};
+use super::members::{Found, Members, Spelling, Unreadable};
 use super::note::quote;
 use super::order::PositionOrder;
 use super::roles::Role;
 use super::shape_rule::ShapeRule;
 use super::unit::Unit;
 use crate::error::{Error, Remedy};
-use crate::npz::{ArrayInfo, Member};
+use crate::npz::ArrayInfo;
 
 /// Describes a member of a layout: it has one of these names and passes this rule.
 #[derive(Debug)]
@@ -312,7 +312,7 @@ pub struct LayoutMatch<'a> {
     /// The members of the file that fill a role of the layout.
     pub filled: Vec<(Role, Found<'a>)>,
     /// The members of the file that would fill a role of the layout and cannot be read.
-    pub unreadable: Vec<(Role, &'a Member)>,
+    pub unreadable: Vec<(Role, Unreadable<'a>)>,
     /// The names of all members of the layout that the file has.
     pub there: Vec<&'a str>,
     /// The number of those names that are spelled exactly.
@@ -432,10 +432,10 @@ impl<'a> LayoutMatch<'a> {
     }
 
     /// Takes a member into the layout that cannot be read: it speaks for the layout all the same.
-    fn take_unreadable(&mut self, wanted: &KnownMember, member: &'a Member) -> bool {
+    fn take_unreadable(&mut self, wanted: &KnownMember, member: Unreadable<'a>) -> bool {
         self.unreadable
             .extend(wanted.role.map(|role| (role, member)));
-        self.count(&member.name, Spelling::Exact);
+        self.count(member.name, Spelling::Exact);
         true
     }
 

@@ -58,7 +58,16 @@ pub enum First<'a> {
     /// The member is an array that can fill the role.
     Array(Found<'a>),
     /// The member cannot be read.
-    Unreadable(&'a Member),
+    Unreadable(Unreadable<'a>),
+}
+
+/// Describes a member that cannot be read.
+#[derive(Debug, Clone, Copy)]
+pub struct Unreadable<'a> {
+    /// The member's name.
+    pub name: &'a str,
+    /// Why it cannot be read.
+    pub problem: &'a MemberProblem,
 }
 
 impl<'a> Members<'a> {
@@ -113,33 +122,44 @@ impl<'a> Members<'a> {
     /// of which nobody knows whether it would pass. Exact spelling comes first, through all names, then any case. A name
     /// of one letter says too little about a member that cannot be read.
     pub fn first(&self, names: &[&str], rule: ShapeRule) -> Option<First<'a>> {
-        let of_name = |name: &&str, spelling: Spelling| {
-            let named = |member: &&&'a Member| spelling.matches(&member.name, name);
-            let members: Vec<&'a Member> = self.members.iter().collect();
-            members
-                .iter()
-                .filter(named)
-                .find_map(|member| match &member.array {
-                    Ok(info) if rule.fits(info) => Some(First::Array(Found { info, spelling })),
-                    Err(_) if name.len() > 1 => Some(First::Unreadable(member)),
-                    _ => None,
-                })
-        };
-        Spelling::BOTH
-            .into_iter()
-            .find_map(|spelling| names.iter().find_map(|name| of_name(name, spelling)))
+        self.first_that(names, |member, spelling, name| match &member.array {
+            Ok(info) if rule.fits(info) => Some(First::Array(Found { info, spelling })),
+            Err(problem) if name.len() > 1 => Some(First::Unreadable(Unreadable {
+                name: &member.name,
+                problem,
+            })),
+            _ => None,
+        })
     }
 
     /// Finds the first of the names that belongs to a member that cannot be read.
-    pub fn unreadable(&self, names: &[&str]) -> Option<&'a Member> {
-        Spelling::BOTH.into_iter().find_map(|spelling| {
-            names.iter().find_map(|name| {
-                let is_it = |member: &&Member| {
-                    member.array.is_err() && spelling.matches(&member.name, name)
-                };
-                self.members.iter().find(is_it)
+    pub fn unreadable(&self, names: &[&str]) -> Option<Unreadable<'a>> {
+        self.first_that(names, |member, _, _| {
+            let problem = member.array.as_ref().err()?;
+            Some(Unreadable {
+                name: &member.name,
+                problem,
             })
         })
+    }
+
+    /// Returns the first answer about a member that has one of the names: exact spelling through all names, then any
+    /// case.
+    fn first_that<T>(
+        &self,
+        names: &[&str],
+        answer: impl Fn(&'a Member, Spelling, &str) -> Option<T>,
+    ) -> Option<T> {
+        let about = |name: &str, spelling: Spelling| {
+            let mut named = self
+                .members
+                .iter()
+                .filter(|member| spelling.matches(&member.name, name));
+            named.find_map(|member| answer(member, spelling, name))
+        };
+        Spelling::BOTH
+            .into_iter()
+            .find_map(|spelling| names.iter().find_map(|name| about(name, spelling)))
     }
 
     /// Returns the array of exactly that name.
@@ -238,21 +258,18 @@ impl<'a> Members<'a> {
     }
 
     /// Creates the error for a member that would fill a role and cannot be read.
-    pub fn refusal(&self, role: Role, member: &Member) -> Error {
+    pub fn refusal(&self, role: Role, member: Unreadable<'_>) -> Error {
         let another = Remedy::NameMember {
             role: role.name(),
             member: None,
         };
         let others = vec![another, Remedy::OtherColumns];
-        match &member.array {
-            Err(problem) => self.bad(
-                &member.name,
-                problem.to_string(),
-                PLAIN_ARRAY,
-                [problem.remedies(), others].concat(),
-            ),
-            Ok(info) => self.wrong(info, "an array".to_string(), PLAIN_ARRAY),
-        }
+        self.bad(
+            member.name,
+            member.problem.to_string(),
+            PLAIN_ARRAY,
+            [member.problem.remedies(), others].concat(),
+        )
     }
 
     fn refused(&self, name: &str, problem: &MemberProblem) -> Error {

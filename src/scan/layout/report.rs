@@ -2,7 +2,7 @@
 
 use super::assign::{Assignment, By, RoleMember};
 use super::known_layouts::{KnownLayout, LayoutMatch, PTYCHODUS_EXPORT};
-use super::members::{Members, PLAIN_ARRAY, Spelling};
+use super::members::{Members, PLAIN_ARRAY, Spelling, Unreadable};
 use super::note::{Note, quote};
 use super::options::Measurement;
 use super::place::{Placed, Placements};
@@ -202,7 +202,7 @@ impl Report<'_> {
 
     /// Notes the members that would fill a role and cannot be read, each with its roles.
     fn unreadable(&self) -> Vec<Note> {
-        let mut by_member: Vec<(&Member, Vec<Role>)> = Vec::new();
+        let mut by_member: Vec<(Unreadable<'_>, Vec<Role>)> = Vec::new();
         for (role, member) in self.assignment.all_unreadable() {
             match by_member
                 .iter_mut()
@@ -212,16 +212,13 @@ impl Report<'_> {
                 None => by_member.push((member, vec![role])),
             }
         }
-        let note = |(member, roles): (&Member, Vec<Role>)| {
-            let problem = member.array.as_ref().err()?;
-            Some(Note::Unreadable {
-                member: member.name.clone(),
-                roles,
-                problem: problem.to_string(),
-                remedies: problem.remedies(),
-            })
+        let note = |(member, roles): (Unreadable<'_>, Vec<Role>)| Note::Unreadable {
+            member: member.name.to_string(),
+            roles,
+            problem: member.problem.to_string(),
+            remedies: member.problem.remedies(),
         };
-        by_member.into_iter().filter_map(note).collect()
+        by_member.into_iter().map(note).collect()
     }
 
     fn masks(&self) -> Option<Note> {
