@@ -301,6 +301,18 @@ macro_rules! float {
     };
 }
 
+/// Returns how many integers are at or above a level, which need not be one that their type has.
+fn count_whole_from<T: Pixel + PartialOrd + TryFrom<i128>>(values: &[T], level: Level) -> i64 {
+    let Some(level) = level.as_whole() else {
+        return 0;
+    };
+    match T::try_from(level) {
+        Ok(level) => count(values, |value| value >= level),
+        Err(_) if level < 0 => values.len() as i64,
+        Err(_) => 0,
+    }
+}
+
 /// Implements [`Pixel`] for integers that are summed in `$sum`, and their squares in `$square`, over blocks so short that
 /// neither can overflow.
 macro_rules! integer {
@@ -329,14 +341,7 @@ macro_rules! integer {
                     .sum()
             }
             fn count_from(values: &[Self], level: Level) -> i64 {
-                let Some(level) = level.as_whole() else {
-                    return 0;
-                };
-                match Self::try_from(level) {
-                    Ok(level) => count(values, |value| value >= level),
-                    Err(_) if level < 0 => values.len() as i64,
-                    Err(_) => 0,
-                }
+                count_whole_from(values, level)
             }
         }
     };
@@ -357,14 +362,7 @@ macro_rules! wide {
                 sum_of(values, |value| value as f64 * value as f64)
             }
             fn count_from(values: &[Self], level: Level) -> i64 {
-                let Some(level) = level.as_whole() else {
-                    return 0;
-                };
-                match Self::try_from(level) {
-                    Ok(level) => count(values, |value| value >= level),
-                    Err(_) if level < 0 => values.len() as i64,
-                    Err(_) => 0,
-                }
+                count_whole_from(values, level)
             }
         }
     };
