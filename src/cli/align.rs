@@ -8,8 +8,10 @@ use clap::Args;
 
 use super::failure::Result;
 use super::input::{OpenArgs, shown};
+use super::notices::Speaker;
 use super::output::{self, OutputArgs};
 use super::{PrintFormat, RunArgs, progress};
+use crate::error::Notice;
 use crate::export::{AlignOptions, ByteOrder, align};
 use crate::npz::NpzFile;
 
@@ -30,15 +32,14 @@ pub struct AlignArgs {
     open: OpenArgs,
 }
 
-pub fn run(args: &AlignArgs, _run: &RunArgs) -> Result<()> {
+pub fn run(args: &AlignArgs, run: &RunArgs) -> Result<()> {
     let path = args.output.require(&["npz"], ".npz")?;
     if !args.output.check([])? {
         return Ok(());
     }
     let npz = Arc::new(NpzFile::open_with(&args.file, &args.open.options())?);
-    for note in npz.notes() {
-        output::log(&format!("{}: {note}", shown(npz.path())));
-    }
+    let notices: Vec<Notice> = npz.notes().iter().map(Notice::from).collect();
+    Speaker::new("align", run.strict).say(&notices)?;
     let options = AlignOptions {
         if_exists: args.output.if_exists(),
         byte_order: args.byte_order,

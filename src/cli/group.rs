@@ -14,12 +14,12 @@ use serde_json::json;
 
 use super::failure::Result;
 use super::input::{InputArgs, PatternArgs, SpecArgs, shown};
-use super::notices::Speaker;
+use super::notices::{Attentive, Speaker};
 use super::output::{self, RowOutputArgs};
 use super::print::{data_type_name, table};
 use super::{PrintFormat, RunArgs};
 use crate::array::{Access, tensor};
-use crate::error::Notice;
+use crate::error::{Error, Notice};
 use crate::export;
 use crate::export::{ExportOptions, Format, Tensors, Written, default_columns, write_groups};
 use crate::group::{Center, Channels, Groups, Measure, PatternOptions};
@@ -113,11 +113,18 @@ pub fn run(args: &GroupArgs, run: &RunArgs) -> Result<()> {
     };
     output::announce(output, &options);
     args.output.tell_tensors(&schema);
+    let mut reader = Attentive::new(reader, &speaker, TableReader::notices);
     let written = match format {
-        Some(Format::Npz) => write_groups(&groups, &read, output, &options)?,
-        _ => export::write(reader, output, &options)?,
+        // The dictionary is written member by member, so what its rows show must be known before.
+        Some(Format::Npz) if run.strict => reader
+            .try_for_each(|batch| batch.map(drop))
+            .map_err(Error::from)
+            .and_then(|()| write_groups(&groups, &read, output, &options)),
+        Some(Format::Npz) => write_groups(&groups, &read, output, &options),
+        _ => export::write(reader, output, &options),
     };
-    let Some(written) = written else {
+    speaker.check()?;
+    let Some(written) = written? else {
         return Ok(());
     };
     let notices = notices();

@@ -1,6 +1,6 @@
 //! Says on stderr what a user should know about the files that a command reads.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use arrow::array::{RecordBatch, RecordBatchReader};
 use arrow::datatypes::SchemaRef;
@@ -19,7 +19,7 @@ pub struct Speaker {
     /// The lines that were said.
     said: RefCell<Vec<String>>,
     /// The number of warnings among them.
-    warnings: RefCell<usize>,
+    warnings: Cell<usize>,
 }
 
 impl Speaker {
@@ -29,7 +29,7 @@ impl Speaker {
             terms: CommandTerms { command },
             strict,
             said: RefCell::default(),
-            warnings: RefCell::default(),
+            warnings: Cell::default(),
         }
     }
 
@@ -44,7 +44,8 @@ impl Speaker {
                 continue;
             }
             log(&line);
-            *self.warnings.borrow_mut() += usize::from(notice.is_warning());
+            let warning = usize::from(notice.is_warning());
+            self.warnings.set(self.warnings.get() + warning);
             self.said.borrow_mut().push(line);
         }
         self.check()
@@ -55,7 +56,7 @@ impl Speaker {
     /// # Errors
     /// With `--strict` if there were warnings.
     pub fn check(&self) -> Result<()> {
-        match *self.warnings.borrow() {
+        match self.warnings.get() {
             warnings if self.strict && warnings > 0 => Err(Failure::Warnings(warnings)),
             _ => Ok(()),
         }

@@ -297,6 +297,11 @@ impl Groups {
 
     /// Returns what the user should know about these groups. What is not computed yet gives no note.
     pub fn notes(&self) -> Vec<GroupNote> {
+        self.notes_with(false)
+    }
+
+    /// Returns the notes; with `asks_for_patches` also those of object patches that are not cut yet.
+    fn notes_with(&self, asks_for_patches: bool) -> Vec<GroupNote> {
         let skipped = self.state().index.get().map_or(0, GroupIndex::num_skipped);
         let skipped = (skipped > 0).then_some(GroupNote::Skipped {
             groups: skipped,
@@ -309,7 +314,7 @@ impl Groups {
         let smaller = self.pool_smaller();
         let notes = [smaller, skipped, unknown];
         let is_cut = self.shared.patches.as_ref().is_ok_and(PatchSource::is_read);
-        let of_patches = is_cut.then(|| self.notes_of_patches());
+        let of_patches = (is_cut || asks_for_patches).then(|| self.notes_of_patches());
         let notes = notes.into_iter().flatten().chain(self.notes_of_patterns());
         notes.chain(of_patches.into_iter().flatten()).collect()
     }

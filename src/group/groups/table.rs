@@ -148,17 +148,15 @@ impl TableInfo for Groups {
     }
 
     fn notices(&self, columns: &[usize]) -> Vec<Notice> {
-        let mut notes = self.notes();
         let is_patches =
             |column: &usize| self.shared.columns[*column] == GroupColumn::ObjectPatches;
-        if columns.iter().any(is_patches) {
-            let of_patches = self.notes_of_patches();
-            notes.retain(|note| !of_patches.contains(note));
-            notes.extend(of_patches);
-        }
+        let notes = self.notes_with(columns.iter().any(is_patches));
         let uses = self.uses_of_columns(columns);
-        let is_of_crop = |note: &GroupNote| matches!(note, GroupNote::UnevenCrop { .. });
-        let concerned = |note: &&GroupNote| uses.has(Role::Diffraction) || !is_of_crop(note);
+        let concerned = |note: &&GroupNote| match note {
+            GroupNote::UnevenCrop { .. } => uses.has(Role::Diffraction),
+            GroupNote::PoolSmaller { .. } => uses.has(Role::X),
+            _ => true,
+        };
         let mut notices = self.scan().notices_of(&uses);
         notices.extend(notes.iter().filter(concerned).map(Notice::from));
         notices
