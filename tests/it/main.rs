@@ -22,6 +22,7 @@ mod group;
 mod kill;
 mod language;
 mod layers;
+mod notes;
 mod npz;
 mod object;
 #[cfg(unix)]
