@@ -130,8 +130,10 @@ impl Total {
     fn set_fraction(&mut self, fraction: f64) -> Result<()> {
         let known = *self.fraction.get_or_insert(check_fraction(NAME, fraction)?);
         if known != fraction {
+            // Partitions are merged in any order; the message is the same.
+            let (less, more) = (known.min(fraction), known.max(fraction));
             return exec_err!(
-                "{NAME}: found the fractions {known} and {fraction}, expected one for all rows"
+                "{NAME}: found the fractions {less} and {more}, expected one for all rows"
             );
         }
         Ok(())
