@@ -128,8 +128,11 @@
 //! object of a single layer exists, and, without `Y`, where positions are steps, of unknown unit, or
 //! lengths without a size of pixels; [`Error::NoObjectPatches`](crate::Error::NoObjectPatches) says which.
 //!
-//! **PtychoPINN semantics.** The columns are the same but for these: where x and y are both stored as f32, c
-//! and c - r(m_j) are computed in f32, each step rounded; the default of `norm` is [`Norm::Groups`]; numbers
+//! **PtychoPINN semantics.** There are two routes to the same groups: [`Semantics::Ptychopinn`] is the bridge,
+//! which casts coordinates to f64, patterns to f32 and the object to complex64 before anything else, and
+//! [`Semantics::PtychopinnRaw`] is `RawData` on the file's own types. The columns are the same but for these:
+//! in `RawData`, where x and y are both stored as f32, c and c - r(m_j) are computed in f32, each step
+//! rounded; in the bridge, patches of a complex128 object are cut in f32; the default of `norm` is [`Norm::Groups`]; numbers
 //! are taken for amplitudes whatever the file says, unless the option `measurement` says otherwise; and
 //! patches are always cut from the object, at c + (c - r(m_j)), which mirrors each position at the centre.
 

@@ -47,7 +47,8 @@ pub fn default_columns(schema: &Schema) -> Vec<String> {
 /// `read` says which columns are read (by default [`default_columns`]) and how large the batches are; all groups are
 /// written. The groups should be made with [`Channels::Last`](crate::group::Channels::Last), as PtychoPINN has patterns.
 /// Where the scan has no start positions, the keys of start positions get the positions. With
-/// [`Semantics::Ptychopinn`] the dtypes too are those that PtychoPINN would write.
+/// [`Semantics::Ptychopinn`] the dtypes too are those of PtychoPINN's bridge (coordinates f64, the object complex64), with
+/// [`Semantics::PtychopinnRaw`] those of its `RawData`, but for patterns, which are always f32.
 ///
 /// # Errors
 /// If a column has no key; if the output is a file that the groups are made of; and for the reasons that [`write_npz`] gives.
@@ -127,7 +128,8 @@ fn member<'a>(
 
 /// Returns PtychoPINN's dtype for a key, where the column has another.
 fn cast(groups: &Groups, key: &str) -> Option<DataType> {
-    if groups.spec().semantics == Semantics::Native {
+    let semantics = groups.spec().semantics;
+    if semantics == Semantics::Native {
         return None;
     }
     let oversampled = groups
@@ -135,7 +137,8 @@ fn cast(groups: &Groups, key: &str) -> Option<DataType> {
         .is_ok_and(|rows| rows > groups.scan().num_positions());
     match key {
         "nn_indices" => (groups.group_size() == 1 || oversampled).then_some(DataType::Int64),
-        key if key.starts_with("coords") => groups
+        // The bridge of PtychoPINN casts coordinates to f64 before anything else.
+        key if key.starts_with("coords") && semantics == Semantics::PtychopinnRaw => groups
             .scan()
             .positions_are_single(key.starts_with("coords_start"))
             .then_some(DataType::Float32),
@@ -143,20 +146,21 @@ fn cast(groups: &Groups, key: &str) -> Option<DataType> {
     }
 }
 
-/// Returns the object as it is in the file, if there is one.
+/// Returns the object as it is in the file, if there is one; as complex64 where PtychoPINN's bridge reads it.
 fn object(groups: &Groups) -> Result<Option<NpzMember<'static>>> {
     let Some(source) = groups.scan().source(Role::Object) else {
         return Ok(None);
     };
     let member = &source.placed.member;
     let column = Column::open(source.npz, member, "objectGuess", &View::whole())?;
+    let is_single = groups.spec().semantics == Semantics::Ptychopinn;
     let table = ColumnTable::new("object", column);
     let reader = TableReader::try_new(Arc::new(table), &ReadOptions::default())?;
     Ok(Some(NpzMember {
         name: "objectGuess".to_string(),
         reader: Box::new(reader),
         rows: None,
-        cast: None,
+        cast: is_single.then_some(DataType::Float32),
     }))
 }
 

@@ -156,7 +156,7 @@ impl Formed<'_> {
             side: self.scan.require_diffraction()?.row_shape()[0],
             channels: self.options.channels,
         };
-        if self.semantics == Semantics::Ptychopinn {
+        if self.semantics.is_ptychopinn() {
             let groups = (0..self.index.num_groups()).map(|row| self.index.members(row));
             cutter.check_some(source, groups)?;
         }

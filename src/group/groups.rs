@@ -126,7 +126,7 @@ impl Groups {
     ) -> Result<Self> {
         let plan = match spec.semantics {
             Semantics::Native => Plan::try_new(scan, &spec, needed)?,
-            Semantics::Ptychopinn => rules::plan(scan, &spec, needed)?,
+            Semantics::Ptychopinn | Semantics::PtychopinnRaw => rules::plan(scan, &spec, needed)?,
         };
         check_norm(spec.norm)?;
         Conversion::of(scan, patterns.measure)?;
@@ -236,7 +236,7 @@ impl Groups {
         let phases = &self.state().phases;
         match spec.semantics {
             Semantics::Native => sampling::index(plan, scan, spec, Numbers::Range(numbers), phases),
-            Semantics::Ptychopinn => {
+            Semantics::Ptychopinn | Semantics::PtychopinnRaw => {
                 phases.time(Phase::Sampling, || rules::index(scan, spec, numbers))
             }
         }
@@ -447,7 +447,7 @@ impl Groups {
     /// Returns whether a position may yet keep the groups from being formed.
     fn may_be_refused(&self) -> bool {
         // PtychoPINN looks at no position where a group is a single scan point.
-        let is_blind = self.spec().semantics == Semantics::Ptychopinn && self.group_size() == 1;
+        let is_blind = self.spec().semantics.is_ptychopinn() && self.group_size() == 1;
         !is_blind && self.shared.positions_checked.get().is_none()
     }
 
@@ -459,7 +459,7 @@ impl Groups {
         let check = || {
             check_finite(scan, plan.candidates.iter())?;
             // Where squares of distances overflow, only drawing tells whether a group comes out.
-            let ptychopinn = spec.semantics == Semantics::Ptychopinn;
+            let ptychopinn = spec.semantics.is_ptychopinn();
             match ptychopinn && !squares_are_finite(scan.positions()?) {
                 true => self.index().map(drop),
                 false => Ok(()),

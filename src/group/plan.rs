@@ -92,7 +92,7 @@ impl Plan {
             Semantics::Native => {
                 spec.include_seed == IncludeSeed::Never && points == self.group_size
             }
-            Semantics::Ptychopinn => points <= asked,
+            Semantics::Ptychopinn | Semantics::PtychopinnRaw => points <= asked,
         };
         (others.min(asked), joins && self.group_size > 1)
     }

@@ -136,7 +136,7 @@ impl GroupSpec {
     pub fn pool_size(&self) -> usize {
         let default = match self.semantics {
             Semantics::Native => self.group_size().saturating_mul(3).div_ceil(2),
-            Semantics::Ptychopinn => 4,
+            Semantics::Ptychopinn | Semantics::PtychopinnRaw => 4,
         };
         self.neighbors.unwrap_or(default)
     }
@@ -145,7 +145,7 @@ impl GroupSpec {
     pub fn norm(&self) -> Norm {
         let default = match self.semantics {
             Semantics::Native => Norm::Scan,
-            Semantics::Ptychopinn => Norm::Groups,
+            Semantics::Ptychopinn | Semantics::PtychopinnRaw => Norm::Groups,
         };
         self.norm.unwrap_or(default)
     }
@@ -239,8 +239,27 @@ pub enum Semantics {
     /// The rules of this crate: one answer for ties and duplicates, and a random stream for each group.
     #[default]
     Native,
-    /// The rules of PtychoPINN, bit for bit.
+    /// The rules of PtychoPINN, bit for bit, on what its bridge makes of a file: coordinates are cast to f64 before
+    /// anything else, patterns to f32, the object to complex64. Start positions are those of the file, which the
+    /// bridge does not read.
     Ptychopinn,
+    /// The rules of PtychoPINN, bit for bit, as its `RawData` computes on the file's own types: means and differences
+    /// of f32 coordinates in f32, patches of a complex128 object in f64.
+    #[cfg_attr(
+        feature = "cli",
+        value(name = "ptychopinn_raw", alias = "ptychopinn-raw")
+    )]
+    PtychopinnRaw,
+}
+
+impl Semantics {
+    /// Returns whether the rules are those of PtychoPINN, on whichever types.
+    pub(crate) fn is_ptychopinn(self) -> bool {
+        match self {
+            Self::Native => false,
+            Self::Ptychopinn | Self::PtychopinnRaw => true,
+        }
+    }
 }
 
 /// Says which patterns the normalisation factor is computed over.

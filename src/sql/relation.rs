@@ -269,7 +269,11 @@ fn query(call: &Call) -> Result<Arc<GroupQuery>> {
         include_seed: word(call, "include_seed", &["never", "pool", "first"])?,
         max_distance: call.real("max_distance")?,
         group_oversampling: call.truth("group_oversampling")?.unwrap_or_default(),
-        semantics: word(call, "semantics", &["native", "ptychopinn"])?,
+        semantics: word(
+            call,
+            "semantics",
+            &["native", "ptychopinn", "ptychopinn_raw"],
+        )?,
         norm: norm(call)?,
         ..defaults
     };

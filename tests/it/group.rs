@@ -2,6 +2,7 @@
 //! fail.
 
 use std::collections::HashSet;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{AsArray, RecordBatch};
@@ -10,13 +11,15 @@ use proptest::prelude::*;
 use ptychoarrow::group::{
     Channels, GroupNote, IncludeSeed, Measure, Norm, PatternOptions, Sampling, Semantics,
 };
+use ptychoarrow::npz::NpzFile;
 use ptychoarrow::scan::layout::{LayoutOptions, Measurement};
 use ptychoarrow::scan::{Positions, ScanOptions};
 use ptychoarrow::table::{Rows, TableInfo};
 use ptychoarrow::{Error, GroupSpec, Groups, ReadOptions, Scan, Table};
 
 use crate::support::{
-    COUNTS, SIEMENS, check_table, collect, columns, float64, groups_of, int64, scan_of,
+    COUNTS, SIEMENS, check_table, collect, columns, f4, float64, folder, groups_of, int64, npy,
+    npz, scan_of, success, text,
 };
 
 fn siemens(spec: GroupSpec) -> Groups {
@@ -731,4 +734,82 @@ fn object_patches_are_cut_at_the_true_positions() {
             }
         }
     }
+}
+
+/// Writes a scan of 25 points with coordinates of one type and an object of one type.
+fn scan_of_types(path: &Path, coordinates: &str, object: &str) {
+    let points = 25;
+    let vector = |of: fn(usize) -> f64| {
+        // What f32 cannot hold is not there in either file.
+        let values = (0..points).map(|i| f64::from(of(i) as f32));
+        let bytes: Vec<u8> = match coordinates {
+            "'<f4'" => values.flat_map(|v| (v as f32).to_le_bytes()).collect(),
+            _ => values.flat_map(f64::to_le_bytes).collect(),
+        };
+        npy(coordinates, false, &[points], &bytes)
+    };
+    let part = |i: usize| (i as f64 * 0.37).sin() * 3.1;
+    let pixels: Vec<u8> = match object {
+        "'<c8'" => (0..80 * 80 * 2)
+            .flat_map(|i| (part(i) as f32).to_le_bytes())
+            .collect(),
+        _ => (0..80 * 80 * 2)
+            .flat_map(|i| part(i).to_le_bytes())
+            .collect(),
+    };
+    let frames: Vec<f32> = (0..points * 36).map(|i| (i % 7) as f32 + 0.5).collect();
+    let members = [
+        (
+            "xcoords",
+            vector(|i| 10.3 + 12.7 * (i % 5) as f64 + 0.11 * i as f64),
+        ),
+        (
+            "ycoords",
+            vector(|i| 9.1 + 11.9 * (i / 5) as f64 - 0.07 * i as f64),
+        ),
+        ("diff3d", npy("'<f4'", false, &[points, 6, 6], &f4(&frames))),
+        ("objectGuess", npy(object, false, &[80, 80], &pixels)),
+    ];
+    npz(path, &members, zip::CompressionMethod::Stored);
+}
+
+#[test]
+fn the_bridge_of_ptychopinn_is_its_raw_data_after_the_casts() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    scan_of_types(&path("own.npz"), "'<f4'", "'<c16'");
+    scan_of_types(&path("cast.npz"), "'<f8'", "'<c8'");
+    let written = |file: &str, semantics: &str, output: &str| {
+        let (file, output) = (text(path(file)), path(output));
+        let spec = [
+            "--semantics",
+            semantics,
+            "--n-groups",
+            "40",
+            "--gridsize",
+            "2",
+        ];
+        let more = ["--group-oversampling", "--norm", "0.5", "-K", "6", "-o"];
+        success(&[&["group", &file], &spec[..], &more, &[&text(&output)]].concat());
+        std::fs::read(output).unwrap()
+    };
+    let bridge = written("own.npz", "ptychopinn", "bridge.npz");
+    let cast = written("cast.npz", "ptychopinn_raw", "cast_raw.npz");
+    assert!(bridge == cast, "the bridge, and what is cast beforehand");
+    let raw = written("own.npz", "ptychopinn_raw", "raw.npz");
+    assert!(raw != bridge, "the types of the file make a difference");
+    // Their dtypes are those that PtychoPINN has.
+    let dtypes = |file: &str| {
+        let npz = NpzFile::open(path(file)).unwrap();
+        [
+            "coords_offsets",
+            "coords_nn",
+            "objectGuess",
+            "diffraction",
+            "Y",
+        ]
+        .map(|name| npz.info(name).unwrap().dtype.descr.clone())
+    };
+    assert_eq!(dtypes("bridge.npz"), ["<f8", "<f8", "<c8", "<f4", "<c8"]);
+    assert_eq!(dtypes("raw.npz"), ["<f4", "<f4", "<c16", "<f4", "<c8"]);
 }

@@ -82,7 +82,7 @@ impl Conversion {
 pub fn measurement_for_norm(scan: &Scan, semantics: Semantics) -> Measurement {
     match semantics {
         Semantics::Native => scan.measurement(),
-        Semantics::Ptychopinn => scan
+        Semantics::Ptychopinn | Semantics::PtychopinnRaw => scan
             .layout_options()
             .measurement
             .unwrap_or(Measurement::Unknown),

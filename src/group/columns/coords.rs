@@ -29,7 +29,7 @@ pub enum Source {
 /// Returns the precision in which centres are computed. PtychoPINN computes in the coordinates' own type.
 pub fn rounding(scan: &Scan, semantics: Semantics, source: Source) -> Rounding {
     match semantics {
-        Semantics::Ptychopinn if scan.positions_are_single(source == Source::Start) => {
+        Semantics::PtychopinnRaw if scan.positions_are_single(source == Source::Start) => {
             Rounding::Single
         }
         _ => Rounding::Double,
@@ -98,6 +98,11 @@ fn distance2(positions: &Positions, a: u32, b: u32) -> f64 {
     squared_distance(positions.at(a as usize), positions.at(b as usize))
 }
 
+/// Returns a number times -1, as PtychoPINN computes it: 0 becomes -0, and what is not a number keeps its sign.
+fn negated(value: f64) -> f64 {
+    if value.is_nan() { value } else { -value }
+}
+
 /// Appends the x of all members, then the y of all members; of the centre one x and one y.
 pub fn extend_coords(
     out: &mut Vec<f64>,
@@ -113,7 +118,8 @@ pub fn extend_coords(
             Coords::Absolute => out.extend(coordinates),
             Coords::Relative => {
                 let mean = mean();
-                out.extend(coordinates.map(|value| -rounding.round(value - mean)));
+                let relative = |value: f64| negated(rounding.round(value - mean));
+                out.extend(coordinates.map(relative));
             }
             Coords::Centre => out.push(mean()),
         }

@@ -4,7 +4,8 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray};
-use arrow::datatypes::{Float32Type, Float64Type};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Float32Type, Float64Type};
 
 use super::channels::move_last;
 use super::coords::{self, Source};
@@ -28,8 +29,10 @@ pub enum PatchSource {
     Object {
         /// The member that holds it.
         column: Column,
-        /// Its pixels as one row, read when they are first needed.
+        /// Its numbers, real and imaginary parts in turn, read when they are first needed.
         pixels: Arc<Once<ArrayRef>>,
+        /// Whether they are cast to f32 before anything else, as the bridge of PtychoPINN does.
+        is_single: bool,
     },
 }
 
@@ -104,6 +107,7 @@ impl PatchSource {
             return none(reason);
         }
         Ok(Ok(Self::Object {
+            is_single: semantics == Semantics::Ptychopinn,
             column,
             pixels: Arc::default(),
         }))
@@ -117,18 +121,20 @@ impl PatchSource {
                 let data = column.numbers(&RowSet::List(points))?;
                 return Ok(Patches::Member { column, data });
             }
-            Self::Object { column, pixels } => (column, pixels),
+            Self::Object {
+                column,
+                pixels,
+                is_single,
+            } => {
+                let numbers = || numbers_of_object(column, *is_single);
+                (column, pixels.get_or_try_init(numbers)?)
+            }
         };
         let grid = scan.object_grid()?;
-        let array = pixels.get_or_try_init(|| column.array(&RowSet::Range(0..1)))?;
-        let pixels = array.as_fixed_size_list().values();
         let (height, width) = (column.row_shape()[0], column.row_shape()[1]);
-        let object = match column.scalar() {
-            Scalar::Complex64 => {
-                let pixels = pixels.as_primitive::<Float32Type>().values();
-                Object::complex64(pixels, height, width)
-            }
-            _ => {
+        let object = match pixels.as_primitive_opt::<Float32Type>() {
+            Some(pixels) => Object::complex64(pixels.values(), height, width),
+            None => {
                 let pixels = pixels.as_primitive::<Float64Type>().values();
                 Object::complex128(pixels, height, width)
             }
@@ -386,6 +392,32 @@ impl Cutter<'_> {
             rounding,
         ))
     }
+}
+
+/// Reads the numbers of the object, real and imaginary parts in turn; as f32 if `is_single`.
+///
+/// # Errors
+/// If they cannot be read; [`Error::BeyondFloat32`] for the first pixel that f32 then cannot hold.
+fn numbers_of_object(column: &Column, is_single: bool) -> Result<ArrayRef> {
+    let row = column.array(&RowSet::Range(0..1))?;
+    let numbers = Arc::clone(row.as_fixed_size_list().values());
+    let Some(double) = numbers
+        .as_primitive_opt::<Float64Type>()
+        .filter(|_| is_single)
+    else {
+        return Ok(numbers);
+    };
+    if let Some((pixel, value)) = first_beyond(double.values()) {
+        let width = column.row_shape()[1];
+        return Err(Error::BeyondFloat32 {
+            path: column.npz().path().to_path_buf(),
+            member: column.member().to_string(),
+            index: vec![pixel / width, pixel % width],
+            row: None,
+            value,
+        });
+    }
+    Ok(cast(&numbers, &DataType::Float32)?)
 }
 
 /// Returns the first of complex pixels with a finite part that f32 cannot hold: its place and that part.
