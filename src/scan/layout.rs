@@ -121,7 +121,10 @@ impl Layout {
             unpaired: options.unpaired,
             probe_axis: options.probe_axis,
             elsewhere,
-            is_first: has_patterns_first(&assignment, &ranking),
+            is_first: has_patterns_of(&assignment, &ranking, |layout| {
+                layout.name_if_last.is_none()
+            }),
+            by_layout: has_patterns_of(&assignment, &ranking, |_| true),
         };
         let placements = place::place(&members, &mut assignment, &rules)?;
         let unit = options
@@ -236,21 +239,20 @@ impl Layout {
     }
 }
 
-/// Returns whether the patterns are those of a layout that the file fits, chosen or not, all files of which have
-/// them along the first axis.
-fn has_patterns_first(assignment: &Assignment, ranking: &[LayoutMatch]) -> bool {
+/// Returns whether the patterns are those of a layout that the file fits, chosen or not, and that is such a one.
+fn has_patterns_of(
+    assignment: &Assignment,
+    ranking: &[LayoutMatch],
+    is_such: impl Fn(&KnownLayout) -> bool,
+) -> bool {
     let patterns = assignment.get(Role::Diffraction);
-    patterns
-        .filter(|patterns| patterns.by != By::Option)
-        .is_some_and(|patterns| {
-            let is_first = |layout: &LayoutMatch| layout.known.name_if_last.is_none();
-            let fitting = ranking
-                .iter()
-                .filter(|layout| layout.fits() && is_first(layout));
-            fitting
-                .into_iter()
-                .any(|layout| layout.has(Role::Diffraction, patterns.info))
-        })
+    let patterns = patterns.filter(|patterns| patterns.by != By::Option);
+    patterns.is_some_and(|patterns| {
+        let mut fitting = ranking
+            .iter()
+            .filter(|layout| layout.fits() && is_such(layout.known));
+        fitting.any(|layout| layout.has(Role::Diffraction, patterns.info))
+    })
 }
 
 /// Returns the layout's order of the columns of a member that holds both coordinates, if the layout chose the

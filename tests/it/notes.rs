@@ -315,6 +315,16 @@ fn cases_of_scans() -> Vec<Case> {
             scan([mask()]),
         )
         .with(|case| case.options = &[]),
+        Case::new(
+            "pattern_axis_by_layout",
+            "the shape [9, 9, 9] of `diff3d` leaves open which axis counts the patterns; it is axis 0",
+            {
+                let mut members = places(10.0, 10.0);
+                let values = vec![1.0; POINTS * POINTS * POINTS];
+                members.push(("diff3d", "'<f8'", &[POINTS, POINTS, POINTS], f8(&values)));
+                members
+            },
+        ),
         Case::new("no_column", "`ring` is no column of `scan`", joined).with(|case| {
             case.options = &["--unpaired", "drop", "--measurement", "amplitude"];
             case.group.1 = Silent;

@@ -95,6 +95,15 @@ pub enum Note {
         /// The property, as a sentence without a full stop.
         text: &'static str,
     },
+    /// The shape leaves open which axis counts the patterns, and the layout settles it.
+    PatternAxisByLayout {
+        /// The member that holds the patterns.
+        member: String,
+        /// The lengths of its axes.
+        shape: Vec<usize>,
+        /// The axis along which the patterns are counted.
+        axis: usize,
+    },
     /// The range of the positions is unlikely in their unit.
     UnlikelyUnit {
         /// The unit that the positions are said to have.
@@ -301,6 +310,14 @@ impl Note {
                     "are complex and have"
                 }
             ),
+            Self::PatternAxisByLayout {
+                member,
+                shape,
+                axis,
+            } => format!(
+                "the shape {shape:?} of `{member}` leaves open which axis counts the patterns; it is axis {axis}, as in \
+                 all files of the layout"
+            ),
             Self::Remark { text } => (*text).to_string(),
             Self::UnlikelyUnit {
                 unit,
@@ -424,6 +441,9 @@ impl Note {
                 Remedy::Set(Parameter::Patterns, "FILE"),
                 name(Role::Diffraction, None),
             ],
+            Self::PatternAxisByLayout { .. } => {
+                vec![Remedy::Set(Parameter::PatternAxis, "last")]
+            }
             Self::ComplexWithoutRole { members } => {
                 let only = members.first().filter(|_| members.len() == 1);
                 vec![name(Role::Probe, only), name(Role::Object, only)]

@@ -137,6 +137,8 @@ pub struct Rules {
     pub elsewhere: Option<usize>,
     /// Whether all files of the layout have their patterns along the first axis.
     pub is_first: bool,
+    /// Whether the patterns are those of a layout.
+    pub by_layout: bool,
 }
 
 /// Holds the numbers of rows of the two sides of a scan.
@@ -196,6 +198,7 @@ pub fn place<'a>(
     }
     let is_joined = x.is_some() && assignment.has_two_indices();
     let positions = shorter(x.as_ref(), assignment.get(Role::Y), &roles);
+    let mut settled = None;
     let patterns = match assignment.get(Role::Diffraction) {
         Some(filled) => {
             let number = |role: Role| assignment.get(role).and_then(|index| length(index.info));
@@ -206,8 +209,12 @@ pub fn place<'a>(
                 are_numbered: is_joined || positions.is_none(),
                 may_differ: is_joined || rules.unpaired == Unpaired::Drop,
                 is_first: rules.is_first,
+                by_layout: rules.by_layout,
             };
             let placed = patterns::place(members, filled.info, &counts, rules.axis)?;
+            if rules.axis.is_none() {
+                settled = patterns::settled_by_layout(filled.info, &placed, &counts);
+            }
             Some((filled.info, placed))
         }
         None => None,
@@ -241,6 +248,7 @@ pub fn place<'a>(
     let mut notes = place_fields(assignment, &mut roles, &fields);
     let others = place_others(members, assignment, &mut roles, &sides, frame.as_ref());
     notes.extend(others?);
+    notes.extend(settled);
     roles.sort_by_key(|(role, _)| *role as usize);
     let of_positions = |(role, placed): &(Role, Placed)| {
         let info = assignment.get(*role).filter(|_| role.is_of_positions());

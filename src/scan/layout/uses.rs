@@ -59,6 +59,7 @@ impl Note {
             Self::LooksLikePatterns { .. } => "looks_like_patterns",
             Self::ComplexWithoutRole { .. } => "complex_without_role",
             Self::NoPatterns => "no_patterns",
+            Self::PatternAxisByLayout { .. } => "pattern_axis_by_layout",
             Self::Remark { .. } => "remark",
             Self::UnlikelyUnit { .. } => "unlikely_unit",
             Self::NoColumn { .. } => "no_column",
@@ -82,6 +83,7 @@ impl Note {
             Self::TakenInAnotherCase { .. }
             | Self::MaskPolarity { .. }
             | Self::NoPatterns
+            | Self::PatternAxisByLayout { .. }
             | Self::Remark { .. }
             | Self::RenamedColumn { .. } => Level::Note,
             // Frame numbers on one side alone say that something may be missing on the other.
@@ -121,7 +123,9 @@ impl Note {
                 uses.has_any(roles)
             }
             Self::MaskPolarity { .. } => uses.has_any(&[Role::BadPixels, Role::ValidPixels]),
-            Self::MaskNotApplied { .. } => uses.has(Role::Diffraction),
+            Self::MaskNotApplied { .. } | Self::PatternAxisByLayout { .. } => {
+                uses.has(Role::Diffraction)
+            }
             Self::HalfOfPair { pair, .. } => uses.has_any(pair),
             Self::LooksLikePatterns { has_patterns, .. } => {
                 uses.has(Role::Diffraction) || !has_patterns && uses.wants_patterns

@@ -4,6 +4,7 @@ use super::Placed;
 use crate::error::{Error, Parameter, Remedy, Result};
 use crate::npz::ArrayInfo;
 use crate::scan::layout::members::Members;
+use crate::scan::layout::note::Note;
 use crate::scan::layout::options::PatternAxis;
 use crate::scan::layout::shape_rule::{ShapeRule, is_count, leading_ones, shape_found};
 
@@ -22,6 +23,8 @@ pub struct Counts {
     pub may_differ: bool,
     /// Whether all files of the layout have their patterns along the first axis.
     pub is_first: bool,
+    /// Whether the patterns are those of a layout, which count along the first axis where the shape leaves it open.
+    pub by_layout: bool,
 }
 
 impl Counts {
@@ -93,6 +96,19 @@ pub fn raster(info: &ArrayInfo, placed: &Placed) -> Option<[usize; 2]> {
     Some([info.shape[rows], info.shape[cols]])
 }
 
+/// Notes that the shape alone would leave open which axis counts the patterns, where the layout settles it.
+pub fn settled_by_layout(info: &ArrayInfo, placed: &Placed, counts: &Counts) -> Option<Note> {
+    let [axis] = placed.rows[..] else { return None };
+    let mut known = counts.positions.into_iter().chain(counts.elsewhere);
+    let axes = &info.shape[placed.fixed.len()..];
+    let is_open = |count: usize| axes.iter().filter(|len| **len == count).count() > 1;
+    (counts.by_layout && known.any(is_open)).then(|| Note::PatternAxisByLayout {
+        member: info.name.clone(),
+        shape: info.shape.clone(),
+        axis,
+    })
+}
+
 /// Returns the axis along which patterns are counted: first or last of the three after `skip`.
 ///
 /// # Errors
@@ -128,6 +144,9 @@ fn pattern_axis(
         // Of two axes as long as the positions, the shape does not tell which one counts the patterns.
         if lengths.iter().filter(|len| **len == count).count() > 1 {
             let is_known = counts.positions == Some(count) || counts.elsewhere == Some(count);
+            if is_known && counts.by_layout && lengths[0] == count {
+                return Ok(first);
+            }
             if is_known && !counts.is_first {
                 let expected = format!("one axis of length {count}, the number of positions");
                 return Err(ask(members, info, expected));

@@ -27,10 +27,11 @@ fn the_pattern_axis_is_as_long_as_the_positions() {
         (7, &[7, 8, 8], [Some(&[0]), Some(&[0]), None]),
         (7, &[8, 8, 7], [Some(&[2]), None, Some(&[2])]),
         (7, &[7, 8, 9], [Some(&[0]), Some(&[0]), None]),
-        (8, &[8, 8, 8], [None, Some(&[0]), Some(&[2])]),
-        (8, &[8, 8, 7], [None, Some(&[0]), None]),
+        // Where the shape leaves it open, the layout counts along the first axis.
+        (8, &[8, 8, 8], [Some(&[0]), Some(&[0]), Some(&[2])]),
+        (8, &[8, 8, 7], [Some(&[0]), Some(&[0]), None]),
         (8, &[7, 8, 8], [None, None, Some(&[2])]),
-        (8, &[8, 7, 8], [None, Some(&[0]), Some(&[2])]),
+        (8, &[8, 7, 8], [Some(&[0]), Some(&[0]), Some(&[2])]),
         (7, &[8, 7, 8], [None, None, None]),
         (6, &[7, 8, 8], [None, None, None]),
         (1, &[1, 8, 8], [Some(&[0]), Some(&[0]), None]),
@@ -59,6 +60,30 @@ fn the_pattern_axis_is_as_long_as_the_positions() {
             );
         }
     }
+}
+
+#[test]
+fn what_the_layout_settles_is_noted_unless_it_is_said() {
+    let note = |members: &[Member], options: &LayoutOptions| {
+        let notes = detect_with(members, options).unwrap().notes;
+        let codes = notes.iter().map(Note::code);
+        codes
+            .filter(|code| *code == "pattern_axis_by_layout")
+            .count()
+    };
+    let unsaid = LayoutOptions::default();
+    for name in ["diffraction", "diff3d", "data"] {
+        let cube = array(name, "<f4", &[64, 64, 64]);
+        let members = match name {
+            // tike's files have their patterns along the first axis, all of them.
+            "data" => list([&[array("scan", "<f4", &[64, 2])], &[cube]]),
+            _ => list([&coords(64), &[cube]]),
+        };
+        assert_eq!(rows(&members, &unsaid), Some(vec![0]), "{name}");
+        assert_eq!(note(&members, &unsaid), 1, "{name}");
+        assert_eq!(note(&members, &axis(PatternAxis::First)), 0, "{name}");
+    }
+    assert_eq!(note(&patterns(7, &[7, 8, 8]), &unsaid), 0);
 }
 
 #[test]
@@ -126,9 +151,10 @@ fn patterns_of_another_scan_are_refused() {
         problem(&patterns(6, &[7, 8, 8])),
         @"a.npz: member `diffraction`: found shape [7, 8, 8], expected (6, N, N): one pattern for each of the 6 positions; leave out what has no partner with LayoutOptions::unpaired = drop or correct the file"
     );
+    // No layout says anything about `dp`.
     insta::assert_snapshot!(
-        problem(&patterns(8, &[8, 8, 8])),
-        @"a.npz: member `diffraction`: found shape [8, 8, 8], expected one axis of length 8, the number of positions; set LayoutOptions::pattern_axis = first or set LayoutOptions::pattern_axis = last"
+        problem(&list([&coords(8), &[array("dp", "<f4", &[8, 8, 8])]])),
+        @"a.npz: member `dp`: found shape [8, 8, 8], expected one axis of length 8, the number of positions; set LayoutOptions::pattern_axis = first or set LayoutOptions::pattern_axis = last"
     );
     insta::assert_snapshot!(
         problem_with(&patterns(7, &[7, 8, 8]), &axis(PatternAxis::Last)),
