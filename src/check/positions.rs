@@ -62,7 +62,7 @@ fn check_finite(run: &mut Run, scan: &Scan, positions: &Positions, [x, y]: [Role
 
 /// Finds scan points at exactly the position of an earlier one, among those whose position is finite.
 fn duplicates(scan: &Scan, positions: &Positions) -> Option<Finding> {
-    let rows = Tally::of(positions.repeated().into_iter());
+    let rows = Tally::of(positions.repeated(0..positions.len()).into_iter());
     (rows.count > 0).then(|| {
         let (count, at) = (rows.count, rows.rows());
         let points = counted(count, "scan point");

@@ -140,7 +140,9 @@ impl TableInfo for GroupMembers {
     /// Returns what concerns the positions, and the groups themselves.
     fn notices(&self, _columns: &[usize]) -> Vec<Notice> {
         let scan = self.groups.scan();
-        let mut notices = scan.notices_of(&Uses::of_roles(&[Role::X, Role::Y]));
+        let mut uses = Uses::of_roles(&[Role::X, Role::Y]);
+        uses.among.clone_from(&self.groups.spec().among);
+        let mut notices = scan.notices_of(&uses);
         notices.extend(self.groups.notes().iter().map(Notice::from));
         notices
     }

@@ -352,9 +352,19 @@ impl TableInfo for NeighborsTable {
     }
 
     fn notices(&self, _columns: &[usize]) -> Vec<Notice> {
-        let uses = Uses::of_roles(&[Role::X, Role::Y]);
-        let scans = std::iter::once(&self.scan).chain(&self.options.of);
-        scans.flat_map(|scan| scan.notices_of(&uses)).collect()
+        let NeighborsOptions {
+            of,
+            among,
+            of_among,
+            ..
+        } = &self.options;
+        let read = std::iter::once((&self.scan, among)).chain(of.iter().map(|of| (of, of_among)));
+        let notices = read.flat_map(|(scan, among)| {
+            let mut uses = Uses::of_roles(&[Role::X, Role::Y]);
+            uses.among.clone_from(among);
+            scan.notices_of(&uses)
+        });
+        notices.collect()
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

@@ -30,7 +30,14 @@ impl Scan {
             drop(self.positions());
         }
         let archives = self.sources().flat_map(|npz| npz.notes());
-        let notes = self.notes();
+        let mut notes = self.notes();
+        if let (Some(points), Some(positions)) = (&uses.among, self.inner.positions.get())
+            && positions.len() <= MAX_POINTS
+        {
+            notes.retain(|note| !is_about_points(note));
+            let points = points.iter().map(|point| *point as usize);
+            notes.extend(notes_about_points(positions, points));
+        }
         let concerned = notes.iter().filter(|note| note.concerns(uses));
         archives
             .map(Notice::from)
@@ -93,32 +100,38 @@ impl Scan {
             if positions.len() > MAX_POINTS {
                 return Vec::new();
             }
-            let not_finite = not_finite(positions);
-            not_finite
-                .into_iter()
+            let about_points = notes_about_points(positions, 0..positions.len());
+            about_points
                 .chain(self.notes_of_positions(positions))
-                .chain(duplicates(positions))
                 .collect()
         })
     }
 }
 
-fn not_finite(positions: &Positions) -> Option<Note> {
-    let mut points = (0..positions.len()).filter(|point| !positions.is_finite(*point));
-    let first = points.next()?;
-    Some(Note::PositionsNotFinite {
-        count: 1 + points.count(),
-        first,
-    })
+/// Returns whether the note tells of scan points that a selection may leave out.
+fn is_about_points(note: &Note) -> bool {
+    matches!(
+        note,
+        Note::PositionsNotFinite { .. } | Note::DuplicatePositions { .. }
+    )
 }
 
-fn duplicates(positions: &Positions) -> Option<Note> {
-    let repeated = positions.repeated();
-    let first = *repeated.first()?;
-    Some(Note::DuplicatePositions {
-        count: repeated.len(),
+/// Notes which of these scan points have positions that are not finite, or those of others.
+fn notes_about_points(
+    positions: &Positions,
+    points: impl Iterator<Item = usize> + Clone,
+) -> impl Iterator<Item = Note> {
+    let mut lost = points.clone().filter(|point| !positions.is_finite(*point));
+    let not_finite = lost.next().map(|first| Note::PositionsNotFinite {
+        count: 1 + lost.count(),
         first,
-    })
+    });
+    let repeated = positions.repeated(points);
+    let duplicates = repeated.first().map(|first| Note::DuplicatePositions {
+        count: repeated.len(),
+        first: *first,
+    });
+    not_finite.into_iter().chain(duplicates)
 }
 
 #[cfg(test)]
@@ -130,14 +143,15 @@ mod tests {
         let x = vec![1.0, 2.0, 1.0, f64::NAN, -0.0, 0.0, 2.0, 1.0, f64::INFINITY];
         let y = vec![1.0, 2.0, 1.0, 1.0, 5.0, 5.0, 3.0, 1.0, 0.0];
         let positions = Positions { x, y };
-        let expected = Note::DuplicatePositions { count: 3, first: 2 };
-        assert_eq!(duplicates(&positions), Some(expected));
-        let expected = Note::PositionsNotFinite { count: 2, first: 3 };
-        assert_eq!(not_finite(&positions), Some(expected));
-        let distinct = Positions {
-            x: vec![0.0, 1.0],
-            y: vec![0.0, 0.0],
-        };
-        assert_eq!((duplicates(&distinct), not_finite(&distinct)), (None, None));
+        let notes: Vec<Note> = notes_about_points(&positions, 0..9).collect();
+        let not_finite = Note::PositionsNotFinite { count: 2, first: 3 };
+        let duplicates = Note::DuplicatePositions { count: 3, first: 2 };
+        assert_eq!(notes, [not_finite, duplicates]);
+        // Scan points that are left out have no part in it.
+        let distinct = [0, 1, 4, 6];
+        assert_eq!(
+            notes_about_points(&positions, distinct.into_iter()).count(),
+            0
+        );
     }
 }

@@ -51,12 +51,12 @@ impl Positions {
         })
     }
 
-    /// Returns the scan points at exactly the position of an earlier one, ascending, among those whose position is
-    /// finite.
-    pub(crate) fn repeated(&self) -> Vec<usize> {
+    /// Returns which of these scan points are at exactly the position of an earlier one of them, ascending; those whose
+    /// position is not finite are left out.
+    pub(crate) fn repeated(&self, points: impl Iterator<Item = usize>) -> Vec<usize> {
         // Adding 0 turns -0 into 0, which is the same place.
         let place = |point: usize| self.at(point).map(|value| (value + 0.0).to_bits());
-        let mut places: Vec<([u64; 2], u32)> = (0..self.len())
+        let mut places: Vec<([u64; 2], u32)> = points
             .filter(|point| self.is_finite(*point))
             .map(|point| (place(point), point as u32))
             .collect();
@@ -156,7 +156,8 @@ mod tests {
         };
         let naive: Vec<usize> = (0..positions.len()).filter(is_again).collect();
         assert_eq!(naive, [2, 5, 7]);
-        assert_eq!(positions.repeated(), naive);
+        assert_eq!(positions.repeated(0..9), naive);
+        assert_eq!(positions.repeated([2, 3, 7, 8].into_iter()), [7]);
         let lost: Vec<usize> = (0..9)
             .filter(|point| !positions.is_finite(*point))
             .collect();
@@ -164,6 +165,6 @@ mod tests {
         assert_eq!(positions.extents(), [(0.0, 2.0), (0.0, 5.0)]);
         let none = Positions::default();
         assert_eq!(none.extents(), [(f64::INFINITY, f64::NEG_INFINITY); 2]);
-        assert!(none.repeated().is_empty());
+        assert!(none.repeated(0..0).is_empty());
     }
 }

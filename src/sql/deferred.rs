@@ -130,8 +130,9 @@ impl TableInfo for Deferred {
     }
 
     fn notices(&self, columns: &[usize]) -> Vec<Notice> {
-        let table = self.resolved.get().unwrap_or(&self.template);
-        table.notices(columns)
+        // Until it is known which scan points there are, nothing is known about them.
+        let table = self.resolved.get();
+        table.map_or_else(Vec::new, |table| table.notices(columns))
     }
 
     fn provenance(&self) -> BTreeMap<String, String> {

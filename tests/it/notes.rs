@@ -624,3 +624,44 @@ fn every_kind_of_note_is_said_by_every_command_that_it_concerns() {
         cases.len()
     );
 }
+
+#[test]
+fn scan_points_that_are_left_out_are_not_warned_of() {
+    let folder = folder();
+    let file = folder.path().join("scan.npz");
+    let members = vec![
+        vector("xcoords", |i| match i {
+            4 => f64::NAN,
+            8 => 0.0,
+            i => 10.0 * (i % 3) as f64,
+        }),
+        vector(
+            "ycoords",
+            |i| if i == 8 { 0.0 } else { 10.0 * (i / 3) as f64 },
+        ),
+        frames("diff3d"),
+    ];
+    write(&file, &members);
+    let (file, output) = (text(&file), text(folder.path().join("out.arrow")));
+    let among = "scan_point NOT IN (4, 8)";
+    let tables = ["groups", "group_members", "neighbors"];
+    let queries =
+        tables.map(|table| format!("SELECT * FROM {table}('{file}', among => '{among}')"));
+    let mut calls = vec![vec!["group", &file, "--among", among]];
+    calls.push(vec!["group", &file, "--among", among, "-o", &output]);
+    calls.extend(queries.iter().map(|query| vec!["sql", "-c", query]));
+    calls.extend(
+        queries
+            .iter()
+            .map(|query| vec!["sql", "-c", query, "-o", &output, "--force"]),
+    );
+    for mut call in calls {
+        call.extend(["--measurement", "amplitude", "--strict"]);
+        let done = ptychoarrow(&call);
+        let said = String::from_utf8(done.stderr).unwrap();
+        assert!(
+            done.status.success() && !said.contains("warning"),
+            "{call:?}: {said}"
+        );
+    }
+}

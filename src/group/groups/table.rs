@@ -184,6 +184,7 @@ impl Groups {
         if self.spec().norm() == Norm::Groups || !columns.iter().all(is_factor) {
             uses = Uses::of_roles(&[Role::X, Role::Y]);
             uses.wants_patterns = true;
+            uses.among = self.spec().among.clone();
         }
         for column in columns {
             match self.shared.columns[*column] {

@@ -13,6 +13,8 @@ pub(crate) struct Uses {
     pub measurement: bool,
     /// The columns of `scan` that are read and that no role stands behind.
     pub columns: Vec<String>,
+    /// The scan points whose positions are read, if they are not all: of the others nothing is said.
+    pub among: Option<Vec<u32>>,
     /// Whether the rows would hold patterns if there were any.
     pub wants_patterns: bool,
     /// Whether every column of `scan` is read, so that a member without a column is missed.
