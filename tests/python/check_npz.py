@@ -638,7 +638,11 @@ def patterns_are_joined_by_frame_number(folder):
     product, patterns = folder / "ptychodus_product.npz", folder / "ptychodus_patterns.npz"
     with attempt("ptychodus: product and patterns"):
         scan = scan_of(product, joined_scan(patterns))
-        expect_groups("ptychodus product and patterns", product, scan, folder, "--patterns", patterns)
+        # Some frames have no position: they are left out by the user's word alone.
+        both = ["--patterns", patterns]
+        asked = ["group", product, *both, "-o", folder / "refused.arrow"]
+        expect_refusal("ptychodus product and patterns", *asked, codes=(1, 2), saying=["--unpaired drop"])
+        expect_groups("ptychodus product and patterns", product, scan, folder, *both, "--unpaired", "drop")
     COUNTS["layouts"] += 1
     output = ["-o", folder / "refused.arrow"]
     asked = ["group", product, "--columns", "diffraction", *output]
@@ -657,13 +661,20 @@ def grouped_files_are_not_grouped_again(folder):
 
 def the_pattern_axis_is_asked_for(folder):
     path = folder / "as_many_pixels_as_positions.npz"
-    asked = ["group", path, "--columns", "diffraction", "-o", folder / "refused.arrow"]
-    expect_refusal("M = N", *asked, codes=(1, 2), saying=["--pattern-axis"])
     scan = scan_of(path, RAW)
+    with attempt("M = N"):
+        # All files of the layout count their patterns along the first axis.
+        expect_groups("M = N", path, scan, folder)
     for axis, patterns in [("first", scan.patterns), ("last", np.moveaxis(scan.patterns, -1, 0))]:
         what = f"M = N, --pattern-axis {axis}"
         with attempt(what):
             expect_groups(what, path, scan._replace(patterns=patterns), folder, "--pattern-axis", axis)
+    unknown = folder / "as_many_pixels_as_positions_dp.npz"
+    with np.load(path) as npz:
+        members = {"dp" if name == "diff3d" else name: npz[name] for name in npz.files}
+    np.savez(unknown, **members)
+    asked = ["group", unknown, "--columns", "diffraction", "-o", folder / "refused.arrow"]
+    expect_refusal("M = N, no layout", *asked, codes=(1, 2), saying=["--pattern-axis"])
     COUNTS["ambiguous files"] += 1
 
 
