@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::target::{Place, Target};
+use super::target::Target;
 use super::verify::{Expected, verify};
 use super::{IfExists, span};
 use crate::array::{Access, Column, RowSet, View};
@@ -80,14 +80,7 @@ pub struct Aligned {
 /// If a member is damaged (its CRC-32 is verified) or cannot be unpacked; if the output exists, cannot be written, or
 /// does not fit the disk. Nothing is left behind then.
 pub fn align(npz: &Arc<NpzFile>, path: &Path, options: &AlignOptions) -> Result<Option<Aligned>> {
-    let sources = [npz.path().to_path_buf()];
-    let place = Place {
-        path,
-        if_exists: options.if_exists,
-        sources: &sources,
-        may_replace_source: true,
-    };
-    let Some(mut target) = Target::create(place)? else {
+    let Some(mut target) = Target::rewriting(npz, path, options.if_exists)? else {
         return Ok(None);
     };
     let total = npz.members().iter().map(|member| member.size).sum();

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::align::Copy;
-use super::target::{Place, Target};
+use super::target::Target;
 use super::verify::{Expected, verify};
 use super::{IfExists, span};
 use crate::array::{Column, Marks, RowData, RowSet, View};
@@ -74,14 +74,7 @@ pub fn subset(npz: &Arc<NpzFile>, path: &Path, options: &SubsetOptions) -> Resul
             parameter: Parameter::Among,
         });
     }
-    let sources = [npz.path().to_path_buf()];
-    let place = Place {
-        path,
-        if_exists: options.if_exists,
-        sources: &sources,
-        may_replace_source: true,
-    };
-    let Some(mut target) = Target::create(place)? else {
+    let Some(mut target) = Target::rewriting(npz, path, options.if_exists)? else {
         return Ok(None);
     };
     let fates = npz.members().iter().map(|member| Fate::of(member, options));

@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use super::IfExists;
 use crate::error::{Error, OutputProblem, Result};
-use crate::npz::free_bytes;
+use crate::npz::{NpzFile, free_bytes};
 
 /// Says where an output goes, and which files it is made of.
 #[derive(Debug, Clone, Copy)]
@@ -110,6 +110,17 @@ fn is_same_file(first: &Path, second: &Path) -> bool {
 }
 
 impl Target {
+    /// Opens an output that is an archive written anew, and so may replace it; returns `None` if it exists and is to be
+    /// left as it is.
+    pub fn rewriting(npz: &NpzFile, path: &Path, if_exists: IfExists) -> Result<Option<Self>> {
+        Self::create(Place {
+            path,
+            if_exists,
+            sources: &[npz.path().to_path_buf()],
+            may_replace_source: true,
+        })
+    }
+
     /// Opens an output; returns `None` if it exists and is to be left as it is.
     pub fn create(at: Place<'_>) -> Result<Option<Self>> {
         let path = at.path;
